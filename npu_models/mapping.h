@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a graph, a recipe and an NPU to what each op does on the machine. Computed once; the timing model
+// runs its tiles and the numeric executor takes its MAC unit, reduction plan and storage formats.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "npu_models/capability.h"
+#include "npu_models/npu_spec.h"
+#include "precision/reduction_plan.h"
+#include "workloads/contraction.h"
+#include "workloads/op.h"
+#include "workloads/recipe.h"
+
+namespace npusim::npu {
+
+enum class Engine { matrix, vector, host, view };
+const char* name_of(Engine engine);
+
+/// Which operand stays while the loops run. Groups are the outermost loop, then n.
+enum class LoopOrder {
+  output_resident,  ///< g, n, m, k: partial sums stay in accumulator memory until they are done
+  weight_resident,  ///< g, n, k, m: each weight tile is loaded once; partial sums spill between k tiles
+};
+const char* name_of(LoopOrder order);
+
+struct GemmMapping {
+  workloads::Contraction contraction;
+  std::int64_t ordered_k = 1;              ///< K terms with padding
+  std::int64_t tile_m = 1, tile_n = 1, tile_k = 1;  ///< scratchpad-resident tile; tile_k in ordered terms
+  LoopOrder loop_order = LoopOrder::output_resident;
+  bool spills = false;                     ///< partial sums leave accumulator memory between k tiles
+  std::int64_t accumulator_bytes = 4;      ///< of one partial sum
+  std::int64_t accumulator_latency_cycles = 1;
+  std::int64_t macs_per_pe_per_cycle = 1;
+  precision::MacUnit unit;
+  precision::ReductionPlan plan;
+};
+
+struct MappedOp {
+  int node = -1;               ///< index into graph.nodes
+  Engine engine = Engine::vector;
+  Verdict verdict;             ///< of the original node
+  std::string origin;          ///< name of the node in the original graph
+  std::optional<GemmMapping> gemm;
+  std::vector<workloads::VectorWork> vector_work;  ///< on the vector unit (or the host)
+  std::vector<int> epilogue;   ///< nodes fused behind this one, in order; they have no MappedOp of their own
+  std::int64_t macs = 0;
+};
+
+/// A graph ready to run: decomposed where the NPU needs it, formats fixed.
+struct MappedGraph {
+  workloads::Graph graph;
+  std::vector<MappedOp> ops;                         ///< in execution order
+  std::vector<precision::Arithmetic> storage;        ///< per tensor
+  std::vector<bool> on_chip;                         ///< per tensor: never goes to DRAM
+  std::string hash() const;                          ///< over plans, units, tiles and storage
+};
+
+/// One row of the coverage of the graph as given (before decomposition).
+struct CoverageRow {
+  std::string node, op;
+  Verdict verdict;
+};
+std::vector<CoverageRow> coverage_of(const NpuSpec& npu, const workloads::Graph& graph,
+                                     const workloads::Recipe& recipe);
+
+/// Throws UnsupportedError when an op can run neither natively, decomposed nor on the host.
+MappedGraph map_graph(const NpuSpec& npu, const workloads::Graph& graph, const workloads::Recipe& recipe);
+
+/// The reduction plan and tiles of one contraction, for tests and explanations.
+GemmMapping map_gemm(const NpuSpec& npu, const workloads::Contraction& contraction,
+                     const precision::Format& input, const precision::Format& accumulator,
+                     std::int64_t output_bytes);
+
+/// The recipe asks for something this NPU does not declare: a row with a reason, not a failed run.
+class UnsupportedError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+}  // namespace npusim::npu

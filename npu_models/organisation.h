@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a MAC array is organised: the cycles one scratchpad-resident tile takes, and the cuts that its
+// structure makes in K. One implementation a file under organisations/, one line in its registry.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "npu_models/npu_spec.h"
+
+namespace npusim::npu {
+
+/// A tile as one array runs it: m streamed positions, n output channels, k ordered terms (padding included).
+struct TileShape {
+  std::int64_t m = 1, n = 1, k = 1;
+};
+
+/// Where a tile's array-cycles go. `busy`: operands enter the array. The rest is exposed overhead.
+struct TileCycles {
+  std::int64_t busy = 0;
+  std::int64_t preload = 0;     ///< stationary operands load and nothing streams
+  std::int64_t fill_drain = 0;  ///< the pipeline fills or empties
+  std::int64_t dependency = 0;  ///< an addition waits for the one before (accumulator latency)
+  std::int64_t total() const { return busy + preload + fill_drain + dependency; }
+};
+
+class Organisation {
+ public:
+  virtual ~Organisation() = default;
+  virtual const std::string& name() const = 0;
+  virtual const std::string& description() const = 0;
+  virtual std::int64_t pe_count(const MacArraySpec& array) const = 0;
+  /// Terms of K one step takes: K blocks and default padding follow it.
+  virtual std::int64_t k_step(const MacArraySpec& array) const = 0;
+  /// `macs_per_pe` of the input mode; `latency_cycles` of a dependent accumulation.
+  virtual TileCycles tile_cycles(const MacArraySpec& array, std::int64_t macs_per_pe,
+                                 std::int64_t latency_cycles, const TileShape& tile) const = 0;
+  /// The cuts of K inside the array (none when a sum runs through); accumulator: its arithmetic.
+  virtual std::vector<precision::Chunk> chunks(const MacArraySpec& array, std::int64_t ordered_terms,
+                                               const precision::Arithmetic& accumulator) const = 0;
+  /// K order used where the config gives none.
+  virtual ReductionOrder default_order(const MacArraySpec& array) const = 0;
+  /// Rules the description must obey; pointers are below /mac_array. Adds to the diagnostics.
+  virtual std::vector<base::Diagnostic> check(const MacArraySpec& array) const = 0;
+};
+
+const std::vector<const Organisation*>& organisations();
+const Organisation* find_organisation(const std::string& name);
+
+}  // namespace npusim::npu

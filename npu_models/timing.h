@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs a mapped graph on the SystemC tile model of an NPU. One simulation a process: call it in a child
+// (base::run_isolated) or once in a program.
+//
+// Every array-cycle of a run has one cause: `busy`, an exposed overhead inside a tile (preload,
+// fill_drain, accumulate), or, while the array waits, the first of these that holds at that cycle:
+//   load      the load DMA moves operands
+//   spill     a DMA moves partial sums
+//   vector    the vector unit works
+//   host      the host or its link works
+//   store     the store DMA drains results
+//   launch    the sequencer starts an op, or a request is in flight and no data moves
+//   idle      an array without a share of the op (several arrays, uneven split)
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "npu_models/mapping.h"
+
+namespace npusim::npu {
+
+const std::vector<std::string>& stall_causes();  ///< in the order above, overheads first
+
+struct OpTiming {
+  std::string node, op, engine, phase;
+  std::int64_t start_cycle = 0;  ///< first activity of the op on any engine
+  std::int64_t end_cycle = 0;    ///< last activity
+  std::int64_t macs = 0;
+  std::int64_t array_busy_cycles = 0;
+  std::map<std::string, std::int64_t> stall_cycles;  ///< array-cycles between the last op's end on the array and this one's
+  std::int64_t dram_read_bytes = 0, dram_write_bytes = 0;
+  std::int64_t spill_bytes = 0;  ///< included in the two above
+  std::int64_t sram_bytes = 0;
+  std::int64_t vector_cycles = 0;
+  std::int64_t tiles = 0;
+  double energy_mj = 0.0;
+  std::string bound;             ///< engine with the most busy time: compute | memory | vector | host | none
+};
+
+struct Energy {
+  double mac_mj = 0, vector_mj = 0, sram_mj = 0, dram_mj = 0, static_mj = 0;
+  double total_mj() const { return mac_mj + vector_mj + sram_mj + dram_mj + static_mj; }
+};
+
+struct TimingResult {
+  std::int64_t cycles = 0;       ///< makespan
+  std::int64_t macs = 0;
+  std::int64_t arrays = 1;
+  std::int64_t busy_cycles = 0;  ///< array-cycles; busy + sum(stalls) == cycles * arrays
+  std::map<std::string, std::int64_t> stall_cycles;  ///< every cause, zeros included
+  std::int64_t dram_bytes = 0, sram_bytes = 0;
+  std::int64_t dma_busy_cycles = 0, vector_busy_cycles = 0, host_busy_cycles = 0;
+  std::int64_t transactions = 0; ///< simulated tiles and descriptors
+  double peak_macs_per_cycle = 0;  ///< MAC-weighted over the input formats used
+  Energy energy;
+  std::string bound;
+  std::vector<OpTiming> ops;
+};
+
+/// Runs the simulation on this process's SystemC kernel.
+TimingResult simulate(const NpuSpec& npu, const MappedGraph& mapped);
+
+/// For the pipe between worker and parent: exact round trip.
+std::string serialize(const TimingResult& result);
+TimingResult parse_timing(const std::string& text);
+
+}  // namespace npusim::npu

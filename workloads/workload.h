@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// A workload file read into a graph. The format is described in workloads/README.md.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/config_file.h"
+#include "base/json_value.h"
+#include "workloads/graph.h"
+
+namespace npusim::workloads {
+
+/// The "training" section: what the training transform appends.
+struct TrainingSpec {
+  std::string logits;              ///< tensor the loss reads
+  std::string labels;              ///< graph input of role label
+  std::string loss = "SoftmaxCrossEntropyLoss";
+  std::string optimizer = "sgd";
+  double learning_rate = 0.01;
+  double weight_decay = 0.0;
+};
+
+struct Workload {
+  std::string name;
+  std::string description;
+  Graph graph;                           ///< the forward graph
+  std::optional<TrainingSpec> training;  ///< absent: inference only
+  std::int64_t batch = 1;                ///< parameter "batch": samples of one run
+  base::JsonValue resolved;              ///< the config as used, extends and overrides applied
+};
+
+/// Throws base::InputError with every mistake of the file at once.
+Workload load_workload(const std::string& path, const std::vector<base::Override>& overrides = {});
+
+}  // namespace npusim::workloads
