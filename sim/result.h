@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// What one run of (NPU, workload, recipe) found. One in-memory model; the writers under writers/ print
+// it. Sections that were not computed are absent. Everything here is deterministic; facts about the
+// machine that ran it stand in HostFacts only.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json_value.h"
+#include "npu_models/capability.h"
+#include "npu_models/mapping.h"
+#include "npu_models/memory_footprint.h"
+#include "npu_models/timing.h"
+#include "precision/error_metrics.h"
+
+namespace npusim::sim {
+
+inline constexpr int kResultSchemaVersion = 1;
+
+enum class Status { ok, unsupported, failed, interrupted };
+const char* name_of(Status status);
+
+struct OutputError {
+  std::string name;
+  std::string format;  ///< storage format of the tensor: the unit of its ULPs
+  precision::ErrorMetrics error;
+};
+
+struct OpError {
+  std::string node, op, phase;
+  std::string plan;                     ///< the reduction plan of a product, else ""
+  precision::ErrorMetrics local;        ///< FP64 of the op on the operands it received
+  precision::ErrorMetrics propagated;   ///< FP64 through the graph from rounded inputs and weights
+  precision::ErrorMetrics total;        ///< FP64 through the graph from unrounded ones
+};
+
+struct Numerics {
+  std::vector<OutputError> outputs;             ///< total
+  std::vector<OutputError> outputs_propagated;
+  std::string first_nonfinite_op;               ///< "" when none
+  std::vector<OpError> by_op;
+  std::uint64_t output_bits_hash = 0;           ///< over the bits of every output, in order
+};
+
+struct Timing {
+  npu::TimingResult run;
+  double seconds = 0.0;
+  double samples_per_s = 0.0;
+  double utilization = 0.0;
+  double achieved_tops = 0.0;
+  double peak_tops = 0.0;
+};
+
+struct Coverage {
+  std::map<npu::Support, std::int64_t> counts;  ///< every level, zeros included
+  std::vector<npu::CoverageRow> ops;
+  npu::Support worst = npu::Support::native;
+};
+
+struct RunResult {
+  std::string npu, workload, mode, recipe, scenario;
+  Status status = Status::ok;
+  std::string error;
+  std::uint64_t seed = 0;
+  std::string config_hash;
+  std::string mapping_hash;
+  base::JsonValue config;  ///< resolved {npu, workload, recipe}
+  std::int64_t parameters = 0;
+  std::optional<Timing> timing;
+  std::optional<Numerics> numerics;
+  std::optional<npu::MemoryFootprint> memory;
+  std::optional<Coverage> coverage;
+};
+
+struct HostFacts {
+  std::string cpu;
+  std::string simd;
+  int jobs = 0;
+  double wall_seconds = 0.0;
+};
+
+struct Result {
+  HostFacts host;
+  std::vector<RunResult> runs;
+};
+
+/// The worst (largest) total relative Frobenius error over the outputs; absent without numerics.
+std::optional<double> worst_output_error(const RunResult& run);
+
+}  // namespace npusim::sim
