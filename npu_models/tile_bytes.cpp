@@ -36,6 +36,15 @@ std::int64_t channel_block(const precision::ReductionPlan& plan) {
   return outermost.dim == 0 ? outermost.block : 0;
 }
 
+/// The window describes this contraction's streamed side (a weight gradient's sides are no
+/// windows).
+bool is_image(const workloads::Contraction& c) {
+  if (!c.window) return false;
+  const workloads::Window& w = *c.window;
+  return w.images * w.out_height * w.out_width == c.m &&
+         w.channels * w.kernel_height * w.kernel_width == c.k();
+}
+
 /// Channels that ordered terms [k0, k0 + k_count) read (an upper bound where a range wraps).
 std::int64_t channels_touched(const GemmMapping& gemm, std::int64_t channels, std::int64_t k0,
                               std::int64_t k_count) {
