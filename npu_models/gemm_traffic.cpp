@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "npu_models/gemm_traffic.h"
+
+#include <algorithm>
+
+#include "npu_models/tile_bytes.h"
+
+namespace npusim::npu {
+namespace {
+
+std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
+  return (a + b - 1) / b;
+}
+
+/// The streamed side of one group, each (m, k) tile once.
+std::int64_t streamed_bytes(const GemmMapping& gemm, const GemmTileCounts& tiles,
+                            std::int64_t element_bytes) {
+  const std::int64_t m = gemm.contraction.m;
+  if (!gemm.contraction.window) {
+    return m_side_bytes(gemm, 0, m, 0, gemm.ordered_k, element_bytes);  // no overlap: additive
+  }
+  std::int64_t sum = 0;
+  for (std::int64_t i = 0; i < tiles.m; ++i) {
+    const std::int64_t m0 = i * gemm.tile_m;
+    for (std::int64_t j = 0; j < tiles.k; ++j) {
+      const std::int64_t k0 = j * gemm.tile_k;
+      sum += m_side_bytes(gemm, m0, std::min(gemm.tile_m, m - m0), k0,
+                          std::min(gemm.tile_k, gemm.ordered_k - k0), element_bytes);
+    }
+  }
+  return sum;
+}
+
+}  // namespace
+
+std::int64_t spill_element_bytes(const GemmMapping& gemm) {
+  for (auto chunk = gemm.plan.chunks.rbegin(); chunk != gemm.plan.chunks.rend(); ++chunk) {
+    if (chunk->join == precision::Chunk::Join::carry) {
+      return chunk->arithmetic.format.storage_bytes();
+    }
+  }
+  return gemm.accumulator_bytes;
+}
+
+GemmTileCounts gemm_tile_counts(const GemmMapping& gemm) {
+  return {ceil_div(gemm.contraction.m, gemm.tile_m), ceil_div(gemm.contraction.n, gemm.tile_n),
+          ceil_div(gemm.ordered_k, gemm.tile_k), gemm.contraction.groups};
+}
+
+GemmTraffic gemm_traffic(const GemmMapping& gemm, const GemmElementBytes& bytes) {
+  const workloads::Contraction& c = gemm.contraction;
+  const GemmTileCounts tiles = gemm_tile_counts(gemm);
+  const bool streamed_stays = tiles.m == 1 && tiles.k == 1;
+  const bool stationary_stays = tiles.k == 1 || gemm.loop_order == LoopOrder::weight_resident;
+
+  GemmTraffic traffic;
+  traffic.m_side_bytes =
+      c.groups * (streamed_stays ? 1 : tiles.n) * streamed_bytes(gemm, tiles, bytes.m_side);
+  traffic.n_side_bytes = c.groups * (stationary_stays ? 1 : tiles.m) *
+                         n_side_bytes(gemm, c.n, 0, gemm.ordered_k, bytes.n_side);
+  traffic.output_bytes = c.groups * c.m * c.n * bytes.output;
+  if (gemm.spills) {
+    traffic.spill_write_bytes = c.groups * c.m * c.n * (tiles.k - 1) * spill_element_bytes(gemm);
+    traffic.spill_read_bytes = traffic.spill_write_bytes;
+  }
+  return traffic;
+}
+
+}  // namespace npusim::npu
