@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The shipped files and how names become files. Data is found in $NPUSIM_DATA_DIR, in
-// ../share/npusim beside the executable's folder, or in a parent of it that holds configs/npus (a build
-// tree); never through a path fixed at compile time.
+// ../share/npusim beside the executable's folder, or in a parent of it that holds configs/npus (a
+// build tree); never through a path fixed at compile time.
 #pragma once
 
 #include <string>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Regression runs: a suite names runs and their baselines. Integers, strings and coverage compare
-// exactly; reals within the suite's tolerances (exactly where none matches). Keys on one side only are
-// violations too.
+// exactly; reals within the suite's tolerances (exactly where none matches). Keys on one side only
+// are violations too.
 #pragma once
 
 #include <string>
@@ -11,11 +11,12 @@
 
 namespace npusim::sim {
 
-/// The first tolerance whose pattern matches a metric's pointer holds. `*` matches one token, `**` any.
+/// The first tolerance whose pattern matches a metric's pointer holds. `*` matches one token, `**`
+/// any.
 struct Tolerance {
-  std::string metric;       ///< e.g. "/numerics/**/rel_fro"
+  std::string metric;  ///< e.g. "/numerics/**/rel_fro"
   double absolute = 0.0;
-  double relative = 0.0;    ///< of the baseline's magnitude
+  double relative = 0.0;  ///< of the baseline's magnitude
   enum class Direction { both, lower_is_better, higher_is_better } direction = Direction::both;
 };
 
@@ -37,12 +38,12 @@ struct Violation {
   std::string pointer;   ///< into the run
   std::string baseline;  ///< as text; "(absent)"
   std::string current;
-  std::string limit;     ///< what was allowed
+  std::string limit;  ///< what was allowed
 };
 
 struct CheckRow {
   std::string name;
-  std::string error;     ///< the run did not come about, or the baseline is missing
+  std::string error;  ///< the run did not come about, or the baseline is missing
   std::vector<Violation> violations;
   double wall_seconds = 0.0;
   bool passed() const { return error.empty() && violations.empty(); }
@@ -59,7 +60,8 @@ CheckReport check_suite(const Suite& suite, const RunOptions& common, bool updat
 
 /// The deterministic part of a run that a baseline stores.
 base::JsonValue baseline_of(const RunResult& run);
-std::vector<Violation> compare_to_baseline(const base::JsonValue& baseline, const base::JsonValue& current,
+std::vector<Violation> compare_to_baseline(const base::JsonValue& baseline,
+                                           const base::JsonValue& current,
                                            const std::vector<Tolerance>& tolerances);
 
 std::string junit_of(const CheckReport& report);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What one run of (NPU, workload, recipe) found. One in-memory model; the writers under writers/ print
-// it. Sections that were not computed are absent. Everything here is deterministic; facts about the
-// machine that ran it stand in HostFacts only.
+// What one run of (NPU, workload, recipe) found. One in-memory model; the writers under writers/
+// print it. Sections that were not computed are absent. Everything here is deterministic; facts
+// about the machine that ran it stand in HostFacts only.
 #pragma once
 
 #include <cstdint>
@@ -32,18 +32,18 @@ struct OutputError {
 
 struct OpError {
   std::string node, op, phase;
-  std::string plan;                     ///< the reduction plan of a product, else ""
-  precision::ErrorMetrics local;        ///< FP64 of the op on the operands it received
-  precision::ErrorMetrics propagated;   ///< FP64 through the graph from rounded inputs and weights
-  precision::ErrorMetrics total;        ///< FP64 through the graph from unrounded ones
+  std::string plan;                    ///< the reduction plan of a product, else ""
+  precision::ErrorMetrics local;       ///< FP64 of the op on the operands it received
+  precision::ErrorMetrics propagated;  ///< FP64 through the graph from rounded inputs and weights
+  precision::ErrorMetrics total;       ///< FP64 through the graph from unrounded ones
 };
 
 struct Numerics {
-  std::vector<OutputError> outputs;             ///< total
+  std::vector<OutputError> outputs;  ///< total
   std::vector<OutputError> outputs_propagated;
-  std::string first_nonfinite_op;               ///< "" when none
+  std::string first_nonfinite_op;  ///< "" when none
   std::vector<OpError> by_op;
-  std::uint64_t output_bits_hash = 0;           ///< over the bits of every output, in order
+  std::uint64_t output_bits_hash = 0;  ///< over the bits of every output, in order
 };
 
 struct Timing {

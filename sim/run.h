@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs (NPU, workload, recipe) triples: maps each once, simulates timing in worker processes, executes
-// numerics with threads. Results do not depend on `jobs`.
+// Runs (NPU, workload, recipe) triples: maps each once, simulates timing in worker processes,
+// executes numerics with threads. Results do not depend on `jobs`.
 #pragma once
 
 #include <cstdint>
@@ -22,24 +22,24 @@ struct RunRequest {
   std::string npu_file, workload_file;
   std::string recipe_file;  ///< empty: the NPU's default_recipe
   Mode mode = Mode::inference;
-  std::string scenario;     ///< name, when it came from one
+  std::string scenario;  ///< name, when it came from one
 };
 
 struct RunOptions {
   bool timing = true;
   bool numerics = true;
   std::uint64_t seed = 0;
-  int jobs = 0;             ///< 0: one per core
-  bool quiet = false;       ///< no progress
+  int jobs = 0;        ///< 0: one per core
+  bool quiet = false;  ///< no progress
   std::vector<base::ParsedOverride> overrides;
-  std::string weights;      ///< .safetensors that replaces initialisers by name; empty: none
+  std::string weights;  ///< .safetensors that replaces initialisers by name; empty: none
   std::map<std::string, std::string> inputs;  ///< graph input name -> .npy
-  std::string dump_outputs; ///< folder for <output>.npy; empty: none (single runs only)
+  std::string dump_outputs;           ///< folder for <output>.npy; empty: none (single runs only)
   std::function<bool()> interrupted;  ///< polled; may be empty
 };
 
-/// Every request becomes one run, in order. Throws base::InputError when a file is invalid; what an NPU
-/// cannot do, or a simulation that dies, is a row with status and reason.
+/// Every request becomes one run, in order. Throws base::InputError when a file is invalid; what an
+/// NPU cannot do, or a simulation that dies, is a row with status and reason.
 Result run_all(const std::vector<RunRequest>& requests, const RunOptions& options);
 
 /// Coverage only: no mapping, timing or numerics.

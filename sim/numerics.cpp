@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/numerics.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <optional>
+
+#include "base/array_file.h"
+#include "base/hash.h"
+#include "base/whole_file.h"
+#include "workloads/op.h"
+
+namespace npusim::sim {
+namespace {
+
+using precision::Arithmetic;
+using workloads::ElementType;
+using workloads::Graph;
+using workloads::Node;
+using workloads::Tensor;
+using workloads::TensorId;
+
+/// Products through the unit and the plan of one mapping.
+class PlannedEngine final : public workloads::MatrixEngine {
+ public:
+  PlannedEngine(const precision::MacUnit& unit, const precision::ReductionPlan& plan,
+                const precision::ParallelFor& parallel)
+      : unit_(unit), plan_(plan), parallel_(parallel) {}
+  void multiply(std::int64_t k, const precision::OperandRows& a, const precision::OperandRows& b,
+                const precision::Bias& bias, precision::GemmOutput& out) const override {
+    NPUSIM_CHECK(k == plan_.terms(), "the plan was made for another K");
+    precision::emulated_gemm(unit_, plan_, a, b, bias, out, parallel_);
+  }
+
+ private:
+  const precision::MacUnit& unit_;
+  const precision::ReductionPlan& plan_;
+  const precision::ParallelFor& parallel_;
+};
+
+class ReferenceEngine final : public workloads::MatrixEngine {
+ public:
+  explicit ReferenceEngine(const precision::ParallelFor& parallel) : parallel_(parallel) {}
+  void multiply(std::int64_t k, const precision::OperandRows& a, const precision::OperandRows& b,
+                const precision::Bias& bias, precision::GemmOutput& out) const override {
+    precision::reference_gemm(k, a, b, bias, out, parallel_);
+  }
+
+ private:
+  const precision::ParallelFor& parallel_;
+};
+
+/// The host's products: FP32 fused chain, K in canonical order.
+class HostEngine final : public workloads::MatrixEngine {
+ public:
+  explicit HostEngine(const precision::ParallelFor& parallel) : parallel_(parallel) {
+    unit_.name = "host_fp32";
+    unit_.a = unit_.b = precision::fp32();
+    unit_.stages = {{0, precision::Combine::chain, {precision::fp32(), precision::Rounding::rne}}};
+  }
+  void multiply(std::int64_t k, const precision::OperandRows& a, const precision::OperandRows& b,
+                const precision::Bias& bias, precision::GemmOutput& out) const override {
+    precision::ReductionPlan plan;
+    plan.dims = {{"K", k}};
+    precision::emulated_gemm(unit_, plan, a, b, bias, out, parallel_);
+  }
+
+ private:
+  precision::MacUnit unit_;
+  const precision::ParallelFor& parallel_;
+};
+
+/// Which of the three FP64/emulated values of a tensor an evaluation reads and writes.
+enum class Track { emulated, propagated, total };
+constexpr int kTracks = 3;
+
+struct TensorState {
+  std::optional<Tensor> values[kTracks];
+  int readers_left = 0;
+};
+
+class Executor {
+ public:
+  Executor(const npu::MappedGraph& mapped, const workloads::Recipe& recipe,
+           const NumericOptions& options, const precision::ParallelFor& parallel)
+      : mapped_(mapped),
+        graph_(mapped.graph),
+        recipe_(recipe),
+        options_(options),
+        parallel_(parallel),
+        reference_(parallel),
+        host_(parallel),
+        internal_(Arithmetic{recipe.internal, precision::Rounding::rne}),
+        states_(graph_.tensors.size()) {}
+
+  Numerics run() {
+    prepare();
+    for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
+      if (options_.interrupted && options_.interrupted()) throw Interrupted{};
+      run_node(i);
+    }
+    finish_outputs();
+    return std::move(result_);
+  }
+
+ private:
+  void prepare() {
+    const std::vector<int> readers = workloads::reader_counts(graph_);
+    for (std::size_t i = 0; i < states_.size(); ++i) states_[i].readers_left = readers[i];
+    op_of_node_.assign(graph_.nodes.size(), nullptr);
+    for (const npu::MappedOp& op : mapped_.ops) {
+      op_of_node_[static_cast<std::size_t>(op.node)] = &op;
+      for (const int fused : op.epilogue) op_of_node_[static_cast<std::size_t>(fused)] = &op;
+    }
+    if (!options_.weights.empty()) loaded_ = base::read_safetensors(options_.weights);
+    for (std::size_t i = 0; i < graph_.tensors.size(); ++i)
+      if (graph_.tensors[i].initializer && states_[i].readers_left > 0) initialise(i);
+  }
+
+  Tensor initial_values(const workloads::TensorInfo& info) const {
+    const auto file = options_.files.find(info.name);
+    workloads::Initializer from_file;
+    from_file.kind = workloads::Initializer::Kind::file;
+    if (file != options_.files.end()) {
+      from_file.path = file->second;
+      return workloads::make_values(from_file, info.shape, info.type, info.name, options_.seed);
+    }
+    const auto weight = loaded_.find(info.name);
+    if (weight != loaded_.end()) {
+      if (weight->second.shape != info.shape)
+        throw base::InputError(options_.weights + ": tensor " + info.name + " has shape " +
+                                   workloads::to_string(weight->second.shape) +
+                                   ", the graph wants " + workloads::to_string(info.shape),
+                               "shape-mismatch");
+      Tensor tensor(info.shape, info.type);
+      tensor.values = weight->second.values;
+      return tensor;
+    }
+    return workloads::make_values(*info.initializer, info.shape, info.type, info.name,
+                                  options_.seed);
+  }
+
+  void initialise(std::size_t id) {
+    Tensor unrounded = initial_values(graph_.tensors[id]);
+    Tensor rounded = unrounded;
+    round(rounded, id);
+    states_[id].values[static_cast<int>(Track::emulated)] = rounded;
+    states_[id].values[static_cast<int>(Track::propagated)] = std::move(rounded);
+    states_[id].values[static_cast<int>(Track::total)] = std::move(unrounded);
+  }
+
+  void round(Tensor& tensor, std::size_t id) const {
+    if (tensor.type != ElementType::floating) return;
+    constexpr std::int64_t kBlock = 1 << 16;
+    const auto count = static_cast<std::int64_t>(tensor.values.size());
+    parallel_((count + kBlock - 1) / kBlock, [&](std::int64_t block) {
+      double* first = tensor.values.data() + block * kBlock;
+      const long length = static_cast<long>(std::min(kBlock, count - block * kBlock));
+      precision::round_array(first, first, length, mapped_.storage[id]);
+    });
+  }
+
+  std::vector<Tensor> evaluate(const Node& node, const std::vector<const Tensor*>& inputs,
+                               const workloads::MatrixEngine& engine,
+                               const precision::Rounder& internal) const {
+    std::vector<Tensor> outputs;
+    for (const TensorId id : node.outputs)
+      outputs.emplace_back(graph_.tensor(id).shape, graph_.tensor(id).type);
+    workloads::Evaluation evaluation{
+        workloads::NodeView(graph_, node), inputs, outputs, engine, internal, parallel_};
+    workloads::ops().at(node.op).forward(evaluation);
+    return outputs;
+  }
+
+  std::vector<const Tensor*> inputs_of(const Node& node, Track track) const {
+    std::vector<const Tensor*> inputs;
+    for (const TensorId id : node.inputs) {
+      if (id == workloads::kNoTensor) {
+        inputs.push_back(nullptr);
+        continue;
+      }
+      const auto& value = states_[static_cast<std::size_t>(id)].values[static_cast<int>(track)];
+      NPUSIM_CHECK(value.has_value(), "tensor " + graph_.tensor(id).name + " has no value");
+      inputs.push_back(&*value);
+    }
+    return inputs;
+  }
+
+  std::vector<Tensor> evaluate_emulated(const Node& node, const npu::MappedOp* op) const {
+    const std::vector<const Tensor*> inputs = inputs_of(node, Track::emulated);
+    if (op != nullptr && op->gemm && &graph_.nodes[static_cast<std::size_t>(op->node)] == &node &&
+        op->engine == npu::Engine::matrix) {
+      const PlannedEngine engine(op->gemm->unit, op->gemm->plan, parallel_);
+      return evaluate(node, inputs, engine, internal_);
+    }
+    return evaluate(node, inputs, host_, internal_);
+  }
+
+  void run_node(std::size_t index) {
+    const Node& node = graph_.nodes[index];
+    const npu::MappedOp* op = op_of_node_[index];
+    std::vector<Tensor> emulated = evaluate_emulated(node, op);
+    for (std::size_t i = 0; i < emulated.size(); ++i)
+      round(emulated[i], static_cast<std::size_t>(node.outputs[i]));
+    const precision::Rounder exact;
+    std::vector<Tensor> local = evaluate(node, inputs_of(node, Track::emulated), reference_, exact);
+    std::vector<Tensor> propagated =
+        evaluate(node, inputs_of(node, Track::propagated), reference_, exact);
+    std::vector<Tensor> total = evaluate(node, inputs_of(node, Track::total), reference_, exact);
+    record(index, emulated, local, propagated, total);
+    for (std::size_t i = 0; i < node.outputs.size(); ++i) {
+      TensorState& state = states_[static_cast<std::size_t>(node.outputs[i])];
+      state.values[static_cast<int>(Track::emulated)] = std::move(emulated[i]);
+      state.values[static_cast<int>(Track::propagated)] = std::move(propagated[i]);
+      state.values[static_cast<int>(Track::total)] = std::move(total[i]);
+    }
+    release_inputs(node);
+    if (options_.progress) {
+      const auto contraction =
+          workloads::ops().at(node.op).contraction(workloads::NodeView(graph_, node));
+      options_.progress(contraction ? static_cast<double>(contraction->macs()) : 0.0, node.name);
+    }
+  }
+
+  void record(std::size_t index, const std::vector<Tensor>& emulated,
+              const std::vector<Tensor>& local, const std::vector<Tensor>& propagated,
+              const std::vector<Tensor>& total) {
+    const Node& node = graph_.nodes[index];
+    if (node.outputs.empty() || graph_.tensor(node.outputs[0]).type != ElementType::floating)
+      return;
+    const precision::Format& format =
+        mapped_.storage[static_cast<std::size_t>(node.outputs[0])].format;
+    OpError error;
+    error.node = node.name;
+    error.op = node.op;
+    error.phase = workloads::name_of(node.phase);
+    const npu::MappedOp* op = op_of_node_[index];
+    if (op != nullptr && op->gemm && op->node == static_cast<int>(index))
+      error.plan = precision::describe(op->gemm->plan);
+    error.local = metrics(emulated[0], local[0], format);
+    error.propagated = metrics(emulated[0], propagated[0], format);
+    error.total = metrics(emulated[0], total[0], format);
+    if (result_.first_nonfinite_op.empty() && error.total.nan + error.total.inf > 0)
+      result_.first_nonfinite_op = node.name;
+    result_.by_op.push_back(std::move(error));
+  }
+
+  static precision::ErrorMetrics metrics(const Tensor& y, const Tensor& reference,
+                                         const precision::Format& format) {
+    return precision::compare(y.values.data(), reference.values.data(),
+                              static_cast<std::int64_t>(y.values.size()), format);
+  }
+
+  void release_inputs(const Node& node) {
+    for (const TensorId id : node.inputs) {
+      if (id == workloads::kNoTensor) continue;
+      TensorState& state = states_[static_cast<std::size_t>(id)];
+      if (--state.readers_left > 0) continue;
+      for (auto& value : state.values) value.reset();
+    }
+  }
+
+  void finish_outputs() {
+    std::uint64_t bits = base::fnv1a("");
+    for (const TensorId id : graph_.outputs) {
+      const auto index = static_cast<std::size_t>(id);
+      const workloads::TensorInfo& info = graph_.tensors[index];
+      const TensorState& state = states_[index];
+      const Tensor& emulated = *state.values[static_cast<int>(Track::emulated)];
+      const precision::Format& format = mapped_.storage[index].format;
+      for (const double value : emulated.values) {
+        char raw[sizeof value];
+        std::memcpy(raw, &value, sizeof value);
+        bits = base::fnv1a(std::string_view(raw, sizeof raw), bits);
+      }
+      const auto error_against = [&](Track track) {
+        return OutputError{info.name, format.name,
+                           metrics(emulated, *state.values[static_cast<int>(track)], format)};
+      };
+      result_.outputs.push_back(error_against(Track::total));
+      result_.outputs_propagated.push_back(error_against(Track::propagated));
+      if (!options_.dump_folder.empty()) dump(info, format, emulated);
+    }
+    result_.output_bits_hash = bits;
+  }
+
+  void dump(const workloads::TensorInfo& info, const precision::Format& format,
+            const Tensor& tensor) const {
+    base::ArrayData array;
+    array.shape = tensor.shape;
+    array.values = tensor.values;
+    array.kind = format.bits() <= 32 ? base::ElementKind::f32 : base::ElementKind::f64;
+    if (tensor.type == ElementType::int64) array.kind = base::ElementKind::i64;
+    std::string name = info.name;
+    std::replace(name.begin(), name.end(), '/', '_');
+    base::write_npy((std::filesystem::path(options_.dump_folder) / (name + ".npy")).string(),
+                    array);
+  }
+
+  const npu::MappedGraph& mapped_;
+  const Graph& graph_;
+  const workloads::Recipe& recipe_;
+  const NumericOptions& options_;
+  const precision::ParallelFor& parallel_;
+  ReferenceEngine reference_;
+  HostEngine host_;
+  precision::Rounder internal_;
+  std::vector<TensorState> states_;
+  std::vector<const npu::MappedOp*> op_of_node_;
+  std::map<std::string, base::ArrayData> loaded_;
+  Numerics result_;
+};
+
+double physical_memory_bytes() {
+  return static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
+}
+
+}  // namespace
+
+double numeric_bytes(const Graph& graph) {
+  // Initialised tensors are all held from the start; the others live from writer to last reader.
+  std::vector<int> readers = workloads::reader_counts(graph);
+  const auto bytes = [&](TensorId id) {
+    return static_cast<double>(workloads::element_count(graph.tensor(id).shape)) * sizeof(double) *
+           kTracks;
+  };
+  double live = 0.0;
+  for (std::size_t i = 0; i < graph.tensors.size(); ++i)
+    if (graph.tensors[i].initializer && readers[i] > 0) live += bytes(static_cast<TensorId>(i));
+  double peak = live;
+  for (const Node& node : graph.nodes) {
+    // The local reference is a fourth copy of the outputs while the node runs.
+    double local = 0.0;
+    for (const TensorId id : node.outputs) {
+      live += bytes(id);
+      local += bytes(id) / kTracks;
+    }
+    peak = std::max(peak, live + local);
+    for (const TensorId id : node.inputs)
+      if (id != workloads::kNoTensor && --readers[static_cast<std::size_t>(id)] == 0)
+        live -= bytes(id);
+  }
+  return peak;
+}
+
+Numerics execute(const npu::MappedGraph& mapped, const workloads::Recipe& recipe,
+                 const NumericOptions& options, const precision::ParallelFor& parallel) {
+  const double needed = numeric_bytes(mapped.graph);
+  const double available = physical_memory_bytes();
+  if (needed > 0.9 * available) {
+    throw base::InputError(
+        "numerics of " + mapped.graph.name + " need " + std::to_string(std::llround(needed / 1e9)) +
+            " GB for tensor values; this machine has " +
+            std::to_string(std::llround(available / 1e9)) + " GB (--no-numerics runs timing only)",
+        "too-large");
+  }
+  return Executor(mapped, recipe, options, parallel).run();
+}
+
+}  // namespace npusim::sim

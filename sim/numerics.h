@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Executes a mapped graph in the machine's arithmetic and in FP64 side by side. Each product runs
+// through the MAC unit and reduction plan that its mapping emitted; each tensor is rounded to its
+// storage format.
+//
+// Host ops compute in the recipe's internal precision; products that fall to the host run as an
+// FP32 fused chain in canonical K order.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+
+#include "npu_models/mapping.h"
+#include "precision/gemm.h"
+#include "sim/result.h"
+#include "workloads/recipe.h"
+
+namespace npusim::sim {
+
+struct NumericOptions {
+  std::uint64_t seed = 0;
+  std::map<std::string, std::string> files;  ///< tensor name -> .npy that replaces its initialiser
+  std::string weights;                       ///< .safetensors, or empty
+  std::string dump_folder;                   ///< <tensor>.npy of every graph output, or empty
+  std::function<void(double macs, const std::string& node)> progress;
+  std::function<bool()> interrupted;
+};
+
+/// Ends a numeric execution on request of NumericOptions::interrupted.
+struct Interrupted {};
+
+/// Bytes of tensor values alive at the worst moment, for all evaluations together.
+double numeric_bytes(const workloads::Graph& graph);
+
+/// Throws base::InputError when the tensors do not fit this machine's memory (stating both figures)
+/// or a file does not fit its tensor; Interrupted.
+Numerics execute(const npu::MappedGraph& mapped, const workloads::Recipe& recipe,
+                 const NumericOptions& options, const precision::ParallelFor& parallel);
+
+}  // namespace npusim::sim

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/result.h"
+
+#include <algorithm>
+
+namespace npusim::sim {
+
+const char* name_of(Status status) {
+  switch (status) {
+    case Status::ok:
+      return "ok";
+    case Status::unsupported:
+      return "unsupported";
+    case Status::failed:
+      return "failed";
+    case Status::interrupted:
+      return "interrupted";
+  }
+  return "failed";
+}
+
+std::optional<double> worst_output_error(const RunResult& run) {
+  std::optional<double> worst;
+  if (!run.numerics) return worst;
+  for (const OutputError& output : run.numerics->outputs)
+    if (output.error.rel_fro) worst = std::max(worst.value_or(0.0), *output.error.rel_fro);
+  return worst;
+}
+
+}  // namespace npusim::sim

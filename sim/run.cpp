@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/run.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+#include <map>
+#include <memory>
+#include <thread>
+
+#include "base/hash.h"
+#include "base/isolated.h"
+#include "base/progress.h"
+#include "base/thread_pool.h"
+#include "npu_models/npu_file.h"
+#include "sim/catalog.h"
+#include "sim/numerics.h"
+#include "sim/run_parts.h"
+#include "workloads/training/transform.h"
+#include "workloads/workload.h"
+
+namespace npusim::sim {
+
+std::vector<base::Override> overrides_of(const std::vector<base::ParsedOverride>& all,
+                                         const std::string& kind) {
+  std::vector<base::Override> chosen;
+  for (const base::ParsedOverride& item : all)
+    if (item.kind == kind) chosen.push_back(item.override);
+  return chosen;
+}
+
+namespace {
+
+/// Each file is read once, however many runs name it.
+class Inputs {
+ public:
+  explicit Inputs(const RunOptions& options)
+      : npu_overrides_(overrides_of(options.overrides, "npu")),
+        workload_overrides_(overrides_of(options.overrides, "workload")),
+        recipe_overrides_(overrides_of(options.overrides, "recipe")) {}
+
+  const npu::NpuSpec& npu(const std::string& file) {
+    return once(npus_, file, [&] { return npu::load_npu(file, npu_overrides_); });
+  }
+  const workloads::Workload& workload(const std::string& file) {
+    return once(workloads_, file,
+                [&] { return workloads::load_workload(file, workload_overrides_); });
+  }
+  const workloads::Recipe& recipe(const std::string& file) {
+    return once(recipes_, file, [&] { return workloads::load_recipe(file, recipe_overrides_); });
+  }
+
+ private:
+  template <class T, class Load>
+  const T& once(std::map<std::string, T>& cache, const std::string& file, const Load& load) {
+    const auto found = cache.find(file);
+    return found != cache.end() ? found->second : cache.emplace(file, load()).first->second;
+  }
+
+  std::vector<base::Override> npu_overrides_, workload_overrides_, recipe_overrides_;
+  std::map<std::string, npu::NpuSpec> npus_;
+  std::map<std::string, workloads::Workload> workloads_;
+  std::map<std::string, workloads::Recipe> recipes_;
+};
+
+/// A request with its files read and its graph made.
+struct Job {
+  const npu::NpuSpec* npu = nullptr;
+  const workloads::Workload* workload = nullptr;
+  const workloads::Recipe* recipe = nullptr;
+  workloads::Graph graph;
+  std::optional<npu::MappedGraph> mapped;
+};
+
+std::string recipe_file_of(const RunRequest& request, const npu::NpuSpec& npu) {
+  return request.recipe_file.empty() ? find_file("recipe", npu.default_recipe)
+                                     : request.recipe_file;
+}
+
+void check_overrides(const std::vector<base::ParsedOverride>& overrides) {
+  for (const base::ParsedOverride& item : overrides)
+    if (item.kind != "npu" && item.kind != "workload" && item.kind != "recipe")
+      throw base::InputError(
+          item.override.text + ": paths of a run start with npu, workload or recipe",
+          "unknown-path");
+}
+
+/// All files are read before anything runs; mistakes of several files are reported together.
+std::vector<Job> load_jobs(const std::vector<RunRequest>& requests, Inputs& inputs) {
+  base::Diagnostics diagnostics;
+  std::vector<std::string> failed;
+  const auto attempt = [&](const std::string& file, const auto& load) {
+    if (std::find(failed.begin(), failed.end(), file) != failed.end()) return;
+    try {
+      load();
+    } catch (const base::InputError& error) {
+      failed.push_back(file);
+      for (const base::Diagnostic& item : error.diagnostics()) diagnostics.add(item);
+    }
+  };
+  std::vector<Job> jobs(requests.size());
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const RunRequest& request = requests[i];
+    Job& job = jobs[i];
+    attempt(request.npu_file, [&] { job.npu = &inputs.npu(request.npu_file); });
+    attempt(request.workload_file, [&] { job.workload = &inputs.workload(request.workload_file); });
+    if (job.npu == nullptr) continue;
+    const std::string name =
+        request.recipe_file.empty() ? job.npu->default_recipe : request.recipe_file;
+    attempt(name, [&] { job.recipe = &inputs.recipe(recipe_file_of(request, *job.npu)); });
+  }
+  diagnostics.throw_if_any();
+  return jobs;
+}
+
+void check_input_names(const RunOptions& options, const std::vector<Job>& jobs) {
+  for (const auto& [name, file] : options.inputs)
+    for (const Job& job : jobs) {
+      const workloads::TensorId id = job.graph.find(name);
+      const auto& inputs = job.graph.inputs;
+      if (id == workloads::kNoTensor || std::find(inputs.begin(), inputs.end(), id) == inputs.end())
+        throw base::InputError("--input " + name + ": workload " + job.workload->name +
+                                   " has no graph input of that name",
+                               "unknown-name");
+    }
+}
+
+void make_graph(Job& job, Mode mode) {
+  if (mode == Mode::inference) {
+    job.graph = job.workload->graph;
+    return;
+  }
+  job.graph = workloads::make_training_step(*job.workload, job.recipe->master_weights.has_value());
+}
+
+RunResult describe_run(const RunRequest& request, const Job& job, const RunOptions& options) {
+  RunResult run;
+  run.npu = job.npu->name;
+  run.workload = job.workload->name;
+  run.mode = name_of(request.mode);
+  run.recipe = job.recipe->name;
+  run.scenario = request.scenario;
+  run.seed = options.seed;
+  run.config = base::JsonValue::make_object();
+  run.config.set("npu", job.npu->resolved);
+  run.config.set("workload", job.workload->resolved);
+  run.config.set("recipe", job.recipe->resolved);
+  run.config_hash =
+      base::hex64(base::fnv1a(run.mode, base::fnv1a(base::dump_json(run.config, -1))));
+  run.parameters = job.graph.parameter_count();
+  return run;
+}
+
+Coverage cover(const Job& job) {
+  Coverage coverage;
+  for (const npu::Support level :
+       {npu::Support::native, npu::Support::decomposed, npu::Support::host, npu::Support::unknown,
+        npu::Support::unsupported})
+    coverage.counts[level] = 0;
+  coverage.ops = npu::coverage_of(*job.npu, job.graph, *job.recipe);
+  for (const npu::CoverageRow& row : coverage.ops) {
+    ++coverage.counts[row.verdict.support];
+    coverage.worst = std::max(coverage.worst, row.verdict.support);
+  }
+  return coverage;
+}
+
+void map_job(Job& job, RunResult& run) {
+  try {
+    job.mapped = npu::map_graph(*job.npu, job.graph, *job.recipe);
+    run.mapping_hash = job.mapped->hash();
+    run.memory = npu::footprint_of(*job.mapped);
+  } catch (const npu::UnsupportedError& error) {
+    run.status = Status::unsupported;
+    run.error = error.what();
+  }
+}
+
+bool is_interrupted(const RunOptions& options) {
+  return options.interrupted && options.interrupted();
+}
+
+int jobs_of(const RunOptions& options) {
+  return options.jobs > 0 ? options.jobs
+                          : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+/// Timing of all runs in worker processes. Must come before any thread starts.
+void time_jobs(const std::vector<Job>& jobs, const RunOptions& options,
+               std::vector<RunResult>& runs) {
+  std::vector<std::size_t> todo;
+  for (std::size_t i = 0; i < jobs.size(); ++i)
+    if (jobs[i].mapped) todo.push_back(i);
+  base::Progress progress("simulating timing", static_cast<double>(todo.size()), options.quiet);
+  const std::vector<base::IsolatedOutcome> outcomes = base::run_isolated(
+      todo.size(), jobs_of(options),
+      [&](std::size_t i) {
+        const Job& job = jobs[todo[i]];
+        return npu::serialize(npu::simulate(*job.npu, *job.mapped));
+      },
+      [&](std::size_t) { progress.advance(1.0); });
+  for (std::size_t i = 0; i < todo.size(); ++i) {
+    RunResult& run = runs[todo[i]];
+    if (!outcomes[i].ok) {
+      run.status = outcomes[i].error == "interrupted" ? Status::interrupted : Status::failed;
+      run.error = "timing: " + outcomes[i].error;
+      continue;
+    }
+    run.timing = derive_timing(npu::parse_timing(outcomes[i].payload), *jobs[todo[i]].npu,
+                               jobs[todo[i]].workload->batch);
+  }
+}
+
+void compute_numerics(const std::vector<Job>& jobs, const RunOptions& options,
+                      std::vector<RunResult>& runs) {
+  double macs = 0.0;
+  for (const Job& job : jobs)
+    if (job.mapped) macs += static_cast<double>(job.graph.mac_count());
+  base::Progress progress("computing numerics", macs, options.quiet);
+  base::ThreadPool pool(jobs_of(options));
+  const precision::ParallelFor parallel = [&pool](std::int64_t count,
+                                                  const std::function<void(std::int64_t)>& body) {
+    pool.parallel_for(count, body);
+  };
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    RunResult& run = runs[i];
+    if (!jobs[i].mapped || run.status != Status::ok) continue;
+    if (is_interrupted(options)) {
+      run.status = Status::interrupted;
+      continue;
+    }
+    NumericOptions numeric;
+    numeric.seed = options.seed;
+    numeric.files = options.inputs;
+    numeric.weights = options.weights;
+    numeric.dump_folder = options.dump_outputs;
+    numeric.interrupted = options.interrupted;
+    numeric.progress = [&](double done, const std::string& node) {
+      progress.advance(done, run.npu + " " + run.workload + " " + node);
+    };
+    try {
+      run.numerics = execute(*jobs[i].mapped, *jobs[i].recipe, numeric, parallel);
+    } catch (const Interrupted&) {
+      run.status = Status::interrupted;
+      run.error = "interrupted while computing numerics";
+    }
+  }
+}
+
+std::string cpu_name() {
+  std::ifstream info("/proc/cpuinfo");
+  for (std::string line; std::getline(info, line);)
+    if (line.rfind("model name", 0) == 0) return line.substr(line.find(':') + 2);
+  return "unknown";
+}
+
+}  // namespace
+
+const char* name_of(Mode mode) {
+  return mode == Mode::training ? "training" : "inference";
+}
+
+Timing derive_timing(npu::TimingResult result, const npu::NpuSpec& npu, std::int64_t batch) {
+  Timing timing;
+  const auto cycles = static_cast<double>(result.cycles);
+  timing.seconds = cycles / (npu.clock_mhz * 1e6);
+  timing.samples_per_s = timing.seconds > 0 ? static_cast<double>(batch) / timing.seconds : 0.0;
+  timing.utilization =
+      cycles > 0 && result.peak_macs_per_cycle > 0
+          ? static_cast<double>(result.macs) / (cycles * result.peak_macs_per_cycle)
+          : 0.0;
+  timing.peak_tops = 2.0 * result.peak_macs_per_cycle * npu.clock_mhz * 1e6 / 1e12;
+  timing.achieved_tops =
+      timing.seconds > 0 ? 2.0 * static_cast<double>(result.macs) / timing.seconds / 1e12 : 0.0;
+  timing.run = std::move(result);
+  return timing;
+}
+
+Result run_all(const std::vector<RunRequest>& requests, const RunOptions& options) {
+  const auto start = std::chrono::steady_clock::now();
+  check_overrides(options.overrides);
+  Inputs inputs(options);
+  std::vector<Job> jobs = load_jobs(requests, inputs);
+  Result result;
+  for (std::size_t i = 0; i < jobs.size(); ++i) make_graph(jobs[i], requests[i].mode);
+  check_input_names(options, jobs);
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    result.runs.push_back(describe_run(requests[i], jobs[i], options));
+    result.runs.back().coverage = cover(jobs[i]);
+    map_job(jobs[i], result.runs.back());
+  }
+  if (options.timing) time_jobs(jobs, options, result.runs);
+  if (options.numerics) compute_numerics(jobs, options, result.runs);
+  if (is_interrupted(options))
+    for (RunResult& run : result.runs)
+      if (run.status == Status::ok && options.numerics && !run.numerics)
+        run.status = Status::interrupted;
+  result.host.cpu = cpu_name();
+  result.host.simd = precision::simd_path();
+  result.host.jobs = jobs_of(options);
+  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+  result.host.wall_seconds = elapsed.count();
+  return result;
+}
+
+Result coverage_all(const std::vector<RunRequest>& requests, const RunOptions& options) {
+  check_overrides(options.overrides);
+  Inputs inputs(options);
+  std::vector<Job> jobs = load_jobs(requests, inputs);
+  Result result;
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    make_graph(jobs[i], requests[i].mode);
+    result.runs.push_back(describe_run(requests[i], jobs[i], options));
+    result.runs.back().coverage = cover(jobs[i]);
+  }
+  result.host.cpu = cpu_name();
+  result.host.simd = precision::simd_path();
+  result.host.jobs = 1;
+  return result;
+}
+
+int exit_code_of(const Result& result) {
+  int code = 0;
+  for (const RunResult& run : result.runs) {
+    if (run.status == Status::interrupted) return 130;
+    if (run.status == Status::failed) code = 4;
+  }
+  return code;
+}
+
+}  // namespace npusim::sim

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/hash.h"
+#include "sim/version.h"
+#include "sim/writers/writers.h"
+
+namespace npusim::sim {
+namespace {
+
+using base::JsonValue;
+
+JsonValue optional_number(const std::optional<double>& value) {
+  return value ? JsonValue::make_real(*value) : JsonValue::make_null();
+}
+
+template <class Map>
+JsonValue counts(const Map& map) {
+  JsonValue object = JsonValue::make_object();
+  for (const auto& [name, count] : map) object.set(name, static_cast<std::int64_t>(count));
+  return object;
+}
+
+void add_metrics(JsonValue& object, const precision::ErrorMetrics& e) {
+  object.set("count", e.count);
+  object.set("max_abs", e.max_abs);
+  object.set("max_rel", e.max_rel);
+  object.set("rel_fro", optional_number(e.rel_fro));
+  object.set("rmse", e.rmse);
+  object.set("sqnr_db", optional_number(e.sqnr_db));
+  object.set("cosine", optional_number(e.cosine));
+  object.set("ulp_max", e.ulp_max);
+  object.set("ulp_mean", e.ulp_mean);
+  object.set("bias", e.bias);
+  object.set("nan", e.nan);
+  object.set("inf", e.inf);
+  object.set("underflow_pct", e.underflow_pct);
+  object.set("overflow_pct", e.overflow_pct);
+}
+
+JsonValue metrics(const precision::ErrorMetrics& e) {
+  JsonValue object = JsonValue::make_object();
+  add_metrics(object, e);
+  return object;
+}
+
+JsonValue outputs(const std::vector<OutputError>& errors, const char* reference) {
+  JsonValue list = JsonValue::make_array();
+  for (const OutputError& error : errors) {
+    JsonValue item = JsonValue::make_object();
+    item.set("name", error.name);
+    item.set("reference", reference);
+    item.set("format", error.format);
+    add_metrics(item, error.error);
+    list.push_back(std::move(item));
+  }
+  return list;
+}
+
+JsonValue energy(const npu::Energy& e) {
+  JsonValue object = JsonValue::make_object();
+  object.set("mac_mj", e.mac_mj);
+  object.set("vector_mj", e.vector_mj);
+  object.set("sram_mj", e.sram_mj);
+  object.set("dram_mj", e.dram_mj);
+  object.set("static_mj", e.static_mj);
+  return object;
+}
+
+JsonValue op_timing(const npu::OpTiming& op) {
+  JsonValue item = JsonValue::make_object();
+  item.set("node", op.node);
+  item.set("op", op.op);
+  item.set("engine", op.engine);
+  item.set("phase", op.phase);
+  item.set("start_cycle", op.start_cycle);
+  item.set("end_cycle", op.end_cycle);
+  item.set("macs", op.macs);
+  item.set("array_busy_cycles", op.array_busy_cycles);
+  item.set("stall_cycles", counts(op.stall_cycles));
+  item.set("dram_read_bytes", op.dram_read_bytes);
+  item.set("dram_write_bytes", op.dram_write_bytes);
+  item.set("spill_bytes", op.spill_bytes);
+  item.set("sram_bytes", op.sram_bytes);
+  item.set("vector_cycles", op.vector_cycles);
+  item.set("tiles", op.tiles);
+  item.set("energy_mj", op.energy_mj);
+  item.set("bound", op.bound);
+  return item;
+}
+
+JsonValue timing(const Timing& t) {
+  JsonValue object = JsonValue::make_object();
+  object.set("cycles", t.run.cycles);
+  object.set("seconds", t.seconds);
+  object.set("samples_per_s", t.samples_per_s);
+  object.set("macs", t.run.macs);
+  object.set("utilization", t.utilization);
+  object.set("achieved_tops", t.achieved_tops);
+  object.set("peak_tops", t.peak_tops);
+  object.set("dram_bytes", t.run.dram_bytes);
+  object.set("sram_bytes", t.run.sram_bytes);
+  object.set("arrays", t.run.arrays);
+  object.set("busy_cycles", t.run.busy_cycles);
+  object.set("stall_cycles", counts(t.run.stall_cycles));
+  object.set("dma_busy_cycles", t.run.dma_busy_cycles);
+  object.set("vector_busy_cycles", t.run.vector_busy_cycles);
+  object.set("host_busy_cycles", t.run.host_busy_cycles);
+  object.set("transactions", t.run.transactions);
+  object.set("bound", t.run.bound);
+  object.set("energy_mj", t.run.energy.total_mj());
+  object.set("energy", energy(t.run.energy));
+  JsonValue by_op = JsonValue::make_array();
+  for (const npu::OpTiming& op : t.run.ops) by_op.push_back(op_timing(op));
+  object.set("by_op", std::move(by_op));
+  return object;
+}
+
+JsonValue numerics(const Numerics& n) {
+  JsonValue object = JsonValue::make_object();
+  object.set("outputs", outputs(n.outputs, "fp64 of the unrounded tensors"));
+  object.set(
+      "outputs_propagated",
+      outputs(n.outputs_propagated, "fp64 through the graph from rounded inputs and weights"));
+  object.set("first_nonfinite_op", n.first_nonfinite_op.empty()
+                                       ? JsonValue::make_null()
+                                       : JsonValue::make_string(n.first_nonfinite_op));
+  object.set("output_bits_hash", base::hex64(n.output_bits_hash));
+  JsonValue by_op = JsonValue::make_array();
+  for (const OpError& op : n.by_op) {
+    JsonValue item = JsonValue::make_object();
+    item.set("node", op.node);
+    item.set("op", op.op);
+    item.set("phase", op.phase);
+    item.set("plan", op.plan.empty() ? JsonValue::make_null() : JsonValue::make_string(op.plan));
+    item.set("local", metrics(op.local));
+    item.set("propagated", metrics(op.propagated));
+    item.set("total", metrics(op.total));
+    by_op.push_back(std::move(item));
+  }
+  object.set("by_op", std::move(by_op));
+  return object;
+}
+
+JsonValue memory(const npu::MemoryFootprint& m) {
+  JsonValue object = JsonValue::make_object();
+  object.set("weight_bytes", m.weight_bytes);
+  object.set("activation_bytes", m.activation_bytes);
+  object.set("gradient_bytes", m.gradient_bytes);
+  object.set("optimizer_bytes", m.optimizer_bytes);
+  object.set("peak_bytes", m.peak_bytes);
+  object.set("peak_op", m.peak_op);
+  object.set("max_batch", JsonValue::make_null());
+  return object;
+}
+
+JsonValue coverage(const Coverage& c) {
+  JsonValue object = JsonValue::make_object();
+  for (const auto& [level, count] : c.counts) object.set(npu::name_of(level), count);
+  object.set("worst", npu::name_of(c.worst));
+  JsonValue ops = JsonValue::make_array();
+  for (const npu::CoverageRow& row : c.ops) {
+    JsonValue item = JsonValue::make_object();
+    item.set("node", row.node);
+    item.set("op", row.op);
+    item.set("support", npu::name_of(row.verdict.support));
+    item.set("reason", row.verdict.reason);
+    ops.push_back(std::move(item));
+  }
+  object.set("ops", std::move(ops));
+  return object;
+}
+
+template <class T, class Write>
+JsonValue section(const std::optional<T>& value, const Write& write) {
+  return value ? write(*value) : JsonValue::make_null();
+}
+
+}  // namespace
+
+JsonValue json_of(const RunResult& run) {
+  JsonValue object = JsonValue::make_object();
+  object.set("npu", run.npu);
+  object.set("workload", run.workload);
+  object.set("mode", run.mode);
+  object.set("recipe", run.recipe);
+  object.set("scenario",
+             run.scenario.empty() ? JsonValue::make_null() : JsonValue::make_string(run.scenario));
+  object.set("status", name_of(run.status));
+  object.set("error",
+             run.error.empty() ? JsonValue::make_null() : JsonValue::make_string(run.error));
+  object.set("config_hash", run.config_hash);
+  object.set("mapping_hash", run.mapping_hash.empty() ? JsonValue::make_null()
+                                                      : JsonValue::make_string(run.mapping_hash));
+  object.set("seed", static_cast<std::int64_t>(run.seed));
+  object.set("parameters", run.parameters);
+  object.set("timing", section(run.timing, timing));
+  object.set("numerics", section(run.numerics, numerics));
+  object.set("memory", section(run.memory, memory));
+  object.set("coverage", section(run.coverage, coverage));
+  object.set("training", JsonValue::make_null());
+  object.set("config", run.config);
+  return object;
+}
+
+JsonValue json_of(const Result& result) {
+  JsonValue object = JsonValue::make_object();
+  object.set("schema_version", kResultSchemaVersion);
+  JsonValue tool = JsonValue::make_object();
+  tool.set("name", "npusim");
+  tool.set("version", version());
+  tool.set("git", git_id());
+  object.set("tool", std::move(tool));
+  JsonValue host = JsonValue::make_object();
+  host.set("cpu", result.host.cpu);
+  host.set("simd", result.host.simd);
+  host.set("jobs", result.host.jobs);
+  host.set("wall_seconds", result.host.wall_seconds);
+  object.set("host", std::move(host));
+  JsonValue runs = JsonValue::make_array();
+  for (const RunResult& run : result.runs) runs.push_back(json_of(run));
+  object.set("runs", std::move(runs));
+  return object;
+}
+
+}  // namespace npusim::sim

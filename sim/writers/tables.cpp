@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include "base/json_value.h"
+#include "sim/writers/text_table.h"
+#include "sim/writers/writers.h"
+
+namespace npusim::sim {
+namespace {
+
+std::string grouped(std::int64_t value) {
+  std::string digits = std::to_string(value);
+  for (std::size_t at = digits.size(); at > 3 + (value < 0 ? 1u : 0u);) {
+    at -= 3;
+    digits.insert(at, ",");
+  }
+  return digits;
+}
+
+std::string coverage_cell(const Coverage& coverage) {
+  std::string text;
+  for (const auto& [level, count] : coverage.counts)
+    if (count > 0)
+      text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, npu::name_of(level));
+  return text;
+}
+
+std::string error_cell(const RunResult& run) {
+  if (!run.numerics) return "-";
+  const std::optional<double> worst = worst_output_error(run);
+  std::string text = worst ? fmt::format("{:.3e}", *worst) : "-";
+  if (!run.numerics->first_nonfinite_op.empty())
+    text += " (NaN/Inf from " + run.numerics->first_nonfinite_op + ")";
+  return text;
+}
+
+TextTable comparison(const Result& result) {
+  TextTable table;
+  for (const char* text : {"NPU", "workload", "mode", "recipe"}) table.column(text);
+  for (const char* number : {"cycles", "time [ms]", "samples/s", "util [%]", "TOPS", "peak TOPS",
+                             "DRAM [MB]", "energy [mJ]", "rel. error"})
+    table.column(number, true);
+  table.column("bound");
+  table.column("op coverage");
+  table.column("status");
+  for (const RunResult& run : result.runs) {
+    std::vector<std::string> cells = {run.npu, run.workload, run.mode, run.recipe};
+    if (run.timing) {
+      const Timing& t = *run.timing;
+      cells.push_back(grouped(t.run.cycles));
+      cells.push_back(fmt::format("{:.4f}", t.seconds * 1e3));
+      cells.push_back(fmt::format("{:.1f}", t.samples_per_s));
+      cells.push_back(fmt::format("{:.2f}", t.utilization * 100.0));
+      cells.push_back(fmt::format("{:.3f}", t.achieved_tops));
+      cells.push_back(fmt::format("{:.3f}", t.peak_tops));
+      cells.push_back(fmt::format("{:.2f}", static_cast<double>(t.run.dram_bytes) / 1e6));
+      cells.push_back(fmt::format("{:.3f}", t.run.energy.total_mj()));
+    } else {
+      cells.insert(cells.end(), 8, "-");
+    }
+    cells.push_back(error_cell(run));
+    cells.push_back(run.timing ? run.timing->run.bound : "-");
+    cells.push_back(run.coverage ? coverage_cell(*run.coverage) : "-");
+    cells.push_back(run.error.empty() ? name_of(run.status)
+                                      : std::string(name_of(run.status)) + ": " + run.error);
+    table.row(std::move(cells));
+  }
+  return table;
+}
+
+/// A number as JSON prints it, so that CSV round-trips too.
+std::string exact(double value) {
+  return base::dump_json(base::JsonValue::make_real(value), -1);
+}
+
+std::string share(std::int64_t part, std::int64_t whole) {
+  return whole == 0 ? "-"
+                    : fmt::format("{:.1f}",
+                                  100.0 * static_cast<double>(part) / static_cast<double>(whole));
+}
+
+}  // namespace
+
+std::string table_of(const Result& result) {
+  return comparison(result).aligned();
+}
+
+std::string markdown_of(const Result& result) {
+  return comparison(result).markdown();
+}
+
+std::string csv_of(const Result& result) {
+  TextTable table;
+  for (const char* header : {"npu",
+                             "workload",
+                             "mode",
+                             "recipe",
+                             "scenario",
+                             "status",
+                             "error",
+                             "cycles",
+                             "seconds",
+                             "samples_per_s",
+                             "macs",
+                             "utilization",
+                             "achieved_tops",
+                             "peak_tops",
+                             "dram_bytes",
+                             "sram_bytes",
+                             "busy_cycles",
+                             "bound",
+                             "energy_mj",
+                             "worst_rel_fro",
+                             "first_nonfinite_op",
+                             "peak_memory_bytes",
+                             "native",
+                             "decomposed",
+                             "host",
+                             "unknown",
+                             "unsupported"})
+    table.column(header);
+  for (const RunResult& run : result.runs) {
+    std::vector<std::string> cells = {run.npu,      run.workload,        run.mode, run.recipe,
+                                      run.scenario, name_of(run.status), run.error};
+    if (run.timing) {
+      const Timing& t = *run.timing;
+      for (std::string cell :
+           {std::to_string(t.run.cycles), exact(t.seconds), exact(t.samples_per_s),
+            std::to_string(t.run.macs), exact(t.utilization), exact(t.achieved_tops),
+            exact(t.peak_tops), std::to_string(t.run.dram_bytes), std::to_string(t.run.sram_bytes),
+            std::to_string(t.run.busy_cycles), t.run.bound, exact(t.run.energy.total_mj())})
+        cells.push_back(std::move(cell));
+    } else {
+      cells.insert(cells.end(), 12, "");
+    }
+    const std::optional<double> worst = worst_output_error(run);
+    cells.push_back(worst ? exact(*worst) : "");
+    cells.push_back(run.numerics ? run.numerics->first_nonfinite_op : "");
+    cells.push_back(run.memory ? std::to_string(run.memory->peak_bytes) : "");
+    for (const npu::Support level :
+         {npu::Support::native, npu::Support::decomposed, npu::Support::host, npu::Support::unknown,
+          npu::Support::unsupported})
+      cells.push_back(run.coverage ? std::to_string(run.coverage->counts.at(level)) : "");
+    table.row(std::move(cells));
+  }
+  return table.csv();
+}
+
+std::string op_table_of(const RunResult& run) {
+  TextTable table;
+  table.column("op");
+  table.column("node");
+  table.column("engine");
+  for (const char* number : {"end cycle", "busy", "load", "vector", "store", "other stalls",
+                             "DRAM [kB]", "local error", "total error"})
+    table.column(number, true);
+  std::map<std::string, const OpError*> errors;
+  if (run.numerics)
+    for (const OpError& error : run.numerics->by_op) errors[error.node] = &error;
+  const auto error_text = [](const precision::ErrorMetrics& e) {
+    return e.rel_fro ? fmt::format("{:.2e}", *e.rel_fro) : std::string("-");
+  };
+  if (!run.timing) return {};
+  for (const npu::OpTiming& op : run.timing->run.ops) {
+    std::int64_t other = 0;
+    std::map<std::string, std::int64_t> shown = {{"load", 0}, {"vector", 0}, {"store", 0}};
+    for (const auto& [cause, cycles] : op.stall_cycles) {
+      const auto at = shown.find(cause);
+      (at != shown.end() ? at->second : other) += cycles;
+    }
+    const auto error = errors.find(op.node);
+    const bool known = error != errors.end();
+    table.row(
+        {op.op, op.node, op.engine, grouped(op.end_cycle), grouped(op.array_busy_cycles),
+         grouped(shown["load"]), grouped(shown["vector"]), grouped(shown["store"]), grouped(other),
+         fmt::format("{:.1f}", static_cast<double>(op.dram_read_bytes + op.dram_write_bytes) / 1e3),
+         known ? error_text(error->second->local) : "-",
+         known ? error_text(error->second->total) : "-"});
+  }
+  return table.aligned();
+}
+
+std::string coverage_table_of(const Result& result, bool details) {
+  TextTable table;
+  for (const char* text : {"NPU", "workload", "mode", "recipe"}) table.column(text);
+  const npu::Support levels[] = {npu::Support::native, npu::Support::decomposed, npu::Support::host,
+                                 npu::Support::unknown, npu::Support::unsupported};
+  for (const npu::Support level : levels) table.column(npu::name_of(level), true);
+  table.column("native [%]", true);
+  table.column("worst");
+  for (const RunResult& run : result.runs) {
+    std::vector<std::string> cells = {run.npu, run.workload, run.mode, run.recipe};
+    for (const npu::Support level : levels)
+      cells.push_back(std::to_string(run.coverage->counts.at(level)));
+    cells.push_back(share(run.coverage->counts.at(npu::Support::native),
+                          static_cast<std::int64_t>(run.coverage->ops.size())));
+    cells.push_back(npu::name_of(run.coverage->worst));
+    table.row(std::move(cells));
+  }
+  std::string text = table.aligned();
+  if (!details) return text;
+  TextTable rows;
+  for (const char* header : {"NPU", "workload", "node", "op", "support", "reason"})
+    rows.column(header);
+  for (const RunResult& run : result.runs)
+    for (const npu::CoverageRow& row : run.coverage->ops)
+      if (row.verdict.support != npu::Support::native)
+        rows.row({run.npu, run.workload, row.node, row.op, npu::name_of(row.verdict.support),
+                  row.verdict.reason});
+  return rows.rows() == 0 ? text : text + "\n" + rows.aligned();
+}
+
+}  // namespace npusim::sim
