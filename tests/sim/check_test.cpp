@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/check.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <cstdio>
+#include <filesystem>
+
+#include "base/whole_file.h"
+#include "sim/catalog.h"
+
+namespace npusim::sim {
+namespace {
+
+using ::testing::HasSubstr;
+
+base::JsonValue json(const std::string& text) {
+  return base::parse_json(text, "test");
+}
+
+std::vector<Violation> compare(const std::string& baseline, const std::string& current,
+                               const std::vector<Tolerance>& tolerances = {}) {
+  return compare_to_baseline(json(baseline), json(current), tolerances);
+}
+
+TEST(Check, EqualDocumentsHaveNoViolation) {
+  EXPECT_TRUE(
+      compare(R"({"a":1,"b":[1.5,"x",null,true]})", R"({"b":[1.5,"x",null,true],"a":1})").empty());
+}
+
+TEST(Check, IntegersCompareExactlyWhateverTheTolerance) {
+  Tolerance wide;
+  wide.metric = "/**";
+  wide.relative = 1.0;
+  const auto violations = compare(R"({"cycles":100})", R"({"cycles":101})", {wide});
+  ASSERT_EQ(violations.size(), 1u);
+  EXPECT_EQ(violations[0].pointer, "/cycles");
+  EXPECT_EQ(violations[0].baseline, "100");
+  EXPECT_EQ(violations[0].current, "101");
+}
+
+TEST(Check, RealsAreExactWithoutATolerance) {
+  EXPECT_EQ(compare(R"({"e":0.5})", R"({"e":0.5000000000000001})").size(), 1u);
+}
+
+TEST(Check, ToleranceHoldsByPatternAndMagnitude) {
+  Tolerance ten_percent;
+  ten_percent.metric = "/numerics/**/rel_fro";
+  ten_percent.relative = 0.1;
+  const std::string baseline = R"({"numerics":{"outputs":[{"name":"y","rel_fro":1.0}]}})";
+  const auto at = [](const char* value) {
+    return std::string(R"({"numerics":{"outputs":[{"name":"y","rel_fro":)") + value + "}]}}";
+  };
+  EXPECT_TRUE(compare(baseline, at("1.09"), {ten_percent}).empty());
+  EXPECT_TRUE(compare(baseline, at("0.91"), {ten_percent}).empty());
+  EXPECT_EQ(compare(baseline, at("1.11"), {ten_percent}).size(), 1u);
+  EXPECT_EQ(compare(baseline, at("0.89"), {ten_percent}).size(), 1u);
+}
+
+TEST(Check, DirectionLetsImprovementsPass) {
+  Tolerance tolerance;
+  tolerance.metric = "/e";
+  tolerance.direction = Tolerance::Direction::lower_is_better;
+  EXPECT_TRUE(compare(R"({"e":1.0})", R"({"e":0.2})", {tolerance}).empty());
+  EXPECT_EQ(compare(R"({"e":1.0})", R"({"e":1.1})", {tolerance}).size(), 1u);
+  tolerance.direction = Tolerance::Direction::higher_is_better;
+  EXPECT_EQ(compare(R"({"e":1.0})", R"({"e":0.2})", {tolerance}).size(), 1u);
+}
+
+TEST(Check, RowsOnOneSideOnlyAreViolationsAndMatchedByNode) {
+  const auto violations = compare(R"({"by_op":[{"node":"a","x":1},{"node":"b","x":2}]})",
+                                  R"({"by_op":[{"node":"b","x":2},{"node":"c","x":3}]})");
+  ASSERT_EQ(violations.size(), 2u);
+  EXPECT_EQ(violations[0].pointer, "/by_op/a");
+  EXPECT_EQ(violations[0].current, "(absent)");
+  EXPECT_EQ(violations[1].pointer, "/by_op/c");
+  EXPECT_EQ(violations[1].baseline, "(absent)");
+}
+
+TEST(Check, TypeChangesAreViolations) {
+  EXPECT_EQ(compare(R"({"e":null})", R"({"e":0.5})").size(), 1u);
+}
+
+CheckReport failing_report() {
+  CheckReport report;
+  report.suite = "s<1>";
+  report.rows.push_back({"good", "", {}, 0.25});
+  report.rows.push_back({"bad", "", {{"/timing/cycles", "1", "2", "exactly equal"}}, 0.5});
+  return report;
+}
+
+TEST(Check, ReportsNameRunAndMetric) {
+  const CheckReport report = failing_report();
+  EXPECT_FALSE(report.passed());
+  EXPECT_THAT(text_of(report),
+              HasSubstr("bad: /timing/cycles: baseline 1, now 2 (allowed: exactly equal)"));
+  EXPECT_THAT(text_of(report), HasSubstr("1 of 2 passed"));
+  EXPECT_THAT(junit_of(report),
+              HasSubstr("<testsuite name=\"s&lt;1&gt;\" tests=\"2\" failures=\"1\">"));
+  EXPECT_THAT(junit_of(report), HasSubstr("<failure message=\"1 violations\">"));
+  EXPECT_THAT(markdown_of(report), HasSubstr("| bad | **fail** | /timing/cycles | 1 | 2 |"));
+}
+
+class SuiteOnDisk : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    char name[] = "/tmp/npusim_check_XXXXXX";
+    ASSERT_NE(mkdtemp(name), nullptr);
+    folder_ = name;
+    base::write_whole_file(folder_ + "/suite.json", R"({
+      "schema_version": 1, "kind": "suite", "name": "one",
+      "runs": [{"name": "mlp", "npu": "systolic128_bf16", "workload": "mlp", "numerics": false,
+                "set": ["workload.parameters.batch=2"], "baseline": "mlp.json"}]
+    })");
+    common_.quiet = true;
+    common_.jobs = 1;
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  CheckReport check(bool update) {
+    return check_suite(load_suite(folder_ + "/suite.json"), common_, update);
+  }
+
+  std::string folder_;
+  RunOptions common_;
+};
+
+TEST_F(SuiteOnDisk, MissingBaselineFailsAndUpdateWritesOneThatPasses) {
+  const CheckReport missing = check(false);
+  ASSERT_FALSE(missing.passed());
+  EXPECT_THAT(missing.rows[0].error, HasSubstr("does not exist"));
+  EXPECT_TRUE(check(true).passed());
+  EXPECT_TRUE(check(false).passed());
+}
+
+TEST_F(SuiteOnDisk, AChangedCycleCountIsFoundAndNamed) {
+  ASSERT_TRUE(check(true).passed());
+  common_.overrides.push_back(base::parse_override("npu.launch_cycles=12345"));
+  const CheckReport changed = check(false);
+  ASSERT_FALSE(changed.passed());
+  EXPECT_THAT(text_of(changed), HasSubstr("/timing/cycles"));
+}
+
+}  // namespace
+}  // namespace npusim::sim

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+// The three errors, on a two-product chain small enough to work out again here with code of its
+// own.
+#include "sim/numerics.h"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <cmath>
+#include <filesystem>
+#include <vector>
+
+#include "base/array_file.h"
+#include "workloads/op.h"
+
+namespace npusim::sim {
+namespace {
+
+constexpr int kInner = 24;
+
+/// Round to nearest even at 11 significand bits, for magnitudes in [2^-14, 2^15]: the oracle's own
+/// code.
+double half(double x) {
+  if (x == 0.0) return x;
+  int exponent = 0;
+  std::frexp(x, &exponent);
+  return std::ldexp(std::nearbyint(std::ldexp(x, 11 - exponent)), exponent - 11);
+}
+
+/// Fused FP16 chain; the sums of these tests are exact in double before the rounding.
+double half_dot(const std::vector<double>& a, const std::vector<double>& b) {
+  double sum = 0.0;
+  for (std::size_t i = 0; i < a.size(); ++i) sum = half(sum + a[i] * b[i]);
+  return sum;
+}
+
+double exact_dot(const std::vector<double>& a, const std::vector<double>& b) {
+  double sum = 0.0;
+  for (std::size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
+  return sum;
+}
+
+class TwoProducts : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    char name[] = "/tmp/npusim_numerics_XXXXXX";
+    ASSERT_NE(mkdtemp(name), nullptr);
+    folder_ = name;
+    for (int i = 0; i < kInner; ++i) {
+      x_.push_back(0.1 * (i % 7 - 3) + 0.03);
+      for (int j = 0; j < kInner; ++j) w_.push_back(0.05 * ((i * 5 + j * 3) % 11 - 5) + 0.01);
+      v_.push_back(0.07 * (i % 5 - 2) + 0.02);
+    }
+    add("x", {1, kInner}, x_, workloads::TensorRole::input);
+    add("w", {kInner, kInner}, w_, workloads::TensorRole::weight);
+    add("v", {kInner, 1}, v_, workloads::TensorRole::weight);
+    graph_.inputs = {0};
+    const auto h = graph_.add_node("MatMul", "first", {0, 1}, {}, {"h"});
+    const auto y = graph_.add_node("MatMul", "second", {h[0], 2}, {}, {"y"});
+    graph_.outputs = {y[0]};
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  void add(const std::string& name, const workloads::Shape& shape,
+           const std::vector<double>& values, workloads::TensorRole role) {
+    workloads::TensorInfo info;
+    info.name = name;
+    info.shape = shape;
+    info.role = role;
+    info.initializer = workloads::Initializer{};
+    graph_.add_tensor(info);
+    base::ArrayData array;
+    array.kind = base::ElementKind::f64;
+    array.shape = shape;
+    array.values = values;
+    files_[name] = folder_ + "/" + name + ".npy";
+    base::write_npy(files_[name], array);
+  }
+
+  npu::MappedGraph mapped() const {
+    npu::MappedGraph result;
+    result.graph = graph_;
+    const precision::Arithmetic fp16{precision::fp16(), precision::Rounding::rne};
+    result.storage.assign(graph_.tensors.size(), fp16);
+    result.on_chip.assign(graph_.tensors.size(), false);
+    for (int i = 0; i < 2; ++i) {
+      npu::MappedOp op;
+      op.node = i;
+      op.engine = npu::Engine::matrix;
+      op.gemm.emplace();
+      op.gemm->unit.a = op.gemm->unit.b = precision::fp16();
+      op.gemm->unit.stages = {{0, precision::Combine::chain, fp16}};
+      op.gemm->plan.dims = {{"K", kInner}};
+      result.ops.push_back(op);
+    }
+    return result;
+  }
+
+  Numerics execute_mapped() const {
+    NumericOptions options;
+    options.files = files_;
+    workloads::Recipe recipe;
+    recipe.internal = precision::fp32();
+    return execute(mapped(), recipe, options, precision::serial());
+  }
+
+  std::vector<double> column(const std::vector<double>& matrix, int j) const {
+    std::vector<double> values;
+    for (int i = 0; i < kInner; ++i)
+      values.push_back(matrix[static_cast<std::size_t>(i * kInner + j)]);
+    return values;
+  }
+  static std::vector<double> rounded(std::vector<double> values) {
+    for (double& value : values) value = half(value);
+    return values;
+  }
+  /// The first product over all columns with a given dot.
+  template <class Dot>
+  std::vector<double> first(const std::vector<double>& x, const std::vector<double>& w,
+                            const Dot& dot) const {
+    std::vector<double> h;
+    for (int j = 0; j < kInner; ++j) h.push_back(dot(x, column(w, j)));
+    return h;
+  }
+
+  std::string folder_;
+  std::vector<double> x_, w_, v_;
+  workloads::Graph graph_;
+  std::map<std::string, std::string> files_;
+};
+
+TEST_F(TwoProducts, LocalPropagatedAndTotalErrorsAreWhatTheirNamesSay) {
+  const Numerics numerics = execute_mapped();
+  const std::vector<double> xr = rounded(x_);
+  const std::vector<double> wr = rounded(w_);
+  const std::vector<double> vr = rounded(v_);
+  const std::vector<double> h = first(xr, wr, half_dot);
+  const double y = half_dot(h, vr);
+  const double local = exact_dot(h, vr);
+  const double propagated = exact_dot(first(xr, wr, exact_dot), vr);
+  const double total = exact_dot(first(x_, w_, exact_dot), v_);
+  ASSERT_EQ(numerics.by_op.size(), 2u);
+  const OpError& second = numerics.by_op[1];
+  EXPECT_NEAR(second.local.max_abs, std::fabs(y - local), 1e-15);
+  EXPECT_NEAR(second.propagated.max_abs, std::fabs(y - propagated), 1e-14);
+  EXPECT_NEAR(second.total.max_abs, std::fabs(y - total), 1e-14);
+  EXPECT_NE(second.local.max_abs, second.propagated.max_abs);
+  EXPECT_NE(second.propagated.max_abs, second.total.max_abs);
+  EXPECT_NEAR(numerics.outputs[0].error.max_abs, std::fabs(y - total), 1e-14);
+  EXPECT_NEAR(numerics.outputs_propagated[0].error.max_abs, std::fabs(y - propagated), 1e-14);
+}
+
+TEST_F(TwoProducts, FirstOpReceivesRoundedInputsSoLocalEqualsPropagated) {
+  const Numerics numerics = execute_mapped();
+  EXPECT_EQ(numerics.by_op[0].local.max_abs, numerics.by_op[0].propagated.max_abs);
+}
+
+TEST_F(TwoProducts, FirstNonFiniteOpIsNamed) {
+  for (double& value : w_) value = 60000.0;
+  base::ArrayData array;
+  array.kind = base::ElementKind::f64;
+  array.shape = {kInner, kInner};
+  array.values = w_;
+  base::write_npy(files_["w"], array);
+  EXPECT_EQ(execute_mapped().first_nonfinite_op, "first");
+}
+
+TEST_F(TwoProducts, DumpedOutputHasTheComputedBits) {
+  NumericOptions options;
+  options.files = files_;
+  options.dump_folder = folder_;
+  workloads::Recipe recipe;
+  recipe.internal = precision::fp32();
+  execute(mapped(), recipe, options, precision::serial());
+  const base::ArrayData y = base::read_npy(folder_ + "/y.npy");
+  EXPECT_EQ(y.values.at(0), half_dot(first(rounded(x_), rounded(w_), half_dot), rounded(v_)));
+}
+
+TEST(NumericsMemory, CountsHeldAndPassingTensors) {
+  workloads::Graph graph;
+  workloads::TensorInfo x;
+  x.name = "x";
+  x.shape = {10};
+  x.initializer = workloads::Initializer{};
+  graph.add_tensor(x);
+  const auto a = graph.add_node("Relu", "a", {0}, {}, {"ya"});
+  const auto b = graph.add_node("Relu", "b", {a[0]}, {}, {"yb"});
+  graph.outputs = {b[0]};
+  // Node a: x and ya in three evaluations, and one more copy of ya for the local reference.
+  EXPECT_EQ(numeric_bytes(graph), 10.0 * 8 * (3 + 3 + 1));
+}
+
+TEST(NumericsMemory, TensorsBeyondMemoryAreRefusedWithBothFigures) {
+  npu::MappedGraph mapped;
+  workloads::TensorInfo x;
+  x.name = "x";
+  x.shape = {std::int64_t{1} << 38};
+  x.initializer = workloads::Initializer{};
+  mapped.graph.add_tensor(x);
+  const auto y = mapped.graph.add_node("Relu", "a", {0}, {}, {"y"});
+  mapped.graph.outputs = {y[0]};
+  EXPECT_THROW(execute(mapped, workloads::Recipe{}, {}, precision::serial()), base::InputError);
+}
+
+}  // namespace
+}  // namespace npusim::sim

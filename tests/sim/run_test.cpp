@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whole runs on the shipped designs: what must hold of every result.
+#include "sim/run.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "sim/catalog.h"
+#include "sim/run_parts.h"
+#include "sim/writers/writers.h"
+
+namespace npusim::sim {
+namespace {
+
+using ::testing::HasSubstr;
+
+RunRequest request(const std::string& npu, const std::string& workload,
+                   const std::string& recipe = "", Mode mode = Mode::inference) {
+  RunRequest r;
+  r.npu_file = find_file("npu", npu);
+  r.workload_file = find_file("workload", workload);
+  if (!recipe.empty()) r.recipe_file = find_file("recipe", recipe);
+  r.mode = mode;
+  return r;
+}
+
+RunOptions quiet(const std::vector<std::string>& sets = {}) {
+  RunOptions options;
+  options.quiet = true;
+  options.jobs = 1;
+  for (const std::string& text : sets) options.overrides.push_back(base::parse_override(text));
+  return options;
+}
+
+RunResult run(const RunRequest& r, const RunOptions& options) {
+  return run_all({r}, options).runs.at(0);
+}
+
+std::string deterministic_part(const Result& result) {
+  base::JsonValue document = json_of(result);
+  document.set("host", base::JsonValue::make_null());
+  return base::dump_json(document);
+}
+
+class EveryNpu : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(EveryNpu, ArrayCyclesHaveExactlyOneCauseEach) {
+  RunOptions options = quiet();
+  options.numerics = false;
+  for (const Mode mode : {Mode::inference, Mode::training}) {
+    const RunResult result = run(request(GetParam(), "mlp", "", mode), options);
+    ASSERT_EQ(result.status, Status::ok) << result.error;
+    const npu::TimingResult& timing = result.timing->run;
+    std::int64_t accounted = timing.busy_cycles;
+    for (const auto& [cause, cycles] : timing.stall_cycles) {
+      EXPECT_GE(cycles, 0) << cause;
+      accounted += cycles;
+    }
+    EXPECT_EQ(accounted, timing.cycles * timing.arrays);
+  }
+}
+
+TEST_P(EveryNpu, FiguresFollowFromCyclesAndClock) {
+  RunOptions options = quiet();
+  options.numerics = false;
+  const RunResult result = run(request(GetParam(), "small_cnn"), options);
+  ASSERT_EQ(result.status, Status::ok) << result.error;
+  const Timing& timing = *result.timing;
+  const double peak = timing.run.peak_macs_per_cycle;
+  EXPECT_DOUBLE_EQ(timing.utilization, static_cast<double>(timing.run.macs) /
+                                           (static_cast<double>(timing.run.cycles) * peak));
+  EXPECT_LE(timing.utilization, 1.0);
+  EXPECT_NEAR(timing.achieved_tops, timing.peak_tops * timing.utilization, 1e-9 * timing.peak_tops);
+  EXPECT_GT(timing.samples_per_s, 0.0);
+  EXPECT_GT(timing.run.energy.total_mj(), 0.0);
+}
+
+TEST_P(EveryNpu, TrainingStepHasErrorsForLossAndEveryUpdatedWeight) {
+  const RunResult result =
+      run(request(GetParam(), "mlp", "", Mode::training), quiet({"workload.parameters.batch=4"}));
+  ASSERT_EQ(result.status, Status::ok) << result.error;
+  ASSERT_TRUE(result.numerics.has_value());
+  EXPECT_EQ(result.numerics->outputs.size(), 1u + 6u);  // loss, three weights and three biases
+  EXPECT_TRUE(result.numerics->first_nonfinite_op.empty());
+  for (const OutputError& output : result.numerics->outputs) {
+    ASSERT_TRUE(output.error.rel_fro.has_value()) << output.name;
+    EXPECT_LT(*output.error.rel_fro, 0.05) << output.name;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Shipped, EveryNpu,
+                         ::testing::Values("systolic128_bf16", "cube16_fp16", "nvdla_fp16"));
+
+TEST(Run, ResultDoesNotDependOnJobs) {
+  const std::vector<RunRequest> requests = {request("systolic128_bf16", "mlp", "", Mode::training),
+                                            request("cube16_fp16", "small_cnn"),
+                                            request("nvdla_fp16", "small_cnn")};
+  RunOptions one = quiet();
+  RunOptions four = quiet();
+  four.jobs = 4;
+  // Timing forks before numerics starts threads, so the second run_all of a process must not follow
+  // threads that still live: the pool of the first one has ended with it.
+  const std::string first = deterministic_part(run_all(requests, one));
+  EXPECT_EQ(first, deterministic_part(run_all(requests, four)));
+}
+
+TEST(Run, SeedChangesValuesAndNotCycles) {
+  RunOptions options = quiet();
+  const RunResult zero = run(request("systolic128_bf16", "small_cnn"), options);
+  options.seed = 1;
+  const RunResult one = run(request("systolic128_bf16", "small_cnn"), options);
+  EXPECT_NE(zero.numerics->output_bits_hash, one.numerics->output_bits_hash);
+  EXPECT_EQ(zero.timing->run.cycles, one.timing->run.cycles);
+}
+
+TEST(Run, AccumulatorFormatChangesBitsEnergyAndCycles) {
+  for (const char* npu : {"systolic128_bf16", "cube16_fp16", "nvdla_fp16"}) {
+    SCOPED_TRACE(npu);
+    const RunResult wide = run(request(npu, "mlp"), quiet());
+    const RunResult narrow =
+        run(request(npu, "mlp"), quiet({"npu.mac_array.accumulator.format=fp16"}));
+    ASSERT_EQ(narrow.status, Status::ok) << narrow.error;
+    EXPECT_NE(wide.numerics->output_bits_hash, narrow.numerics->output_bits_hash);
+    EXPECT_LT(*worst_output_error(wide), *worst_output_error(narrow));
+    EXPECT_GT(wide.timing->run.energy.mac_mj, narrow.timing->run.energy.mac_mj);
+    EXPECT_NE(wide.timing->run.cycles, narrow.timing->run.cycles);
+  }
+}
+
+TEST(Run, EqualWidthAndLatencyEqualCycles) {
+  const auto with = [](const std::string& format) {
+    return run(request("systolic128_bf16", "mlp"),
+               quiet({"npu.mac_array.accumulator.format=" + format,
+                      "npu.mac_array.accumulator.latency_cycles=3"}));
+  };
+  const RunResult fp16 = with("fp16");
+  const RunResult bf16 = with("bf16");
+  EXPECT_EQ(fp16.timing->run.cycles, bf16.timing->run.cycles);
+  EXPECT_EQ(fp16.timing->run.stall_cycles, bf16.timing->run.stall_cycles);
+  EXPECT_EQ(fp16.timing->run.dram_bytes, bf16.timing->run.dram_bytes);
+  EXPECT_NE(fp16.numerics->output_bits_hash, bf16.numerics->output_bits_hash);
+}
+
+TEST(Run, OneMappingDrivesCyclesAndBits) {
+  const auto rows = [](int count, const char* partial_sums) {
+    return run(request("systolic128_bf16", "mlp"),
+               quiet({"npu.mac_array.rows=" + std::to_string(count),
+                      "npu.mac_array.accumulator.format=fp16",
+                      std::string("npu.mac_array.partial_sums=") + partial_sums}));
+  };
+  const RunResult below32 = rows(32, "accumulate_below");
+  const RunResult below128 = rows(128, "accumulate_below");
+  EXPECT_NE(below32.timing->run.cycles, below128.timing->run.cycles);
+  EXPECT_NE(below32.numerics->output_bits_hash, below128.numerics->output_bits_hash);
+  EXPECT_NE(below32.mapping_hash, below128.mapping_hash);
+  const RunResult above32 = rows(32, "reinject_above");
+  const RunResult above128 = rows(128, "reinject_above");
+  EXPECT_NE(above32.timing->run.cycles, above128.timing->run.cycles);
+  EXPECT_EQ(above32.numerics->output_bits_hash, above128.numerics->output_bits_hash);
+}
+
+TEST(Run, MemoryBoundLayerShowsLoadStalls) {
+  RunOptions options = quiet({"npu.dram.bandwidth_gb_per_s=1"});
+  options.numerics = false;
+  const RunResult slow = run(request("systolic128_bf16", "mlp"), options);
+  const npu::TimingResult& timing = slow.timing->run;
+  EXPECT_EQ(timing.bound, "memory");
+  EXPECT_GT(timing.stall_cycles.at("load"), timing.cycles / 2);
+}
+
+TEST(Run, UndeclaredFormatsAreUnsupportedRowsNotFailures) {
+  const Result result = run_all({request("systolic128_bf16", "mlp", "fp16_fp16_accumulate"),
+                                 request("systolic128_bf16", "mlp")},
+                                quiet());
+  EXPECT_EQ(result.runs[0].status, Status::unsupported);
+  EXPECT_THAT(result.runs[0].error, HasSubstr("fp16"));
+  EXPECT_EQ(result.runs[1].status, Status::ok);
+  EXPECT_EQ(exit_code_of(result), 0);
+}
+
+TEST(Run, InterruptionKeepsWhatIsDone) {
+  RunOptions options = quiet();
+  int polls = 0;
+  options.interrupted = [&polls] { return ++polls > 3; };
+  const Result result = run_all({request("systolic128_bf16", "mlp")}, options);
+  EXPECT_EQ(result.runs[0].status, Status::interrupted);
+  EXPECT_TRUE(result.runs[0].timing.has_value());
+  EXPECT_EQ(exit_code_of(result), 130);
+}
+
+TEST(Run, UnknownOverridePathsAndInputsAreErrors) {
+  EXPECT_THROW(run(request("systolic128_bf16", "mlp"), quiet({"npu.mac_array.rowz=3"})),
+               base::InputError);
+  EXPECT_THROW(run(request("systolic128_bf16", "mlp"), quiet({"unit.name=x"})), base::InputError);
+  RunOptions options = quiet();
+  options.inputs["no_such_input"] = "x.npy";
+  EXPECT_THROW(run(request("systolic128_bf16", "mlp"), options), base::InputError);
+}
+
+TEST(Run, CoverageAloneNeedsNoRun) {
+  const Result result = coverage_all({request("nvdla_fp16", "mlp", "", Mode::training)}, quiet());
+  ASSERT_TRUE(result.runs[0].coverage.has_value());
+  std::int64_t rows = 0;
+  for (const auto& [level, count] : result.runs[0].coverage->counts) rows += count;
+  EXPECT_EQ(rows, static_cast<std::int64_t>(result.runs[0].coverage->ops.size()));
+  EXPECT_GT(result.runs[0].coverage->counts.at(npu::Support::host), 0);
+  EXPECT_FALSE(result.runs[0].timing.has_value());
+}
+
+}  // namespace
+}  // namespace npusim::sim
