@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a MAC array is organised: the cycles one scratchpad-resident tile takes, and the cuts that its
-// structure makes in K. One implementation a file under organisations/, one line in its registry.
+// How a MAC array is organised: the cycles one scratchpad-resident tile takes, and the cuts that
+// its structure makes in K. One implementation a file under organisations/, one line in its
+// registry.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +13,8 @@
 
 namespace npusim::npu {
 
-/// A tile as one array runs it: m streamed positions, n output channels, k ordered terms (padding included).
+/// A tile as one array runs it: m streamed positions, n output channels, k ordered terms (padding
+/// included).
 struct TileShape {
   std::int64_t m = 1, n = 1, k = 1;
 };
@@ -32,13 +34,17 @@ class Organisation {
   virtual const std::string& name() const = 0;
   virtual const std::string& description() const = 0;
   virtual std::int64_t pe_count(const MacArraySpec& array) const = 0;
+  /// What one pass of the whole array takes: the granularity of tiles. A scratchpad buffer must
+  /// hold its operands and half the accumulator memory its m*n results.
+  virtual TileShape granule(const MacArraySpec& array) const = 0;
   /// Terms of K one step takes: K blocks and default padding follow it.
   virtual std::int64_t k_step(const MacArraySpec& array) const = 0;
   /// `macs_per_pe` of the input mode; `latency_cycles` of a dependent accumulation.
   virtual TileCycles tile_cycles(const MacArraySpec& array, std::int64_t macs_per_pe,
                                  std::int64_t latency_cycles, const TileShape& tile) const = 0;
   /// The cuts of K inside the array (none when a sum runs through); accumulator: its arithmetic.
-  virtual std::vector<precision::Chunk> chunks(const MacArraySpec& array, std::int64_t ordered_terms,
+  virtual std::vector<precision::Chunk> chunks(const MacArraySpec& array,
+                                               std::int64_t ordered_terms,
                                                const precision::Arithmetic& accumulator) const = 0;
   /// K order used where the config gives none.
   virtual ReductionOrder default_order(const MacArraySpec& array) const = 0;

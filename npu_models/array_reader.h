@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// The mac_array section of an NPU file, and the rules that tie its parts together.
+#pragma once
+
+#include "base/object_reader.h"
+#include "npu_models/npu_spec.h"
+
+namespace npusim::npu {
+
+MacArraySpec read_mac_array(base::ObjectReader& object);
+
+/// The accumulator section; latencies are stated for every format that may be chosen.
+AccumulatorSpec read_accumulator(base::ObjectReader& object);
+
+/// The reduction_order section: the organisation's order with the config's loops in place of its
+/// own.
+ReductionOrder read_reduction_order(base::ObjectReader& object, ReductionOrder order);
+
+}  // namespace npusim::npu

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "npu_models/npu_file.h"
+
+#include <stdexcept>
+
+#include "npu_models/array_reader.h"
+#include "npu_models/npu_sections.h"
+#include "npu_models/unit_reader.h"
+
+namespace npusim::npu {
+namespace {
+
+constexpr base::NumberRange kClockMhz{0.001, 1e6, false};
+
+void read_sections(base::ObjectReader& root, NpuSpec& npu) {
+  if (auto array = root.object("mac_array")) npu.mac_array = read_mac_array(*array);
+  if (auto scratchpad = root.object("scratchpad")) npu.scratchpad = read_scratchpad(*scratchpad);
+  if (auto dram = root.object("dram")) npu.dram = read_dram(*dram, npu.clock_mhz);
+  if (auto vector = root.object("vector_unit")) npu.vector_unit = read_vector_unit(*vector);
+  if (auto host = root.optional_object("host")) npu.host = read_host(*host, npu.clock_mhz);
+  npu.energy = read_energy(root.optional_object("energy"));
+  if (auto operators = root.object("operators"))
+    npu.operators = read_operators(*operators, npu.host.has_value());
+}
+
+}  // namespace
+
+NpuSpec load_npu(const std::string& path, const std::vector<base::Override>& overrides) {
+  base::JsonValue document = base::load_config(path, "npu", overrides);
+  base::Diagnostics diagnostics;
+  base::ObjectReader root(base::ValueReader(document, "", diagnostics));
+  for (const char* header : {"schema_version", "kind"}) root.optional(header);
+  NpuSpec npu;
+  npu.name = root.string("name");
+  npu.description = root.string("description", "");
+  read_sources(root);
+  npu.clock_mhz = root.number("clock_mhz", kClockMhz);
+  npu.default_recipe = root.string("default_recipe");
+  npu.launch_cycles = root.integer("launch_cycles", base::kNonNegative, 0);
+  read_sections(root, npu);
+  root.finish();
+  // The rules across sections say nothing useful about values that are wrong in themselves.
+  if (diagnostics.empty()) {
+    check_array(npu, document, diagnostics);
+    if (diagnostics.empty()) check_buffers(npu, document, diagnostics);
+  }
+  diagnostics.throw_if_any();
+  npu.resolved = std::move(document);
+  return npu;
+}
+
+precision::MacUnit unit_of(const NpuSpec& npu, const precision::Format& input,
+                           const precision::Format& accumulator) {
+  const MacArraySpec& array = npu.mac_array;
+  const auto choice_of = [&](const auto& entries, const std::string& name, auto&& format_of) {
+    for (const auto& entry : entries)
+      if (format_of(entry).name == name) return format_of(entry);
+    throw std::invalid_argument(npu.name + " has no " + name);
+  };
+  precision::MacUnit unit;
+  unit.a = choice_of(array.inputs, input.name, [](const InputMode& mode) { return mode.format; });
+  unit.b = unit.a;
+  precision::Arithmetic last = array.accumulator.arithmetic;
+  last.format = choice_of(array.accumulator.choices, accumulator.name,
+                          [](const precision::Format& format) { return format; });
+  unit.product = array.product;
+  unit.stages = complete_stages(array.inner_stages, last);
+  unit.name = npu.name + "_" + unit.a.name + "_" + last.format.name;
+  return unit;
+}
+
+}  // namespace npusim::npu

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "npu_models/npu_sections.h"
+
+#include <cmath>
+#include <stdexcept>
+
+#include "npu_models/energy.h"
+#include "npu_models/unit_reader.h"
+#include "workloads/op.h"
+
+namespace npusim::npu {
+namespace {
+
+constexpr base::IntegerRange kKib{1, std::int64_t{1} << 30};
+constexpr base::IntegerRange kBuffers{1, 64};
+constexpr base::IntegerRange kLanes{1, std::int64_t{1} << 20};
+constexpr base::NumberRange kSmallTime{0.0, 1e12, false};
+constexpr base::NumberRange kGib{0.0, 1e9, true};
+
+/// GB/s (10^9 bytes) at a clock in MHz.
+double per_cycle(double giga_per_s, double clock_mhz) {
+  return giga_per_s * 1e3 / clock_mhz;
+}
+
+std::int64_t whole_cycles(double microseconds, double clock_mhz) {
+  return static_cast<std::int64_t>(std::ceil(microseconds * clock_mhz));
+}
+
+std::map<std::string, double> read_picojoules(base::ObjectReader& object, const char* key) {
+  std::map<std::string, double> table;
+  const auto value = object.optional(key);
+  if (!value) return table;
+  for (const auto& [name, picojoule] : value->members()) {
+    try {
+      precision::format_from_name(name);
+    } catch (const std::invalid_argument&) {
+      picojoule.error("unknown-format", "unknown number format \"" + name + "\"", "format names");
+    }
+    table[name] = picojoule.number(base::kNonNegativeNumber);
+  }
+  return table;
+}
+
+}  // namespace
+
+ScratchpadSpec read_scratchpad(base::ObjectReader& object) {
+  ScratchpadSpec scratchpad;
+  scratchpad.bytes = object.integer("kib", kKib) * 1024;
+  scratchpad.buffers = object.integer("buffers", kBuffers, 2);
+  object.finish();
+  return scratchpad;
+}
+
+DramSpec read_dram(base::ObjectReader& object, double clock_mhz) {
+  DramSpec dram;
+  dram.bandwidth_gb_per_s = object.number("bandwidth_gb_per_s", base::kPositiveNumber);
+  dram.bandwidth_bytes_per_cycle = per_cycle(dram.bandwidth_gb_per_s, clock_mhz);
+  dram.latency_cycles = whole_cycles(object.number("latency_ns", kSmallTime) * 1e-3, clock_mhz);
+  dram.capacity_bytes =
+      static_cast<std::int64_t>(object.number("gib", kGib) * static_cast<double>(1 << 30));
+  object.finish();
+  return dram;
+}
+
+VectorUnitSpec read_vector_unit(base::ObjectReader& object) {
+  VectorUnitSpec unit;
+  unit.lanes = object.integer("lanes", kLanes);
+  unit.startup_cycles = object.integer("startup_cycles", base::kNonNegative, 0);
+  if (const auto functions = object.required("cycles_per_element")) {
+    base::ObjectReader table(*functions);
+    for (const std::string& function : workloads::vector_functions()) {
+      if (const auto cycles = table.optional(function))
+        unit.cycles_per_element[function] = cycles->number(base::kPositiveNumber);
+    }
+    table.finish();
+  }
+  unit.arithmetic = read_arithmetic(object);
+  unit.fuses_epilogue = object.boolean("fuses_epilogue", false);
+  object.finish();
+  return unit;
+}
+
+HostSpec read_host(base::ObjectReader& object, double clock_mhz) {
+  HostSpec host;
+  host.link_bytes_per_cycle =
+      per_cycle(object.number("link_gb_per_s", base::kPositiveNumber), clock_mhz);
+  host.latency_cycles = whole_cycles(object.number("latency_us", kSmallTime), clock_mhz);
+  host.elements_per_cycle =
+      per_cycle(object.number("giga_elements_per_s", base::kPositiveNumber), clock_mhz);
+  object.finish();
+  return host;
+}
+
+EnergySpec read_energy(std::optional<base::ObjectReader> object) {
+  EnergySpec energy;
+  energy.scratchpad_pj_per_byte = kScratchpadPjPerByte;
+  energy.accumulator_pj_per_byte = kAccumulatorPjPerByte;
+  energy.dram_pj_per_byte = kDramPjPerByte;
+  if (!object) return energy;
+  const auto read = [&](const char* key, double& figure) {
+    figure = object->number(key, base::kNonNegativeNumber, figure);
+  };
+  energy.multiply_pj = read_picojoules(*object, "multiply_pj");
+  energy.add_pj = read_picojoules(*object, "add_pj");
+  read("scratchpad_pj_per_byte", energy.scratchpad_pj_per_byte);
+  read("accumulator_pj_per_byte", energy.accumulator_pj_per_byte);
+  read("dram_pj_per_byte", energy.dram_pj_per_byte);
+  read("static_watts", energy.static_watts);
+  object->finish();
+  return energy;
+}
+
+}  // namespace npusim::npu

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "npu_models/npu_spec.h"
+
+#include "base/error.h"
+#include "npu_models/organisation.h"
+
+namespace npusim::npu {
+
+std::int64_t AccumulatorSpec::latency(const precision::Format& format) const {
+  const auto found = latency_cycles.find(format.name);
+  NPUSIM_CHECK(found != latency_cycles.end(), "no latency for accumulator format " + format.name);
+  return found->second;
+}
+
+std::int64_t NpuSpec::peak_macs_per_cycle(const precision::Format& input) const {
+  const Organisation* organisation = find_organisation(mac_array.organisation);
+  NPUSIM_CHECK(organisation != nullptr, "organisation " + mac_array.organisation);
+  for (const InputMode& mode : mac_array.inputs) {
+    if (mode.format.name != input.name) continue;
+    return organisation->pe_count(mac_array) * mode.macs_per_pe_per_cycle * mac_array.arrays;
+  }
+  return 0;
+}
+
+}  // namespace npusim::npu

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// What cube and dot_product share: both reduce `depth` products in a tree before they accumulate.
+#include "npu_models/organisations/organisations.h"
+
+namespace npusim::npu {
+
+std::int64_t block_pipeline_cycles(std::int64_t depth, std::int64_t latency_cycles) {
+  std::int64_t levels = 0;
+  while ((std::int64_t{1} << levels) < depth) ++levels;
+  return 1 + levels + latency_cycles;
+}
+
+ReductionOrder channel_block_order(std::int64_t block) {
+  ReductionOrder order;
+  order.by_role["fprop"] = {{"C", block}, {"R", 1}, {"S", 1}, {"C", 1}};
+  order.by_role["dgrad"] = {{"K", block}, {"R", 1}, {"S", 1}, {"K", 1}};
+  order.tail = precision::Tail::pad;
+  return order;
+}
+
+base::Diagnostic array_mistake(std::string pointer, std::string message, std::string allowed) {
+  base::Diagnostic mistake;
+  mistake.pointer = std::move(pointer);
+  mistake.code = "illegal-combination";
+  mistake.message = std::move(message);
+  mistake.allowed = std::move(allowed);
+  return mistake;
+}
+
+std::vector<base::Diagnostic> check_block_unit(const MacArraySpec& array) {
+  std::int64_t terms = 1;
+  for (const precision::Stage& stage : array.inner_stages) {
+    if (stage.terms < 1 || terms > array.depth) break;
+    terms *= stage.terms;
+  }
+  if (terms == array.depth) return {};
+  return {array_mistake("/inner_stages",
+                        "the stages reduce " + std::to_string(terms) + " terms but depth is " +
+                            std::to_string(array.depth),
+                        "stages whose terms multiply to depth")};
+}
+
+}  // namespace npusim::npu

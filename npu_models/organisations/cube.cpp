@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// m x n x k cube: each cycle rows*cols outputs take depth terms each, reduced in a tree and added
+// to their partial sums. Cycles of a tile that computes without waiting for memory:
+//
+//   blocks B = ceil(m / (rows*macs_per_pe)) * ceil(n/cols), steps S = ceil(k/depth)
+//   the blocks of one step run back to back, so that a partial sum is needed again max(B, L) cycles
+//   later (L: latency of one accumulation; interleaving outputs keeps the bits) pipeline Q = 1 +
+//   ceil(log2(depth)) + L: multipliers, tree levels, accumulation
+//
+//   total = (S-1)*max(B, L) + B + Q - 1
+//   busy = S*B, dependency = (S-1)*max(0, L-B), fill_drain = Q - 1
+//
+// Blocks at the edge of m and n are charged in full. Operands are read from the scratchpad each
+// step at full rate; bank conflicts are not modelled. Completion: the last sum stands in
+// accumulator memory.
+#include <algorithm>
+
+#include "npu_models/organisations/organisations.h"
+
+namespace npusim::npu {
+namespace {
+
+class Cube final : public Organisation {
+ public:
+  const std::string& name() const override {
+    static const std::string text = "cube";
+    return text;
+  }
+  const std::string& description() const override {
+    static const std::string text = "cube: rows x cols outputs take depth terms of K each cycle";
+    return text;
+  }
+  std::int64_t pe_count(const MacArraySpec& array) const override {
+    return array.rows * array.cols * array.depth;
+  }
+  TileShape granule(const MacArraySpec& array) const override {
+    return {array.rows, array.cols, array.depth};
+  }
+  std::int64_t k_step(const MacArraySpec& array) const override { return array.depth; }
+  TileCycles tile_cycles(const MacArraySpec& array, std::int64_t macs_per_pe,
+                         std::int64_t latency_cycles, const TileShape& tile) const override;
+  std::vector<precision::Chunk> chunks(const MacArraySpec&, std::int64_t,
+                                       const precision::Arithmetic&) const override {
+    return {};
+  }
+  ReductionOrder default_order(const MacArraySpec& array) const override {
+    return channel_block_order(array.depth);
+  }
+  std::vector<base::Diagnostic> check(const MacArraySpec& array) const override {
+    return check_block_unit(array);
+  }
+};
+
+TileCycles Cube::tile_cycles(const MacArraySpec& array, std::int64_t macs_per_pe,
+                             std::int64_t latency_cycles, const TileShape& tile) const {
+  const std::int64_t blocks =
+      ceil_div(tile.m, array.rows * macs_per_pe) * ceil_div(tile.n, array.cols);
+  const std::int64_t steps = ceil_div(tile.k, array.depth);
+  TileCycles cycles;
+  cycles.busy = steps * blocks;
+  cycles.dependency = (steps - 1) * std::max<std::int64_t>(0, latency_cycles - blocks);
+  cycles.fill_drain = block_pipeline_cycles(array.depth, latency_cycles) - 1;
+  return cycles;
+}
+
+}  // namespace
+
+const Organisation& cube() {
+  static const Cube organisation;
+  return organisation;
+}
+
+}  // namespace npusim::npu

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// Dot-product cells: each cycle one position meets `rows` output channels, `depth` terms each,
+// reduced in a tree and added to the partial sums. As NVDLA's convolution core runs: a group of
+// channels keeps the weights of one step while the positions stream, then the next step, then the
+// next group. Cycles:
+//
+//   groups G = ceil(n/rows), steps S = ceil(k/depth), positions M = ceil(m / macs_per_pe)
+//   pipeline Q = 1 + ceil(log2(depth)) + L (L: latency of one accumulation)
+//
+//   total = G*((S-1)*max(M, L) + M) + Q - 1
+//   busy = G*S*M, dependency = G*(S-1)*max(0, L-M), fill_drain = Q - 1
+//
+// Weights of the next step load behind the stream (shadow registers); the stripe length of NVDLA's
+// sequencer is not modelled. Completion: the last sum stands in accumulator memory.
+// Source: nvdla.org, hardware manual, unit description (CSC, CMAC, CACC).
+#include <algorithm>
+
+#include "npu_models/organisations/organisations.h"
+
+namespace npusim::npu {
+namespace {
+
+class DotProduct final : public Organisation {
+ public:
+  const std::string& name() const override {
+    static const std::string text = "dot_product";
+    return text;
+  }
+  const std::string& description() const override {
+    static const std::string text =
+        "dot-product cells: one position a cycle meets rows output channels, depth terms each";
+    return text;
+  }
+  std::int64_t pe_count(const MacArraySpec& array) const override {
+    return array.rows * array.depth;
+  }
+  TileShape granule(const MacArraySpec& array) const override {
+    return {1, array.rows, array.depth};
+  }
+  std::int64_t k_step(const MacArraySpec& array) const override { return array.depth; }
+  TileCycles tile_cycles(const MacArraySpec& array, std::int64_t macs_per_pe,
+                         std::int64_t latency_cycles, const TileShape& tile) const override;
+  std::vector<precision::Chunk> chunks(const MacArraySpec&, std::int64_t,
+                                       const precision::Arithmetic&) const override {
+    return {};
+  }
+  ReductionOrder default_order(const MacArraySpec& array) const override {
+    return channel_block_order(array.depth);
+  }
+  std::vector<base::Diagnostic> check(const MacArraySpec& array) const override;
+};
+
+TileCycles DotProduct::tile_cycles(const MacArraySpec& array, std::int64_t macs_per_pe,
+                                   std::int64_t latency_cycles, const TileShape& tile) const {
+  const std::int64_t groups = ceil_div(tile.n, array.rows);
+  const std::int64_t steps = ceil_div(tile.k, array.depth);
+  const std::int64_t positions = ceil_div(tile.m, macs_per_pe);
+  TileCycles cycles;
+  cycles.busy = groups * steps * positions;
+  cycles.dependency = groups * (steps - 1) * std::max<std::int64_t>(0, latency_cycles - positions);
+  cycles.fill_drain = block_pipeline_cycles(array.depth, latency_cycles) - 1;
+  return cycles;
+}
+
+std::vector<base::Diagnostic> DotProduct::check(const MacArraySpec& array) const {
+  std::vector<base::Diagnostic> mistakes = check_block_unit(array);
+  if (array.cols != 1) {
+    mistakes.push_back(array_mistake(
+        "/cols",
+        "one position a cycle meets `rows` channels; cols is " + std::to_string(array.cols), "1"));
+  }
+  return mistakes;
+}
+
+}  // namespace
+
+const Organisation& dot_product() {
+  static const DotProduct organisation;
+  return organisation;
+}
+
+}  // namespace npusim::npu

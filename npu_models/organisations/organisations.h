@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// The organisations of this build, one function and one .cpp each; npu_models/organisation.cpp
+// lists them. Adding one is a file here, a line there and a line in CMakeLists.txt.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "npu_models/organisation.h"
+
+namespace npusim::npu {
+
+const Organisation& systolic();
+const Organisation& cube();
+const Organisation& dot_product();
+
+constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
+  return (a + b - 1) / b;
+}
+
+/// Cycles from operands to a result in accumulator memory, of a block that reduces `depth` terms:
+/// one for the multipliers, one for each level of the adder tree, and the accumulator's addition.
+std::int64_t block_pipeline_cycles(std::int64_t depth, std::int64_t latency_cycles);
+
+/// Channel blocks outermost, then the taps, then the channels of a block (fprop over C, dgrad over
+/// K); other roles canonical. What is short of a block is padded.
+ReductionOrder channel_block_order(std::int64_t block);
+
+/// Rules that block-reducing arrays share: the stages before the accumulator reduce exactly `depth`
+/// terms.
+std::vector<base::Diagnostic> check_block_unit(const MacArraySpec& array);
+
+base::Diagnostic array_mistake(std::string pointer, std::string message, std::string allowed);
+
+}  // namespace npusim::npu
