@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A JSON document as a value tree in which every value knows where it was written. Member order is
 // kept; duplicate keys, NaN/Infinity literals, numbers beyond int64/double and nesting deeper than
-// kMaxJsonDepth are errors at parse time. Parsing and number printing are nlohmann/json's.
+// kMaxJsonDepth are errors at parse time. The lexer is nlohmann/json's.
 #pragma once
 
 #include <cstdint>
