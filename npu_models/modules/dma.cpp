@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "npu_models/modules/dma.h"
+
+#include <algorithm>
+
+namespace npusim::npu::model {
+
+Dma::Dma(const sc_core::sc_module_name& name, bool write, const DramSpec& dram, Ledger& ledger)
+    : MemoryPort(name, dram.bandwidth_bytes_per_cycle),
+      write_(write),
+      lead_(picos_of(dram.latency_cycles)),
+      ledger_(ledger) {
+  SC_THREAD(run);
+}
+
+void Dma::run() {
+  Picos last_end = 0;
+  for (;;) {
+    const DmaCommand command = queue.pop();
+    if (command.producers != nullptr) {
+      for (const Need& need : *command.producers) need.wait();
+    }
+    command.after.wait();
+    for (TokenPool* pool : command.take) {
+      if (pool != nullptr) pool->acquire(1);
+    }
+    const Picos end = std::max(last_end, execute(command));
+    const Picos completed = picos_of(ceil_cycle(end));
+    last_end = end;
+    progress.complete(completed);
+    for (const Release& release : command.give) release.at(completed);
+    wait_until(picos_of(floor_cycle(std::max<Picos>(end - lead_, 0))));
+  }
+}
+
+Picos Dma::execute(const DmaCommand& command) {
+  if (command.bytes == 0) return now_picos();
+  const Transfer transfer = move(write_, command.address, command.bytes);
+  OpRecord& record = ledger_.record(command.op);
+  (write_ ? record.write_bytes : record.read_bytes) += command.bytes;
+  record.scratchpad_bytes += command.bytes;
+  if (command.spill) record.spill_bytes += command.bytes;
+  record.transfer_picos += transfer.end - transfer.start;
+  ++record.transactions;
+  const WaitCause cause =
+      command.spill ? WaitCause::spill : (write_ ? WaitCause::store : WaitCause::load);
+  ledger_.active(cause, command.op, floor_cycle(transfer.start), ceil_cycle(transfer.end),
+                 floor_cycle(now_picos()));
+  return transfer.end;
+}
+
+}  // namespace npusim::npu::model

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "npu_models/modules/mac_array.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+
+namespace npusim::npu::model {
+namespace {
+
+const Organisation& organisation_of(const MacArraySpec& spec) {
+  const Organisation* found = find_organisation(spec.organisation);
+  NPUSIM_CHECK(found != nullptr, "unknown organisation " + spec.organisation);
+  return *found;
+}
+
+void add(TileAccount& account, const TileCycles& cycles, std::int64_t arrays,
+         std::int64_t longest) {
+  account.busy += arrays * cycles.busy;
+  account.preload += arrays * cycles.preload;
+  account.fill_drain += arrays * cycles.fill_drain;
+  account.dependency += arrays * cycles.dependency;
+  account.idle += arrays * (longest - cycles.total());
+}
+
+}  // namespace
+
+MacArray::MacArray(const sc_core::sc_module_name& name, const MacArraySpec& spec,
+                   AccumulatorMemory& memory, Ledger& ledger)
+    : sc_core::sc_module(name),
+      spec_(spec),
+      organisation_(organisation_of(spec)),
+      memory_(memory),
+      ledger_(ledger) {
+  SC_THREAD(run);
+}
+
+void MacArray::run() {
+  for (;;) {
+    const ArrayCommand command = queue.pop();
+    command.operands.wait();
+    if (command.accumulator_bytes > 0) memory_.bytes.acquire(command.accumulator_bytes);
+    const Cost& cost = cost_of(command);
+    const Cycles begin = floor_cycle(now_picos());
+    const Picos end = picos_of(begin + cost.cycles);
+    ledger_.tile(command.op, begin, begin + cost.cycles, cost.account);
+    OpRecord& record = ledger_.record(command.op);
+    ++record.tiles;
+    ++record.transactions;
+    progress.complete(end);
+    for (const Release& release : command.give) release.at(end);
+    wait_until(end);
+  }
+}
+
+const MacArray::Cost& MacArray::cost_of(const ArrayCommand& command) {
+  const TileShape& shape = command.shape;
+  Cost& cost = last_cost_;
+  if (cost.gemm == command.gemm && cost.shape.m == shape.m && cost.shape.n == shape.n &&
+      cost.shape.k == shape.k) {
+    return cost;
+  }
+  const std::int64_t small = shape.m / spec_.arrays;
+  const std::int64_t with_one_more = shape.m % spec_.arrays;
+  const TileCycles large_cycles =
+      with_one_more > 0 ? cycles_of(*command.gemm, {small + 1, shape.n, shape.k}) : TileCycles{};
+  const TileCycles small_cycles =
+      small > 0 ? cycles_of(*command.gemm, {small, shape.n, shape.k}) : TileCycles{};
+  cost = {command.gemm, shape, {}, std::max(large_cycles.total(), small_cycles.total())};
+  add(cost.account, large_cycles, with_one_more, cost.cycles);
+  add(cost.account, small_cycles, spec_.arrays - with_one_more, cost.cycles);
+  return cost;
+}
+
+TileCycles MacArray::cycles_of(const GemmMapping& gemm, const TileShape& share) const {
+  return organisation_.tile_cycles(spec_, gemm.macs_per_pe_per_cycle,
+                                   gemm.accumulator_latency_cycles, share);
+}
+
+}  // namespace npusim::npu::model

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// The MAC arrays. One command is one scratchpad-resident tile; the folds inside it are the closed
+// form of the organisation (Organisation::tile_cycles), charged in full for every tile: no overlap
+// between the drain of one tile and the preload of the next. Several identical arrays split the
+// positions of a tile evenly and start it together; the largest share, ceil(m / arrays), sets the
+// time and the others' missing cycles are idle. They are simulated once, with that exact
+// multiplicity. Values are not computed here: the numeric executor runs the same mapping's plan.
+#pragma once
+
+#include <cstdint>
+#include <systemc>
+
+#include "npu_models/mapping.h"
+#include "npu_models/modules/accumulator_memory.h"
+#include "npu_models/modules/command_queue.h"
+#include "npu_models/modules/ledger.h"
+#include "npu_models/modules/progress.h"
+#include "npu_models/organisation.h"
+
+namespace npusim::npu::model {
+
+struct ArrayCommand {
+  int op = -1;
+  const GemmMapping* gemm = nullptr;
+  TileShape shape;  ///< of all arrays together
+  Need operands;
+  std::int64_t accumulator_bytes = 0;  ///< to take before the start; 0: already held
+  Release give[4];                     ///< at the end
+};
+
+class MacArray : public sc_core::sc_module {
+ public:
+  CommandQueue<ArrayCommand> queue;
+  Progress progress;
+
+  SC_HAS_PROCESS(MacArray);
+  MacArray(const sc_core::sc_module_name& name, const MacArraySpec& spec, AccumulatorMemory& memory,
+           Ledger& ledger);
+
+ private:
+  struct Cost {
+    const GemmMapping* gemm = nullptr;
+    TileShape shape;
+    TileAccount account;
+    std::int64_t cycles = 0;
+  };
+  void run();
+  const Cost& cost_of(const ArrayCommand& command);
+  TileCycles cycles_of(const GemmMapping& gemm, const TileShape& share) const;
+
+  const MacArraySpec& spec_;
+  const Organisation& organisation_;
+  AccumulatorMemory& memory_;
+  Ledger& ledger_;
+  Cost last_cost_;  ///< most tiles of an op are alike
+};
+
+}  // namespace npusim::npu::model

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tiles of a matrix op as commands; see sequencer.h.
+#include <algorithm>
+#include <string>
+
+#include "base/error.h"
+#include "npu_models/modules/sequencer.h"
+#include "npu_models/modules/share.h"
+#include "npu_models/modules/sram_accesses.h"
+#include "npu_models/tile_bytes.h"
+
+namespace npusim::npu::model {
+
+struct Sequencer::MatrixRun {
+  int op;
+  const GemmMapping& gemm;
+  const OpProgram& program;
+  VectorCost vector;
+  std::int64_t output_elements;
+  std::int64_t finished_elements = 0;
+  std::vector<std::uint64_t>
+      spilled;  ///< by m tile: number of the store that wrote its partial sums
+  std::uint64_t spill_address;
+};
+
+namespace {
+
+/// Accumulator memory that one array's share of a tile takes.
+std::int64_t accumulator_bytes(const GemmMapping& gemm, std::int64_t arrays, std::int64_t m,
+                               std::int64_t n) {
+  return (m + arrays - 1) / arrays * n * gemm.accumulator_bytes;
+}
+
+void check_accumulators(const GemmMapping& gemm, const MacArraySpec& array,
+                        const std::string& node) {
+  const GemmTileCounts counts = gemm_tile_counts(gemm);
+  const bool column_stays =
+      gemm.loop_order == LoopOrder::weight_resident && counts.k > 1 && !gemm.spills;
+  const std::int64_t tile =
+      accumulator_bytes(gemm, array.arrays, std::min(gemm.tile_m, gemm.contraction.m),
+                        std::min(gemm.tile_n, gemm.contraction.n));
+  const std::int64_t needed = column_stays ? counts.m * tile : tile;
+  NPUSIM_CHECK(needed <= array.accumulator.memory_bytes,
+               "the mapping of " + node + " keeps " + std::to_string(needed) +
+                   " bytes of partial sums, accumulator memory has " +
+                   std::to_string(array.accumulator.memory_bytes));
+}
+
+}  // namespace
+
+void Sequencer::issue_matrix(int op, const OpProgram& program) {
+  const MappedOp& mapped_op = mapped_.ops[static_cast<std::size_t>(op)];
+  const GemmMapping& gemm = *mapped_op.gemm;
+  check_accumulators(gemm, npu_.mac_array,
+                     mapped_.graph.nodes[static_cast<std::size_t>(mapped_op.node)].name);
+  MatrixRun run{op,
+                gemm,
+                program,
+                VectorCost(npu_.vector_unit, mapped_op.vector_work),
+                gemm.contraction.groups * gemm.contraction.m * gemm.contraction.n,
+                0,
+                {},
+                layout_.end_address()};
+  if (gemm.spills) run.spilled.resize(static_cast<std::size_t>(gemm_tile_counts(gemm).m));
+  for (const TensorId id : program.whole_inputs) {
+    DmaCommand load;
+    load.op = op;
+    load.address = layout_.address(id);
+    load.bytes = layout_.bytes(id);
+    load.producers = producers(id);
+    engines_.load.queue.push(load);
+    ledger_.record(op).scratchpad_bytes += load.bytes;  // read once by whoever uses it
+  }
+  GemmTiles tiles(gemm);
+  for (GemmTile tile; tiles.next(tile);) issue_tile(run, tile);
+}
+
+void Sequencer::issue_tile(MatrixRun& run, const GemmTile& tile) {
+  const GemmMapping& gemm = run.gemm;
+  Scratchpad& scratchpad = engines_.scratchpad;
+  const bool reads_partial_sums = gemm.spills && !tile.first_k;
+  load_operands(run, tile);
+
+  ArrayCommand command;
+  command.op = run.op;
+  command.gemm = &gemm;
+  command.shape = {tile.m, tile.n, tile.k};
+  command.operands = all_loads();
+  const std::int64_t held = accumulator_bytes(gemm, npu_.mac_array.arrays, tile.m, tile.n);
+  const Release accumulators{&engines_.accumulators.bytes, held};
+  if (tile.first_k || gemm.spills) command.accumulator_bytes = held;
+  if (tile.last_of_streamed) command.give[0] = {&scratchpad.m_side};
+  if (tile.last_of_stationary) command.give[1] = {&scratchpad.n_side};
+  if (reads_partial_sums) command.give[2] = {&scratchpad.partial_sums};
+
+  const std::int64_t elements = tile.m * tile.n;
+  bool extra_loaded = false;
+  if (tile.last_k) {
+    extra_loaded = load_tiled_inputs(run, elements);
+    if (run.vector.empty()) {
+      // The array itself takes the extra operand (a bias as large as the output).
+      command.operands = all_loads();
+      if (extra_loaded) command.give[3] = {&scratchpad.epilogue_operands};
+    }
+  }
+  count_accesses(run, tile);
+  const Need sums{&engines_.array.progress, engines_.array.queue.push(command)};
+  if (tile.last_k) {
+    finish_output(run, elements, sums, accumulators, extra_loaded);
+  } else if (gemm.spills) {
+    store_partial_sums(run, tile, sums, accumulators);
+  }
+}
+
+void Sequencer::load_operands(MatrixRun& run, const GemmTile& tile) {
+  const GemmMapping& gemm = run.gemm;
+  const workloads::Contraction& c = gemm.contraction;
+  const OpProgram& program = run.program;
+  DmaCommand load;
+  load.op = run.op;
+  if (tile.load_stationary) {
+    load.address = tile_address(program.n_side, tile.index.group * c.n + tile.n0, c.groups * c.n);
+    load.bytes = n_side_bytes(gemm, tile.n, tile.k0, tile.k, program.element_bytes.n_side);
+    load.producers = producers(program.n_side);
+    load.take[0] = &engines_.scratchpad.n_side;
+    engines_.load.queue.push(load);
+  }
+  if (tile.load_streamed) {
+    load.address = tile_address(program.m_side, tile.index.group * c.m + tile.m0, c.groups * c.m);
+    load.bytes = m_side_bytes(gemm, tile.m0, tile.m, tile.k0, tile.k, program.element_bytes.m_side);
+    load.producers = producers(program.m_side);
+    load.take[0] = &engines_.scratchpad.m_side;
+    engines_.load.queue.push(load);
+  }
+  if (gemm.spills && !tile.first_k) {
+    load.address = run.spill_address + static_cast<std::uint64_t>(tile.m0 * gemm.tile_n);
+    load.bytes = tile.m * tile.n * spill_element_bytes(gemm);
+    load.spill = true;
+    load.producers = nullptr;
+    load.after = {&engines_.store.progress, run.spilled[static_cast<std::size_t>(tile.index.m)]};
+    load.take[0] = &engines_.scratchpad.partial_sums;
+    engines_.load.queue.push(load);
+  }
+}
+
+/// Extra operands of the epilogue, for the next `elements` outputs. False when there are none.
+bool Sequencer::load_tiled_inputs(MatrixRun& run, std::int64_t elements) {
+  const std::int64_t begin = run.finished_elements;
+  bool first = true;
+  for (const TensorId id : run.program.tiled_inputs) {
+    DmaCommand load;
+    load.op = run.op;
+    load.address = tile_address(id, begin, run.output_elements);
+    load.bytes = share_of(layout_.bytes(id), begin, begin + elements, run.output_elements);
+    load.producers = producers(id);
+    if (first) load.take[0] = &engines_.scratchpad.epilogue_operands;
+    first = false;
+    engines_.load.queue.push(load);
+    ledger_.record(run.op).scratchpad_bytes += load.bytes;
+  }
+  return !first;
+}
+
+void Sequencer::store_partial_sums(MatrixRun& run, const GemmTile& tile, const Need& sums,
+                                   Release accumulators) {
+  DmaCommand store;
+  store.op = run.op;
+  store.address = run.spill_address + static_cast<std::uint64_t>(tile.m0 * run.gemm.tile_n);
+  store.bytes = tile.m * tile.n * spill_element_bytes(run.gemm);
+  store.spill = true;
+  store.after = sums;
+  store.give[0] = accumulators;
+  run.spilled[static_cast<std::size_t>(tile.index.m)] = engines_.store.queue.push(store);
+}
+
+void Sequencer::finish_output(MatrixRun& run, std::int64_t elements, const Need& sums,
+                              Release accumulators, bool extra_loaded) {
+  Scratchpad& scratchpad = engines_.scratchpad;
+  const bool stored = !run.program.outputs.empty();
+  const std::int64_t begin = run.finished_elements;
+  if (run.vector.empty() && stored) {
+    store_output(run, elements, sums, accumulators);
+  } else {
+    VectorCommand work;
+    work.op = run.op;
+    work.cycles =
+        run.vector.empty() ? 0 : run.vector.cycles(begin, begin + elements, run.output_elements);
+    work.operands = all_loads();
+    work.sums = sums;
+    work.give[0] = accumulators;
+    if (stored) work.take = &scratchpad.results;
+    if (extra_loaded && !run.vector.empty()) work.give[1] = {&scratchpad.epilogue_operands};
+    const Need computed{&engines_.vector.progress, engines_.vector.queue.push(work)};
+    if (stored) store_output(run, elements, computed, {&scratchpad.results});
+  }
+  run.finished_elements += elements;
+}
+
+void Sequencer::store_output(MatrixRun& run, std::int64_t elements, const Need& after,
+                             Release release) {
+  const std::int64_t begin = run.finished_elements;
+  for (const TensorId id : run.program.outputs) {
+    DmaCommand store;
+    store.op = run.op;
+    store.address = tile_address(id, begin, run.output_elements);
+    store.bytes = share_of(layout_.bytes(id), begin, begin + elements, run.output_elements);
+    store.after = after;
+    if (id == run.program.outputs.back()) store.give[0] = release;
+    engines_.store.queue.push(store);
+    ledger_.record(run.op).scratchpad_bytes += store.bytes;
+  }
+}
+
+/// Array's side of the on-chip memories.
+void Sequencer::count_accesses(const MatrixRun& run, const GemmTile& tile) {
+  const GemmMapping& gemm = run.gemm;
+  const GemmElementBytes& bytes = run.program.element_bytes;
+  const SramAccesses accesses = sram_accesses(npu_.mac_array, granule_, {tile.m, tile.n, tile.k});
+  OpRecord& record = ledger_.record(run.op);
+  record.scratchpad_bytes += accesses.m_side * bytes.m_side + accesses.n_side * bytes.n_side;
+  std::int64_t partial_sums = accesses.accumulator;
+  if (gemm.spills && !tile.first_k) {
+    partial_sums += tile.m * tile.n;
+    record.scratchpad_bytes += tile.m * tile.n * spill_element_bytes(gemm);
+  }
+  if (tile.last_k || gemm.spills) partial_sums += tile.m * tile.n;  // drained
+  if (!tile.last_k && gemm.spills) {
+    record.scratchpad_bytes += tile.m * tile.n * spill_element_bytes(gemm);
+  }
+  record.accumulator_bytes += partial_sums * gemm.accumulator_bytes;
+}
+
+}  // namespace npusim::npu::model

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "npu_models/modules/sequencer.h"
+
+#include <algorithm>
+
+#include "npu_models/modules/share.h"
+
+namespace npusim::npu::model {
+namespace {
+
+/// The op that writes each tensor.
+std::vector<int> producers_of(const MappedGraph& mapped) {
+  std::vector<int> producer(mapped.graph.tensors.size(), -1);
+  for (std::size_t op = 0; op < mapped.ops.size(); ++op) {
+    std::vector<int> nodes = mapped.ops[op].epilogue;
+    nodes.push_back(mapped.ops[op].node);
+    for (const int node : nodes) {
+      for (const TensorId id : mapped.graph.nodes[static_cast<std::size_t>(node)].outputs) {
+        if (id != workloads::kNoTensor) {
+          producer[static_cast<std::size_t>(id)] = static_cast<int>(op);
+        }
+      }
+    }
+  }
+  return producer;
+}
+
+}  // namespace
+
+Sequencer::Sequencer(const sc_core::sc_module_name& name, const NpuSpec& npu,
+                     const MappedGraph& mapped, Engines& engines, Ledger& ledger)
+    : sc_core::sc_module(name),
+      npu_(npu),
+      mapped_(mapped),
+      engines_(engines),
+      ledger_(ledger),
+      granule_(find_organisation(npu.mac_array.organisation)->granule(npu.mac_array)),
+      layout_(mapped),
+      producer_(producers_of(mapped)),
+      done_(mapped.ops.size()) {
+  SC_THREAD(run);
+}
+
+void Sequencer::run() {
+  for (std::size_t op = 0; op < mapped_.ops.size(); ++op) {
+    if (mapped_.ops[op].engine == Engine::view) continue;
+    current_op_ = static_cast<int>(op);
+    wait_until(now_picos() + picos_of(npu_.launch_cycles));
+    issue(current_op_);
+  }
+  finished_ = true;
+}
+
+void Sequencer::issue(int op) {
+  const MappedOp& mapped_op = mapped_.ops[static_cast<std::size_t>(op)];
+  const std::uint64_t stored_before = engines_.store.queue.pushed();
+  const std::uint64_t vector_before = engines_.vector.queue.pushed();
+  const OpProgram program = program_of(mapped_, layout_, mapped_op);
+  Needs& done = done_[static_cast<std::size_t>(op)];
+  if (mapped_op.engine == Engine::host) {
+    issue_host(op, program);
+    done = {{&engines_.host.progress, engines_.host.queue.pushed()}};
+    return;
+  }
+  if (mapped_op.engine == Engine::matrix) {
+    issue_matrix(op, program);
+  } else {
+    issue_vector(op, program);
+  }
+  done = done_after_issue(stored_before, vector_before);
+}
+
+Needs Sequencer::done_after_issue(std::uint64_t stored_before, std::uint64_t vector_before) const {
+  if (engines_.store.queue.pushed() > stored_before) {
+    return {{&engines_.store.progress, engines_.store.queue.pushed()}};
+  }
+  if (engines_.vector.queue.pushed() > vector_before) {
+    return {{&engines_.vector.progress, engines_.vector.queue.pushed()}};
+  }
+  return {{&engines_.array.progress, engines_.array.queue.pushed()}};
+}
+
+const Needs* Sequencer::producers(TensorId tensor) const {
+  const int op = producer_[static_cast<std::size_t>(layout_.root(tensor))];
+  return op < 0 ? nullptr : &done_[static_cast<std::size_t>(op)];
+}
+
+std::uint64_t Sequencer::tile_address(TensorId tensor, std::int64_t part,
+                                      std::int64_t whole) const {
+  return layout_.address(tensor) +
+         static_cast<std::uint64_t>(share_of(layout_.bytes(tensor), 0, part, whole));
+}
+
+Need Sequencer::all_loads() const {
+  return {&engines_.load.progress, engines_.load.queue.pushed()};
+}
+
+void Sequencer::issue_vector(int op, const OpProgram& program) {
+  const VectorCost cost(npu_.vector_unit, mapped_.ops[static_cast<std::size_t>(op)].vector_work);
+  std::int64_t total = 0;
+  for (const TensorId id : program.tiled_inputs) total += layout_.bytes(id);
+  for (const TensorId id : program.outputs) total += layout_.bytes(id);
+  const std::int64_t slot =
+      std::max<std::int64_t>(1, npu_.scratchpad.bytes / npu_.scratchpad.buffers);
+  const std::int64_t tiles = std::max<std::int64_t>(1, (total + slot - 1) / slot);
+  Scratchpad& scratchpad = engines_.scratchpad;
+  DmaCommand synchronisation;
+  synchronisation.op = op;
+
+  for (std::int64_t i = 0; i < tiles; ++i) {
+    const auto command = [&](TensorId id) {
+      DmaCommand dma = synchronisation;
+      dma.address = tile_address(id, i, tiles);
+      dma.bytes = share_of(layout_.bytes(id), i, i + 1, tiles);
+      return dma;
+    };
+    std::vector<DmaCommand> loads;
+    for (const TensorId id : program.tiled_inputs) {
+      loads.push_back(command(id));
+      loads.back().producers = producers(id);
+    }
+    if (loads.empty()) loads.push_back(synchronisation);
+    loads.front().take[0] = &scratchpad.m_side;
+    loads.front().take[1] = &scratchpad.n_side;
+    std::int64_t bytes = 0;
+    for (DmaCommand& load : loads) {
+      bytes += load.bytes;
+      engines_.load.queue.push(load);
+    }
+    VectorCommand work;
+    work.op = op;
+    work.cycles = cost.cycles(i, i + 1, tiles);
+    work.own_tile = true;
+    work.operands = all_loads();
+    if (program.outputs.empty()) {
+      work.give[0] = {&scratchpad.m_side};
+      work.give[1] = {&scratchpad.n_side};
+    }
+    const Need computed{&engines_.vector.progress, engines_.vector.queue.push(work)};
+    for (const TensorId id : program.outputs) {
+      DmaCommand store = command(id);
+      store.after = computed;
+      if (id == program.outputs.back()) {
+        store.give[0] = {&scratchpad.m_side};
+        store.give[1] = {&scratchpad.n_side};
+      }
+      bytes += store.bytes;
+      engines_.store.queue.push(store);
+    }
+    ledger_.record(op).scratchpad_bytes += bytes;  // the unit reads operands and writes results
+  }
+}
+
+void Sequencer::issue_host(int op, const OpProgram& program) {
+  const MappedOp& mapped_op = mapped_.ops[static_cast<std::size_t>(op)];
+  HostCommand command;
+  command.op = op;
+  command.elements = mapped_op.macs;
+  for (const workloads::VectorWork& work : mapped_op.vector_work) {
+    command.elements += work.elements;
+  }
+  for (const TensorId id : program.tiled_inputs) {
+    command.read_bytes += layout_.bytes(id);
+    if (const Needs* needs = producers(id)) {
+      command.producers.insert(command.producers.end(), needs->begin(), needs->end());
+    }
+  }
+  for (const TensorId id : program.outputs) command.write_bytes += layout_.bytes(id);
+  if (!program.tiled_inputs.empty()) {
+    command.read_address = layout_.address(program.tiled_inputs.front());
+  }
+  if (!program.outputs.empty()) command.write_address = layout_.address(program.outputs.front());
+  engines_.host.queue.push(std::move(command));
+}
+
+}  // namespace npusim::npu::model

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// The sequencer: one thread that walks the ops in order, spends launch_cycles at the start of each,
+// and generates their tiles as commands to the engines, as far ahead as the bounded queues allow.
+// Commands carry what they depend on, so engines overlap across ops: the weights of the next op
+// load while this one computes, and its inputs as soon as the op that makes them has stored its
+// last byte. Dependencies between ops are whole tensors through DRAM; only fused epilogues stay on
+// the chip. Views cost nothing.
+#pragma once
+
+#include <cstdint>
+#include <systemc>
+#include <vector>
+
+#include "npu_models/mapping.h"
+#include "npu_models/modules/engines.h"
+#include "npu_models/modules/gemm_tiles.h"
+#include "npu_models/modules/op_program.h"
+#include "npu_models/modules/vector_cost.h"
+
+namespace npusim::npu::model {
+
+class Sequencer : public sc_core::sc_module {
+ public:
+  SC_HAS_PROCESS(Sequencer);
+  Sequencer(const sc_core::sc_module_name& name, const NpuSpec& npu, const MappedGraph& mapped,
+            Engines& engines, Ledger& ledger);
+
+  bool finished() const { return finished_; }
+  int current_op() const { return current_op_; }
+
+ private:
+  struct MatrixRun;
+
+  void run();
+  void issue(int op);
+  Needs done_after_issue(std::uint64_t stored_before, std::uint64_t vector_before) const;
+  const Needs* producers(TensorId tensor) const;
+  std::uint64_t tile_address(TensorId tensor, std::int64_t part, std::int64_t whole) const;
+  Need all_loads() const;
+
+  void issue_matrix(int op, const OpProgram& program);
+  void issue_tile(MatrixRun& run, const GemmTile& tile);
+  void load_operands(MatrixRun& run, const GemmTile& tile);
+  bool load_tiled_inputs(MatrixRun& run, std::int64_t elements);
+  void store_partial_sums(MatrixRun& run, const GemmTile& tile, const Need& sums,
+                          Release accumulators);
+  void finish_output(MatrixRun& run, std::int64_t elements, const Need& sums, Release accumulators,
+                     bool extra_loaded);
+  void store_output(MatrixRun& run, std::int64_t elements, const Need& after, Release release);
+
+  void count_accesses(const MatrixRun& run, const GemmTile& tile);
+
+  void issue_vector(int op, const OpProgram& program);
+  void issue_host(int op, const OpProgram& program);
+
+  const NpuSpec& npu_;
+  const MappedGraph& mapped_;
+  Engines& engines_;
+  Ledger& ledger_;
+  TileShape granule_;
+  TensorLayout layout_;
+  std::vector<int> producer_;  ///< op that writes each tensor, -1 none
+  std::vector<Needs> done_;    ///< what holds when each op has ended
+  int current_op_ = -1;
+  bool finished_ = false;
+};
+
+}  // namespace npusim::npu::model

@@ -1,0 +1,19 @@
+# Sources of the SystemC tile model, relative to npu_models/.
+set(NPUSIM_MODULE_SOURCES
+  modules/dma.cpp
+  modules/dram.cpp
+  modules/gemm_tiles.cpp
+  modules/host_link.cpp
+  modules/ledger.cpp
+  modules/mac_array.cpp
+  modules/matrix_sequence.cpp
+  modules/memory_port.cpp
+  modules/npu_top.cpp
+  modules/op_program.cpp
+  modules/progress.cpp
+  modules/sequencer.cpp
+  modules/simulation.cpp
+  modules/sram_accesses.cpp
+  modules/token_pool.cpp
+  modules/vector_cost.cpp
+  modules/vector_unit.cpp)

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "npu_models/modules/vector_unit.h"
+
+namespace npusim::npu::model {
+
+VectorUnit::VectorUnit(const sc_core::sc_module_name& name, Ledger& ledger)
+    : sc_core::sc_module(name), ledger_(ledger) {
+  SC_THREAD(run);
+}
+
+void VectorUnit::run() {
+  for (;;) {
+    const VectorCommand command = queue.pop();
+    command.operands.wait();
+    command.sums.wait();
+    if (command.take != nullptr) command.take->acquire(1);
+    const Cycles begin = floor_cycle(now_picos());
+    const Cycles end = begin + command.cycles;
+    OpRecord& record = ledger_.record(command.op);
+    record.vector_cycles += command.cycles;
+    record.tiles += command.own_tile ? 1 : 0;
+    ++record.transactions;
+    if (end > begin) ledger_.active(WaitCause::vector, command.op, begin, end, begin);
+    progress.complete(picos_of(end));
+    for (const Release& release : command.give) release.at(picos_of(end));
+    wait_until(picos_of(end));
+  }
+}
+
+}  // namespace npusim::npu::model
