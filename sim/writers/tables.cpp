@@ -79,6 +79,38 @@ std::string share(std::int64_t part, std::int64_t whole) {
                                   100.0 * static_cast<double>(part) / static_cast<double>(whole));
 }
 
+TextTable coverage_counts(const Result& result) {
+  TextTable table;
+  for (const char* text : {"NPU", "workload", "mode", "recipe"}) table.column(text);
+  const npu::Support levels[] = {npu::Support::native, npu::Support::decomposed, npu::Support::host,
+                                 npu::Support::unknown, npu::Support::unsupported};
+  for (const npu::Support level : levels) table.column(npu::name_of(level), true);
+  table.column("native [%]", true);
+  table.column("worst");
+  for (const RunResult& run : result.runs) {
+    std::vector<std::string> cells = {run.npu, run.workload, run.mode, run.recipe};
+    for (const npu::Support level : levels)
+      cells.push_back(std::to_string(run.coverage->counts.at(level)));
+    cells.push_back(share(run.coverage->counts.at(npu::Support::native),
+                          static_cast<std::int64_t>(run.coverage->ops.size())));
+    cells.push_back(npu::name_of(run.coverage->worst));
+    table.row(std::move(cells));
+  }
+  return table;
+}
+
+TextTable coverage_gaps(const Result& result) {
+  TextTable rows;
+  for (const char* header : {"NPU", "workload", "node", "op", "support", "reason"})
+    rows.column(header);
+  for (const RunResult& run : result.runs)
+    for (const npu::CoverageRow& row : run.coverage->ops)
+      if (row.verdict.support != npu::Support::native)
+        rows.row({run.npu, run.workload, row.node, row.op, npu::name_of(row.verdict.support),
+                  row.verdict.reason});
+  return rows;
+}
+
 }  // namespace
 
 std::string table_of(const Result& result) {
@@ -181,33 +213,15 @@ std::string op_table_of(const RunResult& run) {
 }
 
 std::string coverage_table_of(const Result& result, bool details) {
-  TextTable table;
-  for (const char* text : {"NPU", "workload", "mode", "recipe"}) table.column(text);
-  const npu::Support levels[] = {npu::Support::native, npu::Support::decomposed, npu::Support::host,
-                                 npu::Support::unknown, npu::Support::unsupported};
-  for (const npu::Support level : levels) table.column(npu::name_of(level), true);
-  table.column("native [%]", true);
-  table.column("worst");
-  for (const RunResult& run : result.runs) {
-    std::vector<std::string> cells = {run.npu, run.workload, run.mode, run.recipe};
-    for (const npu::Support level : levels)
-      cells.push_back(std::to_string(run.coverage->counts.at(level)));
-    cells.push_back(share(run.coverage->counts.at(npu::Support::native),
-                          static_cast<std::int64_t>(run.coverage->ops.size())));
-    cells.push_back(npu::name_of(run.coverage->worst));
-    table.row(std::move(cells));
-  }
-  std::string text = table.aligned();
-  if (!details) return text;
-  TextTable rows;
-  for (const char* header : {"NPU", "workload", "node", "op", "support", "reason"})
-    rows.column(header);
-  for (const RunResult& run : result.runs)
-    for (const npu::CoverageRow& row : run.coverage->ops)
-      if (row.verdict.support != npu::Support::native)
-        rows.row({run.npu, run.workload, row.node, row.op, npu::name_of(row.verdict.support),
-                  row.verdict.reason});
-  return rows.rows() == 0 ? text : text + "\n" + rows.aligned();
+  const std::string text = coverage_counts(result).aligned();
+  const TextTable gaps = coverage_gaps(result);
+  return !details || gaps.rows() == 0 ? text : text + "\n" + gaps.aligned();
+}
+
+std::string coverage_markdown_of(const Result& result, bool details) {
+  const std::string text = coverage_counts(result).markdown();
+  const TextTable gaps = coverage_gaps(result);
+  return !details || gaps.rows() == 0 ? text : text + "\n" + gaps.markdown();
 }
 
 }  // namespace npusim::sim

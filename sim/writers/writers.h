@@ -25,5 +25,6 @@ std::string op_table_of(const RunResult& run);
 
 /// NPU × workload coverage counts; details: one line an op that is not native, with the reason.
 std::string coverage_table_of(const Result& result, bool details);
+std::string coverage_markdown_of(const Result& result, bool details);
 
 }  // namespace npusim::sim
