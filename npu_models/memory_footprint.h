@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// DRAM a run needs, by what it is for. Activations and gradients occupy memory from the op that writes
-// them to the last that reads them; allocation granularity and fragmentation are not modelled.
+// DRAM a run needs, by what it is for. Activations and gradients occupy memory from the op that
+// writes them to the last that reads them; allocation granularity and fragmentation are not
+// modelled.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +16,7 @@ struct MemoryFootprint {
   std::int64_t activation_bytes = 0;  ///< most activations (and inputs) alive at once
   std::int64_t gradient_bytes = 0;    ///< most gradients alive at once
   std::int64_t optimizer_bytes = 0;
-  std::int64_t peak_bytes = 0;        ///< everything, at the worst op
+  std::int64_t peak_bytes = 0;  ///< everything, at the worst op
   std::string peak_op;
 };
 

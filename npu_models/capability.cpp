@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "npu_models/capability.h"
+
+#include <algorithm>
+
+#include "npu_models/npu_spec.h"
+#include "workloads/op.h"
+
+namespace npusim::npu {
+namespace {
+
+using workloads::ElementType;
+using workloads::Graph;
+using workloads::Node;
+using workloads::NodeView;
+using workloads::Op;
+using workloads::OpClass;
+using workloads::TensorId;
+
+/// One judgement: everything it looks at.
+struct Case {
+  const NpuSpec& npu;
+  const Graph& graph;
+  const Node& node;
+  const std::vector<precision::Arithmetic>& storage;
+  const workloads::Recipe& recipe;
+
+  const std::string& format_of(TensorId tensor) const {
+    return storage[static_cast<std::size_t>(tensor)].format.name;
+  }
+};
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
+/// A level that stands for "not here", with the table's own reason in front.
+Verdict fall_back(const Case& c, Support level, const std::string& table_reason,
+                  const std::string& finding) {
+  Verdict verdict;
+  verdict.support = level;
+  verdict.reason = table_reason.empty() ? finding : table_reason + " (" + finding + ")";
+  if (level == Support::host && !c.npu.host) {
+    verdict.support = Support::unsupported;
+    verdict.reason += "; no host is described";
+  }
+  return verdict;
+}
+
+bool takes(const OperatorEntry& entry, const std::string& format) {
+  return entry.formats.empty() ||
+         std::find(entry.formats.begin(), entry.formats.end(), format) != entry.formats.end();
+}
+
+/// Operands of the product on the array; empty when they fit.
+std::string operand_finding(const Case& c, const OperatorEntry& entry,
+                            const workloads::Contraction& contraction) {
+  const auto tensor = [&](int input) { return c.node.inputs[static_cast<std::size_t>(input)]; };
+  const std::string& streamed = c.format_of(tensor(contraction.m_input));
+  const std::string& stationary = c.format_of(tensor(contraction.n_input));
+  if (streamed != stationary) return "operands in " + streamed + " and " + stationary;
+  const std::vector<InputMode>& inputs = c.npu.mac_array.inputs;
+  const bool input = std::any_of(inputs.begin(), inputs.end(), [&](const InputMode& mode) {
+    return mode.format.name == streamed;
+  });
+  return input && takes(entry, streamed) ? "" : "operands in " + streamed;
+}
+
+/// The accumulator that the recipe asks for; empty when the NPU offers it.
+std::string accumulator_finding(const Case& c) {
+  if (!c.recipe.accumulator) return "";
+  std::vector<std::string> names;
+  for (const precision::Format& choice : c.npu.mac_array.accumulator.choices)
+    names.push_back(choice.name);
+  if (std::find(names.begin(), names.end(), c.recipe.accumulator->name) != names.end()) return "";
+  return "the recipe accumulates in " + c.recipe.accumulator->name + ", the array offers " +
+         joined(names);
+}
+
+/// First storage format of the node's floating tensors that the entry does not list.
+std::string storage_finding(const Case& c, const OperatorEntry& entry) {
+  const auto finding = [&](const std::vector<TensorId>& tensors) -> std::string {
+    for (TensorId tensor : tensors) {
+      if (tensor == workloads::kNoTensor) continue;
+      const workloads::TensorInfo& info = c.graph.tensor(tensor);
+      if (info.type != ElementType::floating || takes(entry, c.format_of(tensor))) continue;
+      return info.name + " is stored in " + c.format_of(tensor);
+    }
+    return "";
+  };
+  const std::string input = finding(c.node.inputs);
+  return input.empty() ? finding(c.node.outputs) : input;
+}
+
+/// First vector function the op needs and the unit has no throughput for.
+std::string function_finding(const Case& c, const Op& op) {
+  for (const workloads::VectorWork& work : op.vector_work(NodeView(c.graph, c.node))) {
+    if (work.elements > 0 && c.npu.vector_unit.cycles_per_element.count(work.function) == 0)
+      return "the vector unit has no " + work.function;
+  }
+  return "";
+}
+
+Verdict judge_decomposed(const Case& c, const Op& op, const OperatorEntry& entry) {
+  for (const std::string& part : op.decomposes_into()) {
+    const auto found = c.npu.operators.entries.find(part);
+    const bool listed = found != c.npu.operators.entries.end();
+    const bool is_view = workloads::ops().at(part).op_class() == OpClass::view;
+    if (is_view && !listed) continue;
+    if (!listed || found->second.support != Support::native)
+      return fall_back(c, entry.otherwise, entry.reason,
+                       "it needs " + part + ", which is not native");
+    const bool matrix = workloads::ops().at(part).op_class() == OpClass::matrix;
+    const std::string finding = matrix ? accumulator_finding(c) : storage_finding(c, found->second);
+    if (!finding.empty()) return fall_back(c, entry.otherwise, entry.reason, finding);
+  }
+  Verdict verdict;
+  verdict.support = Support::decomposed;
+  verdict.reason = entry.reason.empty() ? "runs as " + joined(op.decomposes_into()) : entry.reason;
+  return verdict;
+}
+
+Verdict judge_native(const Case& c, const Op& op, const OperatorEntry& entry) {
+  if (op.op_class() == OpClass::matrix) {
+    const auto contraction = op.contraction(NodeView(c.graph, c.node));
+    NPUSIM_CHECK(contraction.has_value(), op.name() + " has no contraction");
+    const std::string operands = operand_finding(c, entry, *contraction);
+    if (!operands.empty()) return fall_back(c, entry.otherwise, entry.reason, operands);
+    const std::string accumulator = accumulator_finding(c);
+    if (!accumulator.empty()) return fall_back(c, Support::unsupported, "", accumulator);
+  } else if (op.op_class() == OpClass::vector) {
+    const std::string storage = storage_finding(c, entry);
+    if (!storage.empty()) return fall_back(c, entry.otherwise, entry.reason, storage);
+  }
+  const std::string function = function_finding(c, op);
+  if (!function.empty()) return fall_back(c, entry.otherwise, entry.reason, function);
+  return {Support::native, ""};
+}
+
+}  // namespace
+
+const std::vector<std::string>& support_names() {
+  static const std::vector<std::string> names = {"native", "decomposed", "host", "unknown",
+                                                 "unsupported"};
+  return names;
+}
+
+const char* name_of(Support support) {
+  return support_names()[static_cast<std::size_t>(support)].c_str();
+}
+
+Verdict judge(const NpuSpec& npu, const Graph& graph, const Node& node,
+              const std::vector<precision::Arithmetic>& storage, const workloads::Recipe& recipe) {
+  const Case c{npu, graph, node, storage, recipe};
+  const Op& op = workloads::ops().at(node.op);
+  const auto found = npu.operators.entries.find(node.op);
+  if (found == npu.operators.entries.end()) {
+    if (op.op_class() == OpClass::view) return {Support::native, ""};
+    return fall_back(c, npu.operators.fallback, "", "not in the operator table");
+  }
+  const OperatorEntry& entry = found->second;
+  switch (entry.support) {
+    case Support::native:
+      return judge_native(c, op, entry);
+    case Support::decomposed:
+      return judge_decomposed(c, op, entry);
+    case Support::host:
+    case Support::unknown:
+    case Support::unsupported:
+      break;
+  }
+  return fall_back(c, entry.support, "",
+                   entry.reason.empty() ? "the operator table says so" : entry.reason);
+}
+
+}  // namespace npusim::npu

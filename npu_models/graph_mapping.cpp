@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <map>
+
+#include "npu_models/epilogue.h"
+#include "npu_models/mapping.h"
+#include "npu_models/memory_footprint.h"
+#include "workloads/decompose.h"
+
+namespace npusim::npu {
+namespace {
+
+using workloads::Graph;
+using workloads::Node;
+using workloads::NodeView;
+using workloads::OpClass;
+
+bool cannot_run(const Verdict& verdict) {
+  return verdict.support == Support::unsupported || verdict.support == Support::unknown;
+}
+
+[[noreturn]] void refuse(const NpuSpec& npu, const std::vector<CoverageRow>& rows) {
+  std::string text;
+  int more = 0;
+  for (const CoverageRow& row : rows) {
+    if (!cannot_run(row.verdict)) continue;
+    if (!text.empty()) {
+      ++more;
+      continue;
+    }
+    text = npu.name + " cannot run " + row.node + " (" + row.op +
+           "): " + name_of(row.verdict.support) + ", " + row.verdict.reason;
+  }
+  if (more > 0) text += "; and " + std::to_string(more) + " more";
+  throw UnsupportedError(text);
+}
+
+class GraphMapper {
+ public:
+  GraphMapper(const NpuSpec& npu, const Graph& graph, const workloads::Recipe& recipe)
+      : npu_(npu), recipe_(recipe) {
+    bool complete = true;
+    std::vector<CoverageRow> rows = coverage_of(npu, graph, recipe);
+    for (const CoverageRow& row : rows) {
+      verdicts_[row.node] = row.verdict;
+      complete = complete && !cannot_run(row.verdict);
+    }
+    if (!complete) refuse(npu, rows);
+    workloads::DecomposedGraph parts = workloads::decompose(graph, [&](const Node& node) {
+      return verdicts_.at(node.name).support == Support::decomposed;
+    });
+    mapped_.graph = std::move(parts.graph);
+    origins_ = std::move(parts.origin);
+    mapped_.storage = workloads::storage_formats(mapped_.graph, recipe);
+  }
+
+  MappedGraph run() {
+    for (std::size_t i = 0; i < mapped_.graph.nodes.size(); ++i) engines_.push_back(engine_of(i));
+    Fusion fusion = npu_.vector_unit.fuses_epilogue ? fuse_epilogues(mapped_.graph, engines_)
+                                                    : no_fusion(mapped_.graph);
+    for (std::size_t i = 0; i < mapped_.graph.tensors.size(); ++i)
+      if (fusion.on_chip[i]) mapped_.storage[i] = npu_.vector_unit.arithmetic;
+    for (std::size_t i = 0; i < mapped_.graph.nodes.size(); ++i)
+      if (!fusion.fused[i]) mapped_.ops.push_back(map_op(i, std::move(fusion.epilogue[i])));
+    mapped_.on_chip = std::move(fusion.on_chip);
+    return std::move(mapped_);
+  }
+
+ private:
+  const Node& node(std::size_t i) const { return mapped_.graph.nodes[i]; }
+  const workloads::Op& op(std::size_t i) const { return workloads::ops().at(node(i).op); }
+  const precision::Arithmetic& stored(workloads::TensorId tensor) const {
+    return mapped_.storage[static_cast<std::size_t>(tensor)];
+  }
+
+  Engine engine_of(std::size_t i) const {
+    Verdict verdict = verdicts_.at(origins_[i]);
+    if (verdict.support == Support::decomposed) {
+      verdict = judge(npu_, mapped_.graph, node(i), mapped_.storage, recipe_);
+      if (cannot_run(verdict) || verdict.support == Support::decomposed)
+        throw UnsupportedError(npu_.name + " cannot run " + node(i).name + " (" + node(i).op +
+                               ", part of " + origins_[i] + "): " + verdict.reason);
+    }
+    const OpClass kind = op(i).op_class();
+    if (kind == OpClass::view) return Engine::view;
+    if (verdict.support == Support::host) return Engine::host;
+    return kind == OpClass::matrix ? Engine::matrix : Engine::vector;
+  }
+
+  MappedOp map_op(std::size_t i, std::vector<int> epilogue) {
+    MappedOp mapped;
+    mapped.node = static_cast<int>(i);
+    mapped.engine = engines_[i];
+    mapped.origin = origins_[i];
+    mapped.verdict = verdicts_.at(origins_[i]);
+    mapped.epilogue = std::move(epilogue);
+    if (mapped.engine == Engine::view) return mapped;
+    const NodeView view(mapped_.graph, node(i));
+    mapped.vector_work = op(i).vector_work(view);
+    for (int fused : mapped.epilogue)
+      append_work(static_cast<std::size_t>(fused), mapped.vector_work);
+    if (const auto contraction = op(i).contraction(view)) {
+      mapped.macs = contraction->macs();
+      if (mapped.engine == Engine::matrix) mapped.gemm = gemm_of(i, *contraction, mapped.epilogue);
+    }
+    return mapped;
+  }
+
+  void append_work(std::size_t i, std::vector<workloads::VectorWork>& work) const {
+    for (workloads::VectorWork& part : op(i).vector_work(NodeView(mapped_.graph, node(i))))
+      work.push_back(std::move(part));
+  }
+
+  /// Repeated layers are mapped once.
+  GemmMapping gemm_of(std::size_t i, const workloads::Contraction& contraction,
+                      const std::vector<int>& epilogue) {
+    const Node& last = epilogue.empty() ? node(i) : node(static_cast<std::size_t>(epilogue.back()));
+    const std::int64_t output_bytes = stored(last.outputs.front()).format.storage_bytes();
+    const precision::Format& input =
+        stored(node(i).inputs[static_cast<std::size_t>(contraction.m_input)]).format;
+    const precision::Format& accumulator =
+        recipe_.accumulator ? *recipe_.accumulator : npu_.mac_array.accumulator.arithmetic.format;
+    const std::string key = key_of(contraction, input.name, output_bytes);
+    const auto known = gemms_.find(key);
+    GemmMapping gemm = known != gemms_.end()
+                           ? known->second
+                           : map_gemm(npu_, contraction, input, accumulator, output_bytes);
+    if (known == gemms_.end()) gemms_.emplace(key, gemm);
+    gemm.contraction = contraction;  // inputs by number and all that does not shape the mapping
+    return gemm;
+  }
+
+  static std::string key_of(const workloads::Contraction& c, const std::string& input,
+                            std::int64_t output_bytes) {
+    std::string key = input + " " + std::to_string(output_bytes) + " " + workloads::name_of(c.role);
+    for (std::int64_t value : {c.groups, c.m, c.n}) key += " " + std::to_string(value);
+    for (const precision::ReduceDim& dim : c.dims)
+      key += " " + dim.name + std::to_string(dim.extent);
+    if (!c.window) return key;
+    const workloads::Window& w = *c.window;
+    for (std::int64_t value :
+         {w.images, w.channels, w.in_height, w.in_width, w.out_height, w.out_width, w.kernel_height,
+          w.kernel_width, w.stride_height, w.stride_width, w.dilation_height, w.dilation_width})
+      key += " " + std::to_string(value);
+    return key;
+  }
+
+  const NpuSpec& npu_;
+  const workloads::Recipe& recipe_;
+  MappedGraph mapped_;
+  std::vector<std::string> origins_;
+  std::map<std::string, Verdict> verdicts_;  ///< by name of the original node
+  std::vector<Engine> engines_;
+  std::map<std::string, GemmMapping> gemms_;
+};
+
+}  // namespace
+
+const char* name_of(Engine engine) {
+  switch (engine) {
+    case Engine::matrix:
+      return "matrix";
+    case Engine::vector:
+      return "vector";
+    case Engine::host:
+      return "host";
+    case Engine::view:
+      return "view";
+  }
+  return "";
+}
+
+std::vector<CoverageRow> coverage_of(const NpuSpec& npu, const Graph& graph,
+                                     const workloads::Recipe& recipe) {
+  const std::vector<precision::Arithmetic> storage = workloads::storage_formats(graph, recipe);
+  std::vector<CoverageRow> rows;
+  rows.reserve(graph.nodes.size());
+  for (const Node& node : graph.nodes)
+    rows.push_back({node.name, node.op, judge(npu, graph, node, storage, recipe)});
+  return rows;
+}
+
+MappedGraph map_graph(const NpuSpec& npu, const Graph& graph, const workloads::Recipe& recipe) {
+  MappedGraph mapped = GraphMapper(npu, graph, recipe).run();
+  const MemoryFootprint footprint = footprint_of(mapped);
+  if (footprint.peak_bytes > npu.dram.capacity_bytes) {
+    throw UnsupportedError(npu.name + " has " + std::to_string(npu.dram.capacity_bytes) +
+                           " bytes of memory; " + footprint.peak_op + " needs " +
+                           std::to_string(footprint.peak_bytes));
+  }
+  return mapped;
+}
+
+}  // namespace npusim::npu
