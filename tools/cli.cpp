@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one file that knows CLI11. Each command has a function that declares its options on a plain
+// struct; the struct goes to the command when parsing is over.
+#include "tools/cli.h"
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <memory>
+
+#include "sim/version.h"
+#include "tools/commands.h"
+#include "tools/exit_code.h"
+
+namespace npusim::tools {
+namespace {
+
+/// Set by the command that was named; called after parsing so that its exceptions reach main.
+using Chosen = std::function<int()>;
+
+template <class Arguments>
+std::shared_ptr<Arguments> command(CLI::App& sub, Chosen& chosen, int (*action)(const Arguments&)) {
+  auto arguments = std::make_shared<Arguments>();
+  sub.callback([arguments, &chosen, action] {
+    chosen = [arguments, action] { return action(*arguments); };
+  });
+  return arguments;
+}
+
+CLI::App& add_command(CLI::App& app, const std::string& name, const std::string& what,
+                      const std::string& examples) {
+  CLI::App& sub = *app.add_subcommand(name, what);
+  sub.footer("Example:\n  " + examples);
+  return sub;
+}
+
+void add_json(CLI::App& sub, CommonOptions& common) {
+  sub.add_option("--json", common.files.json, "Write JSON to this file ('-': stdout, and no table)")
+      ->type_name("FILE");
+}
+
+void add_csv(CLI::App& sub, CommonOptions& common) {
+  sub.add_option("--csv", common.files.csv, "Write CSV to this file ('-': stdout)")
+      ->type_name("FILE");
+}
+
+void add_markdown(CLI::App& sub, CommonOptions& common) {
+  sub.add_option("--markdown", common.files.markdown, "Write Markdown to this file ('-': stdout)")
+      ->type_name("FILE");
+}
+
+void add_quiet(CLI::App& sub, CommonOptions& common) {
+  sub.add_flag("--quiet", common.quiet, "Nothing on stderr but errors");
+}
+
+void add_jobs(CLI::App& sub, CommonOptions& common) {
+  sub.add_option("--jobs", common.jobs,
+                 "Processes and threads (0: one per core); results are the same")
+      ->type_name("N")
+      ->check(CLI::Range(0, 1024));
+}
+
+void add_overrides(CLI::App& sub, CommonOptions& common, const std::string& kinds) {
+  sub.add_option(
+         "--set", common.overrides,
+         "Override a value in every file of a kind, as npu.mac_array.rows=64; paths start with " +
+             kinds + " (repeatable)")
+      ->type_name("PATH=VALUE")
+      ->allow_extra_args(false);
+}
+
+void add_print_config(CLI::App& sub, CommonOptions& common) {
+  sub.add_flag("--print-config", common.print_config,
+               "Print the resolved configs with the origin of each value, and stop");
+}
+
+/// What the commands that run or judge (NPU, workload, recipe) triples share.
+void add_run_common(CLI::App& sub, CommonOptions& common) {
+  add_json(sub, common);
+  add_csv(sub, common);
+  add_markdown(sub, common);
+  add_overrides(sub, common, "npu, workload or recipe");
+  add_print_config(sub, common);
+  add_quiet(sub, common);
+}
+
+void add_seed(CLI::App& sub, CommonOptions& common) {
+  sub.add_option("--seed", common.seed, "Seed of generated weights and inputs (default 0)")
+      ->type_name("N")
+      ->check(CLI::NonNegativeNumber);
+}
+
+void add_verbose(CLI::App& sub, CommonOptions& common) {
+  sub.add_flag("-v,--verbose", common.verbose, "Also print each run op by op");
+}
+
+CLI::Option* add_mode(CLI::App& sub, sim::Selection& selection) {
+  static const std::map<std::string, sim::Mode> modes = {{"inference", sim::Mode::inference},
+                                                         {"training", sim::Mode::training}};
+  return sub
+      .add_option(
+          "--mode", selection.mode,
+          "inference (default) or training: one step; NAME:training as a workload overrides it")
+      ->type_name("MODE")
+      ->transform(CLI::CheckedTransformer(modes));
+}
+
+/// A file or shipped name; `many`: several after one option, or the option repeated, or a pattern.
+CLI::Option* add_files(CLI::App& sub, const std::string& option, std::vector<std::string>& files,
+                       const std::string& what, bool many) {
+  CLI::Option* added = sub.add_option(option, files, what)->type_name("FILE|NAME");
+  if (!many) added->expected(1);
+  return added;
+}
+
+void add_selection(CLI::App& sub, sim::Selection& selection, bool many) {
+  add_files(sub, "--npu", selection.npus, many ? "NPUs" : "NPU", many)->required();
+  CLI::Option* workload =
+      add_files(sub, "--workload", selection.workloads,
+                many ? "Workloads, or NAME:training" : "Workload, or NAME:training", many);
+  add_files(sub, "--recipe", selection.recipes,
+            "Mixed-precision recipe (default: the scenario's, or else the NPU's own)", many);
+  CLI::Option* scenario =
+      add_files(sub, "--scenario", selection.scenarios,
+                "Workloads, mode and recipe of a use case, in place of those options", many);
+  CLI::Option* mode = add_mode(sub, selection);
+  for (CLI::Option* other : {workload, mode}) scenario->excludes(other);
+}
+
+/// CLI11 has no "one of these is needed" with a plain sentence.
+void require_work(const sim::Selection& selection) {
+  if (selection.workloads.empty() && selection.scenarios.empty())
+    throw UsageError("--workload or --scenario is required");
+}
+
+int run_checked(const RunArguments& arguments) {
+  require_work(arguments.selection);
+  return run(arguments);
+}
+
+int compare_checked(const RunArguments& arguments) {
+  require_work(arguments.selection);
+  return compare(arguments);
+}
+
+int coverage_checked(const CoverageArguments& arguments) {
+  require_work(arguments.selection);
+  return coverage(arguments);
+}
+
+void add_run_parts(CLI::App& sub, RunArguments& arguments) {
+  sub.add_flag("!--no-numerics", arguments.numerics,
+               "Skip the arithmetic: cycles and coverage only");
+  sub.add_flag("!--no-timing", arguments.timing,
+               "Skip the timing model: numeric error and coverage only");
+  sub.add_option("--weights", arguments.weights, "Take weights by name from this file")
+      ->type_name("F.safetensors");
+}
+
+void define_run(CLI::App& app, Chosen& chosen) {
+  CLI::App& sub = add_command(app, "run", "Run one workload on one NPU",
+                              "npusim run --npu systolic128_bf16 --workload small_cnn -v\n"
+                              "  npusim run --npu cube16_fp16 --workload mlp --mode training "
+                              "--set npu.mac_array.accumulator.format=fp16 --json -");
+  auto arguments = command(sub, chosen, run_checked);
+  add_selection(sub, arguments->selection, false);
+  add_run_parts(sub, *arguments);
+  sub.add_option("--input", arguments->inputs, "Values of a graph input (repeatable)")
+      ->type_name("NAME=F.npy")
+      ->allow_extra_args(false);
+  sub.add_option("--dump-outputs", arguments->dump_outputs,
+                 "Write every graph output to this folder as .npy")
+      ->type_name("DIR");
+  add_seed(sub, arguments->common);
+  add_jobs(sub, arguments->common);
+  add_run_common(sub, arguments->common);
+  add_verbose(sub, arguments->common);
+}
+
+void define_compare(CLI::App& app, Chosen& chosen) {
+  CLI::App& sub =
+      add_command(app, "compare", "Run several workloads on several NPUs, as one table",
+                  "npusim compare --npu systolic128_bf16 cube16_fp16 --workload small_cnn "
+                  "mlp:training --json results.json");
+  auto arguments = command(sub, chosen, compare_checked);
+  add_selection(sub, arguments->selection, true);
+  add_run_parts(sub, *arguments);
+  add_seed(sub, arguments->common);
+  add_jobs(sub, arguments->common);
+  add_run_common(sub, arguments->common);
+  add_verbose(sub, arguments->common);
+}
+
+void define_coverage(CLI::App& app, Chosen& chosen) {
+  CLI::App& sub =
+      add_command(app, "coverage", "Which ops run natively, decomposed, on the host or not",
+                  "npusim coverage --npu nvdla_fp16 --workload mlp:training --details\n"
+                  "  npusim coverage --npu cube16_fp16 --workload resnet50 --require native");
+  auto arguments = command(sub, chosen, coverage_checked);
+  add_selection(sub, arguments->selection, true);
+  sub.add_option("--require", arguments->require, "Exit 1 unless every op is at least this good")
+      ->type_name("LEVEL")
+      ->check(CLI::IsMember({"native", "decomposed", "host"}));
+  sub.add_flag("-v,--details", arguments->details, "One line for each op that is not native");
+  add_run_common(sub, arguments->common);
+}
+
+void define_check(CLI::App& app, Chosen& chosen) {
+  CLI::App& sub = add_command(app, "check", "Regression runs: a suite against its baselines",
+                              "npusim check configs/suites/smoke.json --junit check.xml");
+  auto arguments = command(sub, chosen, check);
+  sub.add_option("suite", arguments->suite, "Suite: file or shipped name")->required();
+  CLI::Option* update =
+      sub.add_flag("--update", arguments->update, "Rewrite the baselines and say what changed");
+  sub.add_option("--junit", arguments->junit, "Write JUnit XML to this file")->type_name("FILE");
+  add_json(sub, arguments->common);
+  add_markdown(sub, arguments->common);
+  add_overrides(sub, arguments->common, "npu, workload or recipe");
+  sub.get_option("--set")->excludes(update);
+  add_jobs(sub, arguments->common);
+  add_quiet(sub, arguments->common);
+}
+
+void define_validate(CLI::App& app, Chosen& chosen) {
+  CLI::App& sub = add_command(app, "validate", "Check files of any kind; all mistakes at once",
+                              "npusim validate my_npu.json configs/recipes/*.json");
+  auto arguments = command(sub, chosen, validate);
+  sub.add_option("files", arguments->files, "Files or patterns")->required();
+  add_json(sub, arguments->common);
+  add_quiet(sub, arguments->common);
+}
+
+void define_list(CLI::App& app, Chosen& chosen) {
+  CLI::App& sub = add_command(app, "list", "What is shipped and what is built in",
+                              "npusim list npu\n  npusim list op --json -");
+  auto arguments = command(sub, chosen, list);
+  sub.add_option(
+      "kind", arguments->kind,
+      "npu, mac_unit, workload, recipe, scenario, suite, op, organisation, format or rounding");
+  add_json(sub, arguments->common);
+  add_quiet(sub, arguments->common);
+}
+
+void define_describe(CLI::App& app, Chosen& chosen) {
+  CLI::App& sub =
+      add_command(app, "describe", "One thing in detail: an NPU, a workload, an op, a format, ...",
+                  "npusim describe systolic128_bf16\n  npusim describe fp16 --kind format");
+  auto arguments = command(sub, chosen, describe);
+  sub.add_option("name", arguments->name, "A name from `npusim list`, or a file")->required();
+  sub.add_option("--kind", arguments->kind, "Which kind, when the name has several")
+      ->type_name("KIND");
+}
+
+void define_formats(CLI::App& app, Chosen& chosen) {
+  CLI::App& sub =
+      add_command(app, "formats", "Number formats compared", "npusim formats fp16 bf16 e4m3");
+  auto arguments = command(sub, chosen, formats);
+  sub.add_option("names", arguments->names, "Formats (default: all named ones); any eXmY");
+  add_json(sub, arguments->common);
+  add_csv(sub, arguments->common);
+  add_markdown(sub, arguments->common);
+  add_quiet(sub, arguments->common);
+}
+
+void define_quantize(CLI::App& app, Chosen& chosen) {
+  CLI::App& sub = add_command(app, "quantize", "Round an array to a format",
+                              "npusim quantize --format bf16 -i x.npy -o y.npy");
+  auto arguments = command(sub, chosen, quantize);
+  sub.add_option("--format", arguments->format, "A named format or any eXmY")
+      ->required()
+      ->type_name("NAME");
+  sub.add_option("--rounding", arguments->rounding, "Default rne")
+      ->type_name("MODE")
+      ->check(CLI::IsMember({"rne", "rna", "rtz", "ru", "rd", "odd"}));
+  sub.add_option("--subnormals", arguments->subnormals, "keep or flush (default: the format's own)")
+      ->type_name("RULE")
+      ->check(CLI::IsMember({"keep", "flush"}));
+  sub.add_option("--overflow", arguments->overflow,
+                 "infinity or saturate (default: the format's own)")
+      ->type_name("RULE")
+      ->check(CLI::IsMember({"infinity", "saturate"}));
+  sub.add_option("-i,--input", arguments->input, "Array to round")->required()->type_name("X.npy");
+  sub.add_option("-o,--output", arguments->output, "Rounded array, of the same shape")
+      ->required()
+      ->type_name("Y.npy");
+  add_quiet(sub, arguments->common);
+}
+
+void define_dot(CLI::App& app, Chosen& chosen) {
+  CLI::App& sub =
+      add_command(app, "dot", "Row-wise dot products through a MAC unit, bit for bit",
+                  "npusim dot --unit fp16_chain --a a.npy --b b.npy --c c.npy -o d.npy");
+  auto arguments = command(sub, chosen, dot);
+  sub.add_option("--unit", arguments->unit, "MAC unit")->required()->type_name("FILE|NAME");
+  sub.add_option("--a", arguments->a, "First operand, shape (n, k)")
+      ->required()
+      ->type_name("A.npy");
+  sub.add_option("--b", arguments->b, "Second operand, shape (n, k)")
+      ->required()
+      ->type_name("B.npy");
+  sub.add_option("--c", arguments->c, "Start of each sum, shape (n) (default +0)")
+      ->type_name("C.npy");
+  sub.add_option("-o,--output", arguments->output, "Results, float32, shape (n)")
+      ->required()
+      ->type_name("D.npy");
+  sub.add_flag("--round-inputs", arguments->round_inputs,
+               "Round values that the unit's formats do not have; without it they are errors");
+  add_overrides(sub, arguments->common, "unit");
+  add_print_config(sub, arguments->common);
+  add_jobs(sub, arguments->common);
+  add_quiet(sub, arguments->common);
+}
+
+void define_commands(CLI::App& app, Chosen& chosen) {
+  for (const auto define :
+       {define_run, define_compare, define_coverage, define_check, define_validate, define_list,
+        define_describe, define_formats, define_quantize, define_dot})
+    define(app, chosen);
+}
+
+}  // namespace
+
+int run_command_line(int argc, char** argv) {
+  CLI::App app(
+      "npusim runs JSON-described workloads on JSON-described NPUs: cycles, numeric error and op "
+      "coverage "
+      "from one description.",
+      "npusim");
+  app.set_version_flag("--version",
+                       std::string("npusim ") + sim::version() + " (" + sim::git_id() + ")");
+  app.require_subcommand(1);
+  app.footer(
+      "Exit codes: 0 ok, 1 a check failed, 2 usage, 3 invalid config or workload, 4 simulation "
+      "failed,\n"
+      "            5 internal error, 130 interrupted (results so far are kept).\n"
+      "npusim COMMAND --help shows the options of a command and an example.");
+  Chosen chosen;
+  define_commands(app, chosen);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kOk : kUsage;
+  }
+  return chosen();
+}
+
+}  // namespace npusim::tools

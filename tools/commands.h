@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// The commands: each does its work, prints, and returns the exit code. Throw base::InputError for
+// what the user gave us (exit 3) and UsageError for options that do not go together (exit 2).
+#pragma once
+
+#include "tools/options.h"
+
+namespace npusim::tools {
+
+int run(const RunArguments& arguments);
+int compare(const RunArguments& arguments);
+int coverage(const CoverageArguments& arguments);
+int check(const CheckArguments& arguments);
+int validate(const ValidateArguments& arguments);
+int list(const ListArguments& arguments);
+int describe(const DescribeArguments& arguments);
+int formats(const FormatsArguments& arguments);
+int quantize(const QuantizeArguments& arguments);
+int dot(const DotArguments& arguments);
+
+}  // namespace npusim::tools

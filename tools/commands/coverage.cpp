@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "npu_models/capability.h"
+#include "sim/run.h"
+#include "sim/writers/writers.h"
+#include "tools/commands.h"
+#include "tools/exit_code.h"
+#include "tools/output.h"
+#include "tools/request.h"
+
+namespace npusim::tools {
+namespace {
+
+npu::Support level_of(const std::string& name) {
+  for (const npu::Support level : {npu::Support::native, npu::Support::decomposed})
+    if (name == npu::name_of(level)) return level;
+  return npu::Support::host;
+}
+
+/// Ops below the required level, one line each on stderr; true when there are none.
+bool meets(const sim::Result& result, const std::string& required) {
+  const npu::Support level = level_of(required);
+  bool met = true;
+  for (const sim::RunResult& run : result.runs)
+    for (const npu::CoverageRow& row : run.coverage->ops) {
+      if (row.verdict.support <= level) continue;
+      met = false;
+      note("gap: " + run.npu + " " + run.workload + " " + run.mode + " " + run.recipe + ": " +
+           row.node + " (" + row.op + ") is " + npu::name_of(row.verdict.support) + ", required " +
+           required + (row.verdict.reason.empty() ? "" : ": " + row.verdict.reason));
+    }
+  return met;
+}
+
+}  // namespace
+
+int coverage(const CoverageArguments& arguments) {
+  const CommonOptions& common = arguments.common;
+  const OutputFiles& files = common.files;
+  check_destinations({files.json, files.csv, files.markdown});
+  const std::vector<sim::RunRequest> requests = sim::requests_of(arguments.selection);
+  const sim::RunOptions options = options_of(common);
+  if (common.print_config) return print_configs(requests, options);
+  const sim::Result result = sim::coverage_all(requests, options);
+  if (!stdout_taken(files)) print(sim::coverage_table_of(result, arguments.details));
+  write_files(result, files,
+              files.markdown.empty() ? "" : sim::coverage_markdown_of(result, arguments.details),
+              common.quiet);
+  if (!arguments.require.empty() && !meets(result, arguments.require)) return kCheckFailed;
+  return kOk;
+}
+
+}  // namespace npusim::tools

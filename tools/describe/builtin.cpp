@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is built in: ops, organisations, formats, roundings.
+#include <fmt/format.h>
+
+#include "npu_models/organisation.h"
+#include "precision/format_table.h"
+#include "tools/describe/describe.h"
+#include "tools/describe/page.h"
+#include "tools/format_argument.h"
+#include "tools/registry.h"
+#include "workloads/op.h"
+
+namespace npusim::tools {
+namespace {
+
+using workloads::Attribute;
+
+const char* class_text(workloads::OpClass op_class) {
+  switch (op_class) {
+    case workloads::OpClass::matrix:
+      return "matrix: runs on the MAC array";
+    case workloads::OpClass::vector:
+      return "vector: runs on the vector unit";
+    case workloads::OpClass::view:
+      return "view: the same bytes in a new shape, no cost";
+  }
+  return "";
+}
+
+template <class T>
+std::string list_text(const std::vector<T>& values) {
+  return fmt::format("[{}]", fmt::join(values, ", "));
+}
+
+struct AttributeText {
+  std::pair<std::string, std::string> operator()(std::int64_t v) const {
+    return {"int", fmt::format("{}", v)};
+  }
+  std::pair<std::string, std::string> operator()(double v) const {
+    return {"float", fmt::format("{}", v)};
+  }
+  std::pair<std::string, std::string> operator()(const std::string& v) const {
+    return {"string", "\"" + v + "\""};
+  }
+  std::pair<std::string, std::string> operator()(const std::vector<std::int64_t>& v) const {
+    return {"ints", list_text(v)};
+  }
+  std::pair<std::string, std::string> operator()(const std::vector<double>& v) const {
+    return {"floats", list_text(v)};
+  }
+};
+
+sim::TextTable attribute_table(const workloads::Op& op) {
+  sim::TextTable table;
+  for (const char* header : {"attribute", "type", "default", "meaning"}) table.column(header);
+  for (const workloads::AttributeSpec& attribute : op.attributes()) {
+    const auto [type, fallback] = std::visit(AttributeText{}, attribute.fallback);
+    table.row({attribute.name, type, attribute.required ? "(required)" : fallback,
+               attribute.description});
+  }
+  return table;
+}
+
+}  // namespace
+
+std::string describe_op(const std::string& name) {
+  const workloads::Op& op = workloads::ops().at(name);
+  Page page("op " + op.name(), op.description());
+  page.fact("class", class_text(op.op_class()));
+  page.fact("inputs", op.min_inputs() == op.max_inputs()
+                          ? std::to_string(op.min_inputs())
+                          : fmt::format("{} to {}", op.min_inputs(), op.max_inputs()));
+  page.fact("gradient", op.internal() ? "" : op.differentiable() ? "yes" : "no");
+  page.fact("made by", op.internal() ? "the training transform only" : "");
+  page.fact("decomposes into", joined(op.decomposes_into()));
+  page.table("Attributes", attribute_table(op));
+  return page.text();
+}
+
+std::string describe_organisation(const std::string& name) {
+  const npu::Organisation* organisation = npu::find_organisation(name);
+  return Page("organisation " + organisation->name(), organisation->description()).text();
+}
+
+std::string describe_format(const std::string& name) {
+  const precision::Format format = format_argument(name);
+  const precision::FormatProperties p = precision::properties_of(format);
+  Page page("format " + format.name);
+  page.fact("layout", fmt::format("{} bits: 1 sign, {} exponent (bias {}), {} fraction", p.bits,
+                                  p.exponent_bits, p.bias, p.fraction_bits));
+  page.fact("exponents of normal numbers", fmt::format("{} .. {}", p.min_exponent, p.max_exponent));
+  page.fact("largest", fmt::format("{}", p.max_finite));
+  page.fact("smallest normal", fmt::format("{}", p.min_normal));
+  page.fact("smallest subnormal", fmt::format("{}", p.min_subnormal));
+  page.fact("epsilon", fmt::format("{}", p.epsilon));
+  page.fact("decimal digits", fmt::format("{} survive, {} identify a value; {:.2f} = p*log10(2)",
+                                          p.digits10, p.max_digits10, p.decimal_precision));
+  page.fact("dynamic range", fmt::format("{:.1f} dB, {} binades", p.dynamic_range_db, p.binades));
+  page.fact("specials", format.non_finite == precision::NonFinite::ieee
+                            ? "infinities and NaN (IEEE 754)"
+                            : "none");
+  page.fact("stored in", fmt::format("{} byte{}", format.storage_bytes(),
+                                     format.storage_bytes() == 1 ? "" : "s"));
+  return page.text();
+}
+
+std::string describe_rounding(const std::string& name) {
+  for (const sim::CatalogEntry& entry : entries_of("rounding"))
+    if (entry.name == name) return Page("rounding " + name, entry.description).text();
+  return {};
+}
+
+}  // namespace npusim::tools

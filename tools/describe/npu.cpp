@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include "npu_models/npu_file.h"
+#include "tools/describe/describe.h"
+#include "tools/describe/page.h"
+
+namespace npusim::tools {
+namespace {
+
+std::string geometry(const npu::MacArraySpec& array) {
+  return fmt::format("{} rows x {} cols x depth {}, {} array{}", array.rows, array.cols,
+                     array.depth, array.arrays, array.arrays == 1 ? "" : "s");
+}
+
+std::string stage_text(const precision::Stage& stage) {
+  const std::string how = stage.combine == precision::Combine::tree ? "tree" : "chain";
+  const std::string what = stage.arithmetic.format.name.empty() ? "the accumulator's format"
+                                                                : arithmetic_text(stage.arithmetic);
+  return fmt::format("{} of {} in {}", how, stage.terms, what);
+}
+
+std::string inner_stages(const std::vector<precision::Stage>& stages) {
+  std::vector<std::string> texts;
+  for (const precision::Stage& stage : stages) texts.push_back(stage_text(stage));
+  return joined(texts, "; then ");
+}
+
+std::string accumulator_choices(const npu::AccumulatorSpec& accumulator) {
+  std::vector<std::string> texts;
+  for (const precision::Format& format : accumulator.choices) {
+    const std::int64_t latency = accumulator.latency(format);
+    texts.push_back(fmt::format("{} ({} cycle{})", format.name, latency, latency == 1 ? "" : "s"));
+  }
+  return joined(texts);
+}
+
+std::string partial_sums(const npu::MacArraySpec& array) {
+  if (array.organisation != "systolic") return {};
+  return array.partial_sums == npu::PartialSums::accumulate_below
+             ? fmt::format("added below the array: K is cut every {} terms", array.rows)
+             : "re-enter at the top: one chain over all of K";
+}
+
+sim::TextTable inputs_table(const npu::NpuSpec& npu) {
+  sim::TextTable table;
+  table.column("operands");
+  for (const char* header : {"MAC/PE/cycle", "MAC/cycle", "peak TOPS"}) table.column(header, true);
+  for (const npu::InputMode& mode : npu.mac_array.inputs) {
+    const std::int64_t peak = npu.peak_macs_per_cycle(mode.format);
+    table.row({mode.format.name, std::to_string(mode.macs_per_pe_per_cycle), grouped(peak),
+               fmt::format("{:.4g}", 2e-6 * static_cast<double>(peak) * npu.clock_mhz)});
+  }
+  return table;
+}
+
+sim::TextTable operator_table(const npu::OperatorTable& operators) {
+  sim::TextTable table;
+  for (const char* header : {"op", "support", "formats", "otherwise", "reason"})
+    table.column(header);
+  for (const auto& [name, entry] : operators.entries)
+    table.row({name, npu::name_of(entry.support),
+               entry.formats.empty() ? "any" : joined(entry.formats),
+               entry.formats.empty() ? "" : npu::name_of(entry.otherwise), entry.reason});
+  table.row({"(any other)", npu::name_of(operators.fallback), "", "", ""});
+  return table;
+}
+
+sim::TextTable source_table(const base::JsonValue& resolved) {
+  sim::TextTable table;
+  table.column("fact");
+  table.column("source or assumption");
+  const base::JsonValue* sources = resolved.find("sources");
+  if (sources != nullptr && sources->is_object())
+    for (const auto& [fact, source] : sources->members())
+      table.row({fact, source.is_string() ? source.string() : base::dump_json(source, -1)});
+  return table;
+}
+
+void add_memory(Page& page, const npu::NpuSpec& npu) {
+  page.fact("scratchpad", fmt::format("{}, {} buffers", bytes_text(npu.scratchpad.bytes),
+                                      npu.scratchpad.buffers));
+  page.fact("accumulators",
+            fmt::format("{} an array", bytes_text(npu.mac_array.accumulator.memory_bytes)));
+  page.fact("DRAM", fmt::format("{:.6g} GB/s ({:.4g} B/cycle), {} cycles latency, {}",
+                                npu.dram.bandwidth_gb_per_s, npu.dram.bandwidth_bytes_per_cycle,
+                                npu.dram.latency_cycles, bytes_text(npu.dram.capacity_bytes)));
+}
+
+void add_arithmetic(Page& page, const npu::MacArraySpec& array) {
+  page.fact("product", array.product ? arithmetic_text(*array.product) : "exact");
+  page.fact("inner stages", inner_stages(array.inner_stages));
+  page.fact("accumulator", arithmetic_text(array.accumulator.arithmetic));
+  page.fact("accumulator choices", accumulator_choices(array.accumulator));
+  page.fact("bias", array.accumulator.bias == precision::BiasEntry::preload
+                        ? "preloaded into the accumulator"
+                        : "added to the finished sum");
+  page.fact("partial sums", partial_sums(array));
+}
+
+}  // namespace
+
+std::string describe_npu(const std::string& file) {
+  const npu::NpuSpec npu = npu::load_npu(file);
+  Page page("NPU " + npu.name, npu.description);
+  page.fact("file", file);
+  page.fact("clock", fmt::format("{:.6g} MHz", npu.clock_mhz));
+  page.fact("default recipe", npu.default_recipe);
+  page.fact("MAC array", npu.mac_array.organisation + ", " + geometry(npu.mac_array));
+  add_arithmetic(page, npu.mac_array);
+  add_memory(page, npu);
+  page.fact("vector unit", fmt::format("{} lanes, {}{}", npu.vector_unit.lanes,
+                                       arithmetic_text(npu.vector_unit.arithmetic),
+                                       npu.vector_unit.fuses_epilogue ? ", fuses epilogues" : ""));
+  page.fact("host", npu.host ? fmt::format("link {:.4g} B/cycle, {} cycles each way",
+                                           npu.host->link_bytes_per_cycle, npu.host->latency_cycles)
+                             : "none");
+  page.table("Operand formats", inputs_table(npu));
+  page.table("Operators", operator_table(npu.operators));
+  page.table("Sources", source_table(npu.resolved));
+  return page.text();
+}
+
+std::string describe_mac_unit(const std::string& file) {
+  const precision::MacUnit unit = npu::load_mac_unit(file);
+  const base::JsonValue document = base::load_config(file, "mac_unit");
+  const base::JsonValue* text = document.find("description");
+  Page page("MAC unit " + unit.name, text != nullptr ? text->string() : "");
+  page.fact("file", file);
+  page.fact("operands", unit.a.name + " x " + unit.b.name);
+  page.fact("product", unit.product ? arithmetic_text(*unit.product) : "exact");
+  page.fact("inner stages", inner_stages({unit.stages.begin(), unit.stages.end() - 1}));
+  page.fact("accumulator", "chain in " + arithmetic_text(unit.accumulator()));
+  page.fact("terms a step", std::to_string(unit.block_terms()));
+  page.table("Sources", source_table(document));
+  return page.text();
+}
+
+}  // namespace npusim::tools

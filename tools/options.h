@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the command line asked for, as plain data. cli.cpp fills these; commands/ read them.
+#pragma once
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "sim/scenario.h"
+
+namespace npusim::tools {
+
+/// Options that contradict each other: exit code 2.
+class UsageError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// "-" is stdout, "" is not wanted.
+struct OutputFiles {
+  std::string json, csv, markdown;
+};
+
+struct CommonOptions {
+  OutputFiles files;
+  std::vector<std::string> overrides;
+  std::int64_t seed = 0;
+  int jobs = 0;
+  bool quiet = false;
+  bool verbose = false;
+  bool print_config = false;
+};
+
+/// `run` and `compare`.
+struct RunArguments {
+  CommonOptions common;
+  sim::Selection selection;
+  bool numerics = true;
+  bool timing = true;
+  std::string weights;
+  std::vector<std::string> inputs;  ///< NAME=F.npy
+  std::string dump_outputs;
+};
+
+struct CoverageArguments {
+  CommonOptions common;
+  sim::Selection selection;
+  std::string require;  ///< native | decomposed | host, or ""
+  bool details = false;
+};
+
+struct CheckArguments {
+  CommonOptions common;
+  std::string suite;
+  bool update = false;
+  std::string junit;
+};
+
+struct ValidateArguments {
+  CommonOptions common;
+  std::vector<std::string> files;
+};
+
+struct ListArguments {
+  CommonOptions common;
+  std::string kind;
+};
+
+struct DescribeArguments {
+  CommonOptions common;
+  std::string name, kind;
+};
+
+struct FormatsArguments {
+  CommonOptions common;
+  std::vector<std::string> names;
+};
+
+struct QuantizeArguments {
+  CommonOptions common;
+  std::string format, rounding = "rne", subnormals, overflow;
+  std::string input, output;
+};
+
+struct DotArguments {
+  CommonOptions common;
+  std::string unit, a, b, c, output;
+  bool round_inputs = false;
+};
+
+}  // namespace npusim::tools

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/output.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+
+#include "base/error.h"
+#include "base/whole_file.h"
+#include "tools/options.h"
+
+namespace npusim::tools {
+namespace {
+
+namespace fs = std::filesystem;
+
+void put(std::FILE* stream, const std::string& text, const std::string& name) {
+  const bool written = std::fwrite(text.data(), 1, text.size(), stream) == text.size();
+  if (!written || std::fflush(stream) != 0)
+    throw base::InputError("cannot write " + name + ": " + std::strerror(errno), "unwritable-file");
+}
+
+/// A device or pipe (/dev/null, a process substitution) cannot be replaced by renaming a file over
+/// it.
+bool is_special(const std::string& path) {
+  std::error_code ignored;
+  const fs::file_status status = fs::status(path, ignored);
+  return fs::exists(status) && !fs::is_regular_file(status) && !fs::is_directory(status);
+}
+
+void write_special(const std::string& path, const std::string& text) {
+  std::FILE* stream = std::fopen(path.c_str(), "wb");
+  if (stream == nullptr)
+    throw base::InputError("cannot write " + path + ": " + std::strerror(errno), "unwritable-file");
+  try {
+    put(stream, text, path);
+  } catch (...) {
+    std::fclose(stream);
+    throw;
+  }
+  std::fclose(stream);
+}
+
+void check_file(const std::string& path) {
+  std::error_code ignored;
+  if (is_special(path)) return;
+  if (fs::is_directory(path, ignored))
+    throw base::InputError(path + " is a folder, not a file to write", "unwritable-file");
+  const fs::path parent = fs::path(path).parent_path();
+  const std::string folder = parent.empty() ? "." : parent.string();
+  if (!fs::is_directory(folder, ignored))
+    throw base::InputError("cannot write " + path + ": the folder " + folder + " does not exist",
+                           "missing-folder");
+  if (access(folder.c_str(), W_OK) != 0)
+    throw base::InputError("cannot write " + path + ": " + std::strerror(errno), "unwritable-file");
+}
+
+}  // namespace
+
+void check_destinations(const std::vector<std::string>& destinations) {
+  int to_stdout = 0;
+  for (const std::string& destination : destinations) {
+    if (destination.empty()) continue;
+    if (destination == kStdout)
+      ++to_stdout;
+    else
+      check_file(destination);
+  }
+  if (to_stdout > 1) throw UsageError("only one output can go to stdout (\"-\")");
+}
+
+void write_to(const std::string& destination, const std::string& text, bool quiet) {
+  if (destination.empty()) return;
+  if (destination == kStdout) {
+    print(text);
+    return;
+  }
+  if (is_special(destination))
+    write_special(destination, text);
+  else
+    base::write_whole_file(destination, text);
+  if (!quiet) note("wrote " + destination);
+}
+
+void print(const std::string& text) {
+  put(stdout, text, "standard output");
+}
+
+void note(const std::string& line) {
+  std::fprintf(stderr, "%s\n", line.c_str());
+}
+
+}  // namespace npusim::tools

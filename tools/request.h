@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// Steps that run, compare and coverage share: options to requests, results to files.
+#pragma once
+
+#include <vector>
+
+#include "sim/run.h"
+#include "tools/options.h"
+
+namespace npusim::tools {
+
+std::vector<base::ParsedOverride> parse_overrides(const std::vector<std::string>& texts);
+
+/// Seed, jobs, quiet, overrides and the interrupt flag.
+sim::RunOptions options_of(const CommonOptions& common);
+
+/// JSON, CSV and Markdown of a result where they were asked for.
+void write_files(const sim::Result& result, const OutputFiles& files, const std::string& markdown,
+                 bool quiet);
+
+/// True when a file option took stdout: the table then goes nowhere.
+bool stdout_taken(const OutputFiles& files);
+
+/// Rows that failed, for people who look at stderr only.
+void report_problems(const sim::Result& result);
+
+/// --print-config: validates everything that would run, then prints each file once; returns 0.
+int print_configs(const std::vector<sim::RunRequest>& requests, const sim::RunOptions& options);
+
+}  // namespace npusim::tools
