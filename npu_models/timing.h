@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs a mapped graph on the SystemC tile model of an NPU. One simulation a process: call it in a child
-// (base::run_isolated) or once in a program.
+// Runs a mapped graph on the SystemC tile model of an NPU. One simulation a process: call it in a
+// child (base::run_isolated) or once in a program.
 //
 // Every array-cycle of a run has one cause: `busy`, an exposed overhead inside a tile (preload,
 // fill_drain, accumulate), or, while the array waits, the first of these that holds at that cycle:
@@ -11,6 +11,12 @@
 //   store     the store DMA drains results
 //   launch    the sequencer starts an op, or a request is in flight and no data moves
 //   idle      an array without a share of the op (several arrays, uneven split)
+// A waiting cycle is charged to the op that owns the activity it waits for (of any kind: a vector
+// op between two matrix ops owns its cycles); a launch cycle to the op whose tile ends the wait,
+// after the last tile to the op that ends last. So busy and stalls of the ops add up to cycles *
+// arrays too.
+//
+// Where it is known to differ from a machine: npu_models/modules/README.md.
 #pragma once
 
 #include <cstdint>
@@ -30,14 +36,14 @@ struct OpTiming {
   std::int64_t end_cycle = 0;    ///< last activity
   std::int64_t macs = 0;
   std::int64_t array_busy_cycles = 0;
-  std::map<std::string, std::int64_t> stall_cycles;  ///< array-cycles between the last op's end on the array and this one's
+  std::map<std::string, std::int64_t> stall_cycles;  ///< array-cycles charged to this op, by cause
   std::int64_t dram_read_bytes = 0, dram_write_bytes = 0;
   std::int64_t spill_bytes = 0;  ///< included in the two above
   std::int64_t sram_bytes = 0;
   std::int64_t vector_cycles = 0;
   std::int64_t tiles = 0;
   double energy_mj = 0.0;
-  std::string bound;             ///< engine with the most busy time: compute | memory | vector | host | none
+  std::string bound;  ///< engine with the most busy time: compute | memory | vector | host | none
 };
 
 struct Energy {
@@ -46,15 +52,16 @@ struct Energy {
 };
 
 struct TimingResult {
-  std::int64_t cycles = 0;       ///< makespan
+  std::int64_t cycles = 0;  ///< makespan
   std::int64_t macs = 0;
   std::int64_t arrays = 1;
   std::int64_t busy_cycles = 0;  ///< array-cycles; busy + sum(stalls) == cycles * arrays
   std::map<std::string, std::int64_t> stall_cycles;  ///< every cause, zeros included
   std::int64_t dram_bytes = 0, sram_bytes = 0;
   std::int64_t dma_busy_cycles = 0, vector_busy_cycles = 0, host_busy_cycles = 0;
-  std::int64_t transactions = 0; ///< simulated tiles and descriptors
-  double peak_macs_per_cycle = 0;  ///< MAC-weighted over the input formats used
+  std::int64_t transactions = 0;  ///< simulated tiles and descriptors
+  /// MACs on the array over the cycles they take at full rate, each op in its input format.
+  double peak_macs_per_cycle = 0;
   Energy energy;
   std::string bound;
   std::vector<OpTiming> ops;

@@ -16,4 +16,7 @@ set(NPUSIM_MODULE_SOURCES
   modules/sram_accesses.cpp
   modules/token_pool.cpp
   modules/vector_cost.cpp
-  modules/vector_unit.cpp)
+  modules/vector_unit.cpp
+  timing.cpp
+  timing_assembly.cpp
+  timing_text.cpp)

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "npu_models/timing.h"
+
+#include <optional>
+
+#include "npu_models/modules/dram.h"
+#include "npu_models/modules/simulation.h"
+#include "npu_models/timing_assembly.h"
+
+namespace npusim::npu {
+
+const std::vector<std::string>& stall_causes() {
+  static const std::vector<std::string> causes = {"preload", "fill_drain", "accumulate", "load",
+                                                  "spill",   "vector",     "host",       "store",
+                                                  "launch",  "idle"};
+  return causes;
+}
+
+TimingResult simulate(const NpuSpec& npu, const MappedGraph& mapped) {
+  model::Ledger ledger(mapped.ops.size(), npu.mac_array.arrays);
+  std::optional<model::Dram> dram;
+  const std::int64_t cycles = model::run_simulation(npu, mapped, ledger, [&](model::NpuTop& top) {
+    dram.emplace("dram", npu.dram);
+    top.bind_memory(dram->socket);
+  });
+  return assemble_timing(npu, mapped, ledger.records(), cycles);
+}
+
+}  // namespace npusim::npu
