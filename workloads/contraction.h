@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// How an op looks to a MAC array: `groups` independent products out[m][n] = sum_k A[m][k] * B[n][k].
-// m counts streamed positions (pixels, tokens), n output channels; the reduced dimensions are named so
-// that a plan can order them.
+// How an op looks to a MAC array: `groups` independent products out[m][n] = sum_k A[m][k] *
+// B[n][k]. m counts streamed positions (pixels, tokens), n output channels; the reduced dimensions
+// are named so that a plan can order them.
 #pragma once
 
 #include <cstdint>
@@ -15,13 +15,13 @@ namespace npusim::workloads {
 enum class GemmRole { fprop, dgrad, wgrad, matmul };
 const char* name_of(GemmRole role);
 
-/// A sliding window over the m-side tensor: the k values of neighbouring positions overlap, so a tile
-/// of positions needs far fewer distinct elements than m*k.
+/// A sliding window over the m-side tensor: the k values of neighbouring positions overlap, so a
+/// tile of positions needs far fewer distinct elements than m*k.
 struct Window {
-  std::int64_t images = 1;                      ///< batch
-  std::int64_t channels = 1;                    ///< per group
+  std::int64_t images = 1;    ///< batch
+  std::int64_t channels = 1;  ///< per group
   std::int64_t in_height = 1, in_width = 1;
-  std::int64_t out_height = 1, out_width = 1;   ///< images*out_height*out_width = m
+  std::int64_t out_height = 1, out_width = 1;  ///< images*out_height*out_width = m
   std::int64_t kernel_height = 1, kernel_width = 1;
   std::int64_t stride_height = 1, stride_width = 1;
   std::int64_t dilation_height = 1, dilation_width = 1;

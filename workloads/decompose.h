@@ -15,7 +15,8 @@ struct DecomposedGraph {
   std::vector<std::string> origin;  ///< per node of `graph`: name of the node it came from
 };
 
-/// Replaces every node for which `should(node)` holds by its op's decomposition (once, not recursively).
+/// Replaces every node for which `should(node)` holds by its op's decomposition (once, not
+/// recursively).
 DecomposedGraph decompose(const Graph& graph, const std::function<bool(const Node&)>& should);
 
 }  // namespace npusim::workloads

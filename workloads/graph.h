@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <variant>
 #include <vector>
 
@@ -20,16 +21,16 @@ inline constexpr TensorId kNoTensor = -1;  ///< an omitted optional input
 
 /// What a tensor is for: recipes choose formats by role, memory reports count by role.
 enum class TensorRole {
-  input,                ///< graph input: data
-  label,                ///< integer targets
-  weight,               ///< working copy that the ops read (trainable parameter)
-  statistics,           ///< running mean and variance of normalisation: kept, not trained
+  input,       ///< graph input: data
+  label,       ///< integer targets
+  weight,      ///< working copy that the ops read (trainable parameter)
+  statistics,  ///< running mean and variance of normalisation: kept, not trained
   activation,
   activation_gradient,
   weight_gradient,
-  master_weight,        ///< the copy that the optimizer updates
+  master_weight,  ///< the copy that the optimizer updates
   optimizer_state,
-  loss,                 ///< loss value and the tensors of the loss op
+  loss,  ///< loss value and the tensors of the loss op
 };
 const char* name_of(TensorRole role);
 
@@ -41,8 +42,8 @@ struct TensorInfo {
   std::optional<Initializer> initializer;  ///< for inputs, weights, statistics, states
 };
 
-using Attribute = std::variant<std::int64_t, double, std::string, std::vector<std::int64_t>,
-                               std::vector<double>>;
+using Attribute =
+    std::variant<std::int64_t, double, std::string, std::vector<std::int64_t>, std::vector<double>>;
 using Attributes = std::map<std::string, Attribute>;
 
 /// Which part of a training step a node belongs to.
@@ -51,7 +52,7 @@ const char* name_of(Phase phase);
 
 struct Node {
   std::string name;
-  std::string op;  ///< key into the op registry
+  std::string op;         ///< key into the op registry
   Attributes attributes;  ///< complete: defaults filled in when the node was added
   std::vector<TensorId> inputs;
   std::vector<TensorId> outputs;
@@ -68,23 +69,33 @@ struct Graph {
   const TensorInfo& tensor(TensorId id) const { return tensors[static_cast<std::size_t>(id)]; }
   TensorId find(const std::string& tensor_name) const;  ///< kNoTensor when absent
 
-  /// Adds a node: fills attribute defaults, checks inputs, infers output shapes and appends the output
-  /// tensors (names given, role activation). Throws base::InputError naming node and shapes.
+  /// Adds a node: fills attribute defaults, checks inputs, infers output shapes and appends the
+  /// output tensors (names and role given). Throws base::InputError naming node and shapes; the
+  /// graph then stays as it was.
   std::vector<TensorId> add_node(const std::string& op, const std::string& node_name,
                                  std::vector<TensorId> node_inputs, Attributes attributes,
                                  const std::vector<std::string>& output_names,
-                                 TensorRole role = TensorRole::activation, Phase phase = Phase::forward);
+                                 TensorRole role = TensorRole::activation,
+                                 Phase phase = Phase::forward);
   TensorId add_tensor(TensorInfo info);  ///< names are unique: InputError otherwise
+  void rename_tensor(TensorId id, const std::string& tensor_name);  ///< the new name must be free
+
+  /// Tensors by name, kept by add_tensor and rename_tensor.
+  std::unordered_map<std::string, TensorId> tensor_ids;
 
   std::int64_t parameter_count() const;  ///< elements of weights (master copies not counted twice)
   std::int64_t mac_count() const;        ///< over all nodes
 };
 
-/// Number of nodes that read each tensor (graph outputs count as one reader).
+/// Node that writes each tensor; -1: none (inputs, weights).
+std::vector<int> writers(const Graph& graph);
+
+/// Number of node inputs that read each tensor: a node that reads it twice counts twice, being a
+/// graph output counts once.
 std::vector<int> reader_counts(const Graph& graph);
 
-/// Reorders nodes so that every tensor is written before it is read. Throws base::InputError naming the
-/// nodes of a cycle.
+/// Reorders nodes so that every tensor is written before it is read. Throws base::InputError naming
+/// the nodes of a cycle.
 void sort_topologically(Graph& graph);
 
 }  // namespace npusim::workloads

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an op is: one object per ONNX op (or per internal training op), one file per family under ops/.
-// Adding an op is a file there and a line in ops/register_ops.cpp.
+// What an op is: one object per ONNX op (or per internal training op), one file per family under
+// ops/. Adding an op is a file there and a line in ops/register_ops.cpp.
 #pragma once
 
 #include <cstdint>
@@ -25,13 +25,13 @@ enum class OpClass {
 
 struct AttributeSpec {
   std::string name;
-  Attribute fallback;     ///< ONNX's default; its alternative is the attribute's type
+  Attribute fallback;  ///< ONNX's default; its alternative is the attribute's type
   bool required = false;
   std::string description;
 };
 
-/// Work of the vector unit: `elements` applications of one function ("add", "mul", "max", "div", "exp",
-/// "log", "sqrt", "compare", "copy"). NPU configs give throughputs for these names.
+/// Work of the vector unit: `elements` applications of one function ("add", "mul", "max", "div",
+/// "exp", "log", "sqrt", "compare", "copy"). NPU configs give throughputs for these names.
 struct VectorWork {
   std::string function;
   std::int64_t elements = 0;
@@ -68,16 +68,18 @@ class MatrixEngine {
  public:
   virtual ~MatrixEngine() = default;
   /// `k` terms a row, in the node's canonical K order.
-  virtual void multiply(std::int64_t k, const precision::OperandRows& a, const precision::OperandRows& b,
-                        const precision::Bias& bias, precision::GemmOutput& out) const = 0;
+  virtual void multiply(std::int64_t k, const precision::OperandRows& a,
+                        const precision::OperandRows& b, const precision::Bias& bias,
+                        precision::GemmOutput& out) const = 0;
 };
 
-/// Everything a forward evaluation needs. The same code computes emulated values (engine and rounder of
-/// the recipe) and FP64 references (reference engine, identity rounder).
+/// Everything a forward evaluation needs. The same code computes emulated values (engine and
+/// rounder of the recipe) and FP64 references (reference engine, identity rounder).
 struct Evaluation {
   NodeView view;
   std::vector<const Tensor*> inputs;  ///< nullptr: omitted optional input
-  std::vector<Tensor>& outputs;       ///< shapes set; values to be written. The caller rounds them to storage.
+  std::vector<Tensor>&
+      outputs;  ///< shapes set; values to be written. The caller rounds them to storage.
   const MatrixEngine& matrix;
   const precision::Rounder& internal;  ///< applied after each arithmetic step inside vector ops
   const precision::ParallelFor& parallel;
@@ -93,18 +95,19 @@ class GradientBuilder {
   /// True when somebody needs the gradient of this input.
   virtual bool wanted(int i) const = 0;
   /// Adds a backward node with one output and returns that tensor.
-  virtual TensorId add(const std::string& op, const std::string& suffix, std::vector<TensorId> inputs,
-                       Attributes attributes, TensorRole role) = 0;
+  virtual TensorId add(const std::string& op, const std::string& suffix,
+                       std::vector<TensorId> inputs, Attributes attributes, TensorRole role) = 0;
   virtual void set_input_gradient(int i, TensorId gradient) = 0;
 };
 
-/// A node rewritten into simpler ones, for NPUs that lack it. Returns the tensors that replace its outputs.
+/// A node rewritten into simpler ones, for NPUs that lack it. Returns the tensors that replace its
+/// outputs.
 class DecompositionBuilder {
  public:
   virtual ~DecompositionBuilder() = default;
   virtual NodeView view() const = 0;
-  virtual TensorId add(const std::string& op, const std::string& suffix, std::vector<TensorId> inputs,
-                       Attributes attributes) = 0;
+  virtual TensorId add(const std::string& op, const std::string& suffix,
+                       std::vector<TensorId> inputs, Attributes attributes) = 0;
 };
 
 class Op {

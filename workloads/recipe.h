@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A mixed-precision recipe: which format each tensor role is stored in, which accumulator the products
-// use and which precision the steps inside vector ops have.
+// A mixed-precision recipe: which format each tensor role is stored in, which accumulator the
+// products use and which precision the steps inside vector ops have.
 #pragma once
 
 #include <optional>
@@ -19,9 +19,10 @@ struct Recipe {
   std::string description;
   precision::Format weights, activations, activation_gradients, weight_gradients;
   precision::Format optimizer_state, statistics, loss;
-  std::optional<precision::Format> master_weights;  ///< absent: the optimizer updates the weights themselves
-  std::optional<precision::Format> accumulator;     ///< absent: the NPU's default
-  precision::Format internal;                       ///< of steps inside vector ops
+  std::optional<precision::Format>
+      master_weights;  ///< absent: the optimizer updates the weights themselves
+  std::optional<precision::Format> accumulator;             ///< absent: the NPU's default
+  precision::Format internal;                               ///< of steps inside vector ops
   precision::Rounding rounding = precision::Rounding::rne;  ///< when a tensor is stored
   base::JsonValue resolved;
 };

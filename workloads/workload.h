@@ -15,8 +15,8 @@ namespace npusim::workloads {
 
 /// The "training" section: what the training transform appends.
 struct TrainingSpec {
-  std::string logits;              ///< tensor the loss reads
-  std::string labels;              ///< graph input of role label
+  std::string logits;  ///< tensor the loss reads
+  std::string labels;  ///< graph input of role label
   std::string loss = "SoftmaxCrossEntropyLoss";
   std::string optimizer = "sgd";
   double learning_rate = 0.01;

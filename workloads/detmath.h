@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// Elementary functions whose bits do not depend on the CPU, the compiler or the C library: SLEEF's
+// deterministic `cinz` family (no FMA). Error below 1 ulp of binary64. Anything that reaches a
+// result uses these instead of <cmath>'s transcendental functions; sqrt and fma are exact there.
+#pragma once
+
+namespace npusim::workloads {
+
+double det_exp(double x);
+double det_log(double x);
+double det_tanh(double x);
+double det_erf(double x);
+double det_pow(double x, double y);
+
+struct SinCos {
+  double sin = 0.0;
+  double cos = 0.0;
+};
+/// Of pi * x: no rounding of the argument to a multiple of pi.
+SinCos det_sincospi(double x);
+
+}  // namespace npusim::workloads

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "workloads/graph_copy.h"
+
+namespace npusim::workloads {
+
+std::vector<TensorId> GraphCopy::of(const std::vector<TensorId>& source_ids) const {
+  std::vector<TensorId> result;
+  for (const TensorId id : source_ids) result.push_back(of(id));
+  return result;
+}
+
+void GraphCopy::tensor(TensorId source_id) {
+  set(source_id, target_.add_tensor(source_.tensor(source_id)));
+}
+
+void GraphCopy::node(const Node& node) {
+  std::vector<std::string> names;
+  for (const TensorId id : node.outputs) names.push_back(source_.tensor(id).name);
+  const std::vector<TensorId> outputs =
+      target_.add_node(node.op, node.name, of(node.inputs), node.attributes, names, {}, node.phase);
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    target_.tensors[static_cast<std::size_t>(outputs[i])].role =
+        source_.tensor(node.outputs[i]).role;
+    set(node.outputs[i], outputs[i]);
+  }
+}
+
+}  // namespace npusim::workloads

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+#include <filesystem>
+
+#include "workloads/reader/syntax.h"
+
+namespace npusim::workloads {
+namespace {
+
+using Kind = Initializer::Kind;
+
+/// "zeros" and "ones" are constants with a value; the others are Initializer kinds.
+struct Choice {
+  Kind kind = Kind::constant;
+  std::optional<double> value;
+};
+
+const std::vector<std::pair<std::string, Choice>>& choices() {
+  static const std::vector<std::pair<std::string, Choice>> kTable = {
+      {"constant", {Kind::constant, std::nullopt}},
+      {"zeros", {Kind::constant, 0.0}},
+      {"ones", {Kind::constant, 1.0}},
+      {"uniform", {Kind::uniform, std::nullopt}},
+      {"normal", {Kind::normal, std::nullopt}},
+      {"kaiming_normal", {Kind::kaiming_normal, std::nullopt}},
+      {"kaiming_uniform", {Kind::kaiming_uniform, std::nullopt}},
+      {"xavier_normal", {Kind::xavier_normal, std::nullopt}},
+      {"xavier_uniform", {Kind::xavier_uniform, std::nullopt}},
+      {"uniform_int", {Kind::uniform_int, std::nullopt}},
+      {"file", {Kind::file, std::nullopt}},
+  };
+  return kTable;
+}
+
+/// Relative to the file that names it; what an override names, relative to the working directory.
+std::string resolved_path(const base::ValueReader& at, const std::string& path) {
+  const base::Origin& origin = at.json().origin();
+  if (origin.line == 0 || !origin.file || std::filesystem::path(path).is_absolute()) return path;
+  return (std::filesystem::path(*origin.file).parent_path() / path).string();
+}
+
+void read_interval(base::ObjectReader& reader, const std::string& kind, Initializer& result) {
+  result.low = reader.number("low", {}, 0.0);
+  result.high = reader.number("high", {}, 1.0);
+  if (result.low > result.high)
+    reader.self().error("out-of-range", kind + ": low is above high", "low <= high");
+}
+
+void read_integers(base::ObjectReader& reader, ElementType type, Initializer& result) {
+  constexpr std::int64_t kMost = std::int64_t{1} << 53;
+  const base::IntegerRange range =
+      type == ElementType::boolean ? base::IntegerRange{0, 1} : base::IntegerRange{-kMost, kMost};
+  result.low = static_cast<double>(reader.integer("low", range, 0));
+  result.high = static_cast<double>(reader.integer("high", range));
+  if (result.low > result.high)
+    reader.self().error("out-of-range", "uniform_int: low is above high", "low <= high");
+}
+
+void read_file(base::ObjectReader& reader, Initializer& result) {
+  if (const auto path = reader.required("path")) result.path = resolved_path(*path, path->string());
+  result.tensor = reader.string("tensor", std::string());
+}
+
+void read_constant(base::ObjectReader& reader, ElementType type, std::optional<double> value,
+                   Initializer& result) {
+  result.value = value ? *value : reader.number("value", {});
+  if (type != ElementType::floating && std::nearbyint(result.value) != result.value)
+    reader.error("value", "wrong-type", "the tensor holds integers", "an integer");
+}
+
+void read_details(base::ObjectReader& reader, const std::string& kind, ElementType type,
+                  Initializer& result) {
+  switch (result.kind) {
+    case Kind::uniform:
+      return read_interval(reader, kind, result);
+    case Kind::normal:
+      result.mean = reader.number("mean", {}, 0.0);
+      result.stddev = reader.number("stddev", base::kNonNegativeNumber, 1.0);
+      return;
+    case Kind::kaiming_normal:
+      result.mean = reader.number("mean", {}, 0.0);
+      return;
+    case Kind::uniform_int:
+      return read_integers(reader, type, result);
+    case Kind::file:
+      return read_file(reader, result);
+    default:
+      return;
+  }
+}
+
+void check_fit(const base::ValueReader& at, const std::string& kind, const Initializer& result,
+               ElementType type, std::size_t rank) {
+  const bool whole = result.kind == Kind::constant || result.kind == Kind::uniform_int ||
+                     result.kind == Kind::file;
+  if (type != ElementType::floating && !whole)
+    at.error("wrong-initializer", kind + " makes fractions, the tensor holds integers",
+             "constant, zeros, ones, uniform_int, file");
+  if (needs_fans(result.kind) && rank < 2)
+    at.error("wrong-initializer",
+             kind + " needs a fan-in, a tensor of rank " + std::to_string(rank) + " has none",
+             "rank 2 or more, or another initializer");
+}
+
+}  // namespace
+
+std::optional<Initializer> parse_initializer(const base::ValueReader& value, ElementType type,
+                                             std::size_t rank) {
+  base::ObjectReader reader(value);
+  const auto kind = reader.required("kind");
+  if (!kind) return std::nullopt;
+  std::vector<std::string> names;
+  for (const auto& choice : choices()) names.push_back(choice.first);
+  const std::size_t errors_before = value.diagnostics().items().size();
+  const auto& [name, choice] = choices()[kind->choice(names)];
+  if (value.diagnostics().items().size() > errors_before) return std::nullopt;
+  Initializer result;
+  result.kind = choice.kind;
+  if (result.kind == Kind::constant)
+    read_constant(reader, type, choice.value, result);
+  else
+    read_details(reader, name, type, result);
+  reader.finish();
+  check_fit(value, name, result, type, rank);
+  return result;
+}
+
+}  // namespace npusim::workloads

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/error.h"
+#include "workloads/recipe.h"
+
+namespace npusim::workloads {
+namespace {
+
+const precision::Format& format_of(TensorRole role, const Recipe& recipe) {
+  static const precision::Format kExact = precision::fp64();
+  switch (role) {
+    case TensorRole::label:
+      return kExact;
+    case TensorRole::weight:
+      return recipe.weights;
+    case TensorRole::statistics:
+      return recipe.statistics;
+    case TensorRole::input:
+    case TensorRole::activation:
+      return recipe.activations;
+    case TensorRole::activation_gradient:
+      return recipe.activation_gradients;
+    case TensorRole::weight_gradient:
+      return recipe.weight_gradients;
+    case TensorRole::master_weight:
+      return recipe.master_weights ? *recipe.master_weights : recipe.weights;
+    case TensorRole::optimizer_state:
+      return recipe.optimizer_state;
+    case TensorRole::loss:
+      return recipe.loss;
+  }
+  throw base::InternalError("unknown TensorRole");
+}
+
+}  // namespace
+
+std::vector<precision::Arithmetic> storage_formats(const Graph& graph, const Recipe& recipe) {
+  std::vector<precision::Arithmetic> result;
+  result.reserve(graph.tensors.size());
+  for (const TensorInfo& tensor : graph.tensors)
+    result.push_back(tensor.type == ElementType::floating
+                         ? precision::Arithmetic{format_of(tensor.role, recipe), recipe.rounding}
+                         : precision::Arithmetic{precision::fp64(), precision::Rounding::rne});
+  return result;
+}
+
+}  // namespace npusim::workloads

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "workloads/training/transform.h"
+
+#include "base/error.h"
+#include "workloads/graph_copy.h"
+#include "workloads/op.h"
+#include "workloads/training/backward.h"
+
+namespace npusim::workloads {
+namespace {
+
+/// A trainable parameter in the training graph.
+struct Parameter {
+  TensorId weight = kNoTensor;  ///< what the ops read
+  TensorId stored = kNoTensor;  ///< what the optimizer updates: the master copy, or the weight
+};
+
+class Step {
+ public:
+  Step(const Workload& workload, bool master_copies)
+      : forward_(workload.graph),
+        spec_(*workload.training),
+        master_copies_(master_copies),
+        copy_(forward_, graph_) {
+    graph_.name = forward_.name;
+  }
+
+  Graph run() {
+    copy_tensors();
+    for (const Node& node : forward_.nodes) copy_.node(node);
+    graph_.inputs = copy_.of(forward_.inputs);
+    const TensorId loss = add_loss();
+    graph_.outputs = {loss};
+    std::vector<TensorId> weights;
+    for (const Parameter& parameter : parameters_) weights.push_back(parameter.weight);
+    const std::vector<TensorId> gradients = add_backward(graph_, loss, weights);
+    for (std::size_t i = 0; i < parameters_.size(); ++i)
+      if (gradients[i] != kNoTensor) add_update(parameters_[i], gradients[i]);
+    return std::move(graph_);
+  }
+
+ private:
+  void copy_tensors() {
+    const std::vector<int> writer = writers(forward_);
+    for (std::size_t i = 0; i < forward_.tensors.size(); ++i) {
+      if (writer[i] >= 0) continue;
+      const auto id = static_cast<TensorId>(i);
+      if (forward_.tensor(id).role == TensorRole::weight)
+        copy_weight(id);
+      else
+        copy_.tensor(id);
+    }
+  }
+
+  void copy_weight(TensorId id) {
+    if (!master_copies_) {
+      copy_.tensor(id);
+      parameters_.push_back({copy_.of(id), copy_.of(id)});
+      return;
+    }
+    const TensorInfo& weight = forward_.tensor(id);
+    TensorInfo master = weight;
+    master.name += ".master";
+    master.role = TensorRole::master_weight;
+    if (master.initializer) keep_values_of(weight.name, *master.initializer);
+    const TensorId stored = graph_.add_tensor(std::move(master));
+    copy_.set(id, graph_
+                      .add_node("Cast", weight.name + ".cast", {stored}, {}, {weight.name},
+                                TensorRole::weight)
+                      .front());
+    parameters_.push_back({copy_.of(id), stored});
+  }
+
+  /// The master copy starts as the weight would have started under its own name.
+  static void keep_values_of(const std::string& weight, Initializer& initializer) {
+    if (initializer.stream.empty()) initializer.stream = weight;
+    if (initializer.tensor.empty()) initializer.tensor = weight;
+  }
+
+  TensorId add_loss() {
+    const TensorId logits = copy_.of(forward_.find(spec_.logits));
+    const TensorId labels = copy_.of(forward_.find(spec_.labels));
+    return graph_.add_node(spec_.loss, "loss", {logits, labels}, {}, {"loss"}, TensorRole::loss)
+        .front();
+  }
+
+  void add_update(const Parameter& parameter, TensorId gradient) {
+    const std::string name = graph_.tensor(parameter.stored).name;
+    const TensorRole role = graph_.tensor(parameter.stored).role;
+    graph_.outputs.push_back(graph_
+                                 .add_node("Sgd", graph_.tensor(parameter.weight).name + ".update",
+                                           {parameter.stored, gradient},
+                                           {{"learning_rate", spec_.learning_rate},
+                                            {"weight_decay", spec_.weight_decay}},
+                                           {name + ".next"}, role, Phase::update)
+                                 .front());
+  }
+
+  const Graph& forward_;
+  const TrainingSpec& spec_;
+  const bool master_copies_;
+  Graph graph_;
+  GraphCopy copy_;
+  std::vector<Parameter> parameters_;
+};
+
+}  // namespace
+
+Graph make_training_step(const Workload& workload, bool master_copies) {
+  if (!workload.training)
+    throw base::InputError("workload " + workload.name + " has no \"training\" section",
+                           "not-trainable");
+  return Step(workload, master_copies).run();
+}
+
+}  // namespace npusim::workloads
