@@ -17,8 +17,8 @@ class AccumulatorMemory : public sc_core::sc_module {
  public:
   TokenPool bytes;
 
-  AccumulatorMemory(const sc_core::sc_module_name& name, const AccumulatorSpec& spec)
-      : sc_core::sc_module(name), bytes(spec.memory_bytes) {}
+  AccumulatorMemory(const sc_core::sc_module_name& name, const MacArraySpec& spec)
+      : sc_core::sc_module(name), bytes(spec.accumulator.memory_bytes * spec.arrays) {}
 };
 
 }  // namespace npusim::npu::model
