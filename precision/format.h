@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A binary floating-point number format as a validated value.
-//   value = (-1)^s * 2^(e - bias) * (1 + f/2^fraction_bits); e = 0: subnormal (or zero when flushed).
+//   value = (-1)^s * 2^(e - bias) * (1 + f/2^fraction_bits); e = 0: subnormal (or zero when
+//   flushed).
 // Sources: IEEE 754-2019 for the encodings with infinities; OCP OFP8 and MX for those without.
 #pragma once
 
@@ -19,7 +20,8 @@ enum class NonFinite {
 
 /// What happens to a finite value whose rounded magnitude exceeds the largest finite number.
 enum class Overflow {
-  infinity,  ///< IEEE 754 §7.4: infinity, or the largest finite number where the rounding direction says so
+  infinity,  ///< IEEE 754 §7.4: infinity, or the largest finite number where the rounding direction
+             ///< says so
   saturate,  ///< the largest finite number of that sign; infinities are clamped too
 };
 
@@ -38,9 +40,9 @@ struct Format {
   Subnormals subnormals = Subnormals::keep;
 
   int bits() const { return 1 + exponent_bits + fraction_bits; }
-  int precision() const { return fraction_bits + 1; }      ///< significand bits with the hidden one
-  int min_exponent() const { return 1 - bias; }            ///< of the smallest normal number
-  int max_exponent() const;                                ///< of the largest finite number
+  int precision() const { return fraction_bits + 1; }  ///< significand bits with the hidden one
+  int min_exponent() const { return 1 - bias; }        ///< of the smallest normal number
+  int max_exponent() const;                            ///< of the largest finite number
   double max_finite() const;
   double min_normal() const;
   double min_subnormal() const;  ///< smallest positive number; equals min_normal when flushed

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Matrix products through a MAC unit, and their FP64 references. out[i][j] = planned_dot(A row i, B row j).
-// Both operands are given as rows of K values, read when needed, so that an im2col matrix never exists
-// as a whole. Bits do not depend on the thread count, the tile sizes used inside, or the SIMD path.
+// Matrix products through a MAC unit, and their FP64 references. out[i][j] = planned_dot(A row i, B
+// row j). Both operands are given as rows of K values, read when needed, so that an im2col matrix
+// never exists as a whole. Bits do not depend on the thread count, the tile sizes used inside, or
+// the SIMD path.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +13,10 @@
 
 namespace npusim::precision {
 
-/// Runs body(0..count-1), in any order, possibly at the same time. precision/ starts no threads itself.
-using ParallelFor = std::function<void(std::int64_t count, const std::function<void(std::int64_t)>& body)>;
+/// Runs body(0..count-1), in any order, possibly at the same time. precision/ starts no threads
+/// itself.
+using ParallelFor =
+    std::function<void(std::int64_t count, const std::function<void(std::int64_t)>& body)>;
 ParallelFor serial();
 
 /// One operand: `rows` rows of K values. read() may be called from several threads at once.
@@ -47,14 +50,16 @@ class MatrixRows final : public OperandRows {
 class GemmOutput {
  public:
   virtual ~GemmOutput() = default;
-  virtual void write(std::int64_t row, std::int64_t column, std::int64_t count, const double* values) = 0;
+  virtual void write(std::int64_t row, std::int64_t column, std::int64_t count,
+                     const double* values) = 0;
 };
 
 class MatrixOutput final : public GemmOutput {
  public:
   MatrixOutput(double* data, std::int64_t row_stride, std::int64_t column_stride = 1)
       : data_(data), row_stride_(row_stride), column_stride_(column_stride) {}
-  void write(std::int64_t row, std::int64_t column, std::int64_t count, const double* values) override {
+  void write(std::int64_t row, std::int64_t column, std::int64_t count,
+             const double* values) override {
     for (std::int64_t i = 0; i < count; ++i)
       data_[row * row_stride_ + (column + i) * column_stride_] = values[i];
   }
@@ -68,12 +73,15 @@ class MatrixOutput final : public GemmOutput {
 struct Bias {
   enum class Axis { none, by_row, by_column };
   Axis axis = Axis::none;
-  const double* values = nullptr;  ///< values of the accumulator's format, or wider: rounded on entry
+  const double* values =
+      nullptr;  ///< values of the accumulator's format, or wider: rounded on entry
 };
 
-/// Operand values must be representable in the unit's operand formats (callers round tensors before).
+/// Operand values must be representable in the unit's operand formats (callers round tensors
+/// before).
 void emulated_gemm(const MacUnit& unit, const ReductionPlan& plan, const OperandRows& a,
-                   const OperandRows& b, const Bias& bias, GemmOutput& out, const ParallelFor& parallel);
+                   const OperandRows& b, const Bias& bias, GemmOutput& out,
+                   const ParallelFor& parallel);
 
 /// FP64: products and sums in double, K in canonical order, bias added last. `k` terms a row.
 void reference_gemm(std::int64_t k, const OperandRows& a, const OperandRows& b, const Bias& bias,

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The arithmetic of one multiply-accumulate unit: a product rule and stages, innermost first.
 //
-// Stage i takes groups of `terms` results of stage i-1 (stage 0: products) and combines each group to
-// one value; the last stage is the accumulator: it takes everything that is left, one after the other,
-// and starts from the accumulator input c (or +0).
-//   chain: r = round(r + term), term by term, starting from the group's first term (accumulator: from c)
-//   tree:  neighbours are added and rounded, ((t0+t1)+(t2+t3))+...; an odd one out moves up unchanged
+// Stage i takes groups of `terms` results of stage i-1 (stage 0: products) and combines each group
+// to one value; the last stage is the accumulator: it takes everything that is left, one after the
+// other, and starts from the accumulator input c (or +0).
+//   chain: r = round(r + term), term by term, starting from the group's first term (accumulator:
+//   from c) tree:  neighbours are added and rounded, ((t0+t1)+(t2+t3))+...; an odd one out moves up
+//   unchanged
 // With an exact product a chain is a chain of fused multiply-adds; with a rounded product it is the
 // unfused one. A group cut short by the end of K is filled with +0 terms.
 #pragma once
@@ -29,19 +30,19 @@ struct Stage {
 
 struct MacUnit {
   std::string name;
-  Format a;                            ///< format of the first operand
-  Format b;                            ///< format of the second operand
-  std::optional<Arithmetic> product;   ///< nullopt: exact
-  std::vector<Stage> stages;           ///< at least one; the last is the accumulator (chain)
+  Format a;                           ///< format of the first operand
+  Format b;                           ///< format of the second operand
+  std::optional<Arithmetic> product;  ///< nullopt: exact
+  std::vector<Stage> stages;          ///< at least one; the last is the accumulator (chain)
 
   const Arithmetic& accumulator() const { return stages.back().arithmetic; }
   /// Terms that the stages before the accumulator reduce together: K advances in these steps.
   std::int64_t block_terms() const;
 };
 
-/// Throws std::invalid_argument naming every violated rule: operand and product widths (exact products
-/// need at most 53 significand bits; sums at most 51, or binary64 with RNE throughout), group sizes,
-/// last stage.
+/// Throws std::invalid_argument naming every violated rule: operand and product widths (exact
+/// products need at most 53 significand bits; sums at most 51, or binary64 with RNE throughout),
+/// group sizes, last stage.
 void validate(const MacUnit& unit);
 
 /// c + a[0]*b[0] + ... in the unit's order and formats: the scalar code that defines the unit.

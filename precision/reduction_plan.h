@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// How one op's sums are taken on one machine: the order of K, how K is cut, what happens at the cuts,
-// and where the bias enters. A mapping emits it; it is the only thing numerics knows of the hardware.
+// How one op's sums are taken on one machine: the order of K, how K is cut, what happens at the
+// cuts, and where the bias enters. A mapping emits it; it is the only thing numerics knows of the
+// hardware.
 #pragma once
 
 #include <cstdint>
@@ -35,7 +36,8 @@ enum class Tail {
 /// One way K is cut into chunks of consecutive terms (padding included).
 struct Chunk {
   enum class Join {
-    add,    ///< each chunk starts from +0 and its sum is added to the running sum, rounded to `arithmetic`
+    add,    ///< each chunk starts from +0 and its sum is added to the running sum, rounded to
+            ///< `arithmetic`
     carry,  ///< the running sum goes on, rounded to `arithmetic` at each cut (a spill)
   };
   std::int64_t terms = 0;
@@ -50,9 +52,9 @@ enum class BiasEntry {
 
 struct ReductionPlan {
   std::vector<ReduceDim> dims;
-  std::vector<KLoop> order;    ///< empty: canonical
+  std::vector<KLoop> order;  ///< empty: canonical
   Tail tail = Tail::pack;
-  std::vector<Chunk> chunks;   ///< innermost first; each size a multiple of the one before
+  std::vector<Chunk> chunks;  ///< innermost first; each size a multiple of the one before
   BiasEntry bias = BiasEntry::preload;
 
   std::int64_t terms() const;  ///< product of the extents
@@ -71,10 +73,10 @@ std::string describe(const ReductionPlan& plan);
 
 /// One sum under unit and plan: the scalar code that defines what the emulated GEMM computes.
 /// a and b hold plan.terms() values in canonical order. bias may be nullptr (no bias).
-///   reduce(level, terms, init): at level -1 mac_chain from init (+0 without); at a level with chunks,
-///   for each chunk in order — add: r = reduce(level-1, chunk, none), running = round(running + r),
-///   the first chunk with no init is stored as round(r); carry: running = round(reduce(level-1,
-///   chunk, running)).
+///   reduce(level, terms, init): at level -1 mac_chain from init (+0 without); at a level with
+///   chunks, for each chunk in order — add: r = reduce(level-1, chunk, none), running =
+///   round(running + r), the first chunk with no init is stored as round(r); carry: running =
+///   round(reduce(level-1, chunk, running)).
 /// The result is a value of the last rounding's format (accumulator or outermost chunk).
 double planned_dot(const MacUnit& unit, const ReductionPlan& plan, const double* a, const double* b,
                    const double* bias);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rounding of a real number, given as a double, to a format. This scalar function defines the meaning
-// of every rounding in the project; kernels are compared with it bit for bit.
+// Rounding of a real number, given as a double, to a format. This scalar function defines the
+// meaning of every rounding in the project; kernels are compared with it bit for bit.
 //
 // A double carries 53 bits. When the true value has more, callers pass it rounded to odd (see
 // odd_sum): rounding that to a format of at most 51 significand bits equals rounding the true value
@@ -38,11 +38,13 @@ struct Arithmetic {
   }
 };
 
-/// x rounded to the format. NaN becomes the default quiet NaN (sign dropped), or zero when the format
-/// has none; signed zero is kept; infinities follow the overflow rule. Flushing happens after rounding:
-/// a result that rounds up to the smallest normal number survives.
+/// x rounded to the format. NaN becomes the default quiet NaN (sign dropped), or zero when the
+/// format has none; signed zero is kept; infinities follow the overflow rule. Flushing happens
+/// after rounding: a result that rounds up to the smallest normal number survives.
 double round_to(double x, const Format& format, Rounding rounding);
-inline double round_to(double x, const Arithmetic& a) { return round_to(x, a.format, a.rounding); }
+inline double round_to(double x, const Arithmetic& a) {
+  return round_to(x, a.format, a.rounding);
+}
 
 /// True when x is a value of the format (signed zeros, infinities and NaN where it has them).
 bool representable(double x, const Format& format);
