@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tensors on disk. Values come in as double, which holds every supported element exactly (int64 only
-// to 2^53: larger magnitudes are refused). Row-major only. Truncated, oversized or inconsistent
-// files throw InputError with the byte offset.
+// Tensors on disk. Values come in as double, which holds every supported element exactly (int64
+// only to 2^53: larger magnitudes are refused). Row-major only. Truncated, oversized or
+// inconsistent files throw InputError with the byte offset.
 #pragma once
 
 #include <cstdint>

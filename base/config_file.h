@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Loading of a config file of this project: header check (`schema_version`, `kind`), `extends` (RFC
-// 7396 merge patch on the parent, path relative to the file, chains allowed, cycles and chains deeper
-// than 16 are errors) and `--set` overrides. Values keep the place they were written at, so an error
-// in an inherited value points into the parent, and one in an override at the override.
+// 7396 merge patch on the parent, path relative to the file, chains allowed, cycles and chains
+// deeper than 16 are errors) and `--set` overrides. Values keep the place they were written at, so
+// an error in an inherited value points into the parent, and one in an override at the override.
 #pragma once
 
 #include <string>

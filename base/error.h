@@ -15,7 +15,8 @@ struct Diagnostic {
   int line = 0;         ///< from 1; 0 means unknown (the whole file)
   int column = 0;       ///< from 1, in bytes
   std::string pointer;  ///< JSON pointer (RFC 6901) of the value, "" for the whole document
-  std::string code;     ///< stable, short and kebab-case: "unknown-key", "wrong-type", "out-of-range", ...
+  std::string
+      code;  ///< stable, short and kebab-case: "unknown-key", "wrong-type", "out-of-range", ...
   std::string message;  ///< what was wrong, naming the offending value
   std::string allowed;  ///< what would be right; may be empty
 };
@@ -54,7 +55,8 @@ class Diagnostics {
   std::vector<Diagnostic> items_;
 };
 
-[[noreturn]] void fail_check(const char* condition, const char* file, int line, const std::string& why);
+[[noreturn]] void fail_check(const char* condition, const char* file, int line,
+                             const std::string& why);
 
 }  // namespace npusim::base
 

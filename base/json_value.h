@@ -59,11 +59,15 @@ class JsonValue {
   JsonValue* find(std::string_view key);
   /// Adds or replaces a member; returns the stored value. For writers: `v.set("cycles", 3)`.
   JsonValue& set(std::string key, JsonValue value);
-  JsonValue& set(std::string key, std::int64_t value) { return set(std::move(key), make_integer(value)); }
+  JsonValue& set(std::string key, std::int64_t value) {
+    return set(std::move(key), make_integer(value));
+  }
   JsonValue& set(std::string key, int value) { return set(std::move(key), make_integer(value)); }
   JsonValue& set(std::string key, double value) { return set(std::move(key), make_real(value)); }
   JsonValue& set(std::string key, bool value) { return set(std::move(key), make_bool(value)); }
-  JsonValue& set(std::string key, const char* value) { return set(std::move(key), make_string(value)); }
+  JsonValue& set(std::string key, const char* value) {
+    return set(std::move(key), make_string(value));
+  }
   JsonValue& set(std::string key, std::string value) {
     return set(std::move(key), make_string(std::move(value)));
   }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Strict reading of JSON objects into plain structs. Every read names its key, range and default, so
-// a key nobody asked for is an error (with a did-you-mean), as are wrong types, 3.7 for an integer,
-// values out of range and misspelt choices. Errors are collected; reading goes on with a harmless
-// fallback so that one pass reports every mistake of a file.
+// Strict reading of JSON objects into plain structs. Every read names its key, range and default,
+// so a key nobody asked for is an error (with a did-you-mean), as are wrong types, 3.7 for an
+// integer, values out of range and misspelt choices. Errors are collected; reading goes on with a
+// harmless fallback so that one pass reports every mistake of a file.
 #pragma once
 
 #include <cstdint>
@@ -55,7 +55,8 @@ class ValueReader {
   /// Index into `names`; an unknown name is an error that lists them. Fallback: 0.
   std::size_t choice(const std::vector<std::string>& names) const;
   std::vector<ValueReader> array() const;  ///< an error and empty when it is not an array
-  std::vector<std::pair<std::string, ValueReader>> members() const;  ///< of an object with free keys
+  std::vector<std::pair<std::string, ValueReader>> members()
+      const;  ///< of an object with free keys
 
  private:
   const JsonValue* value_;
@@ -78,7 +79,8 @@ class ObjectReader {
   // Required when no default is given.
   std::int64_t integer(std::string_view key, IntegerRange range,
                        std::optional<std::int64_t> fallback = std::nullopt);
-  double number(std::string_view key, NumberRange range, std::optional<double> fallback = std::nullopt);
+  double number(std::string_view key, NumberRange range,
+                std::optional<double> fallback = std::nullopt);
   bool boolean(std::string_view key, std::optional<bool> fallback = std::nullopt);
   std::string string(std::string_view key, std::optional<std::string> fallback = std::nullopt);
   /// Enumerators by name: `reader.choice<Tail>("tail", {{"pad", Tail::pad}, ...}, Tail::pad)`.
@@ -91,9 +93,9 @@ class ObjectReader {
     for (const auto& entry : table) names.push_back(entry.first);
     return table[value->choice(names)].second;
   }
-  std::optional<ObjectReader> object(std::string_view key);           ///< required
+  std::optional<ObjectReader> object(std::string_view key);  ///< required
   std::optional<ObjectReader> optional_object(std::string_view key);
-  std::vector<ValueReader> array(std::string_view key);               ///< required
+  std::vector<ValueReader> array(std::string_view key);  ///< required
   std::vector<ValueReader> optional_array(std::string_view key);
 
   void error(std::string_view key, std::string code, std::string message, std::string allowed = {});

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A one-line progress display with ETA on stderr: only on a terminal, only after a second, erased at
-// the end. Safe to call from several threads.
+// A one-line progress display with ETA on stderr: only on a terminal, only after a second, erased
+// at the end. Safe to call from several threads.
 #pragma once
 
 #include <cstdint>

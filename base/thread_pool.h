@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Worker threads for loops whose iterations write disjoint data, so that results cannot depend on the
-// number of threads. Threads start at the first parallel_for, never in the constructor: timing runs
-// fork before that.
+// Worker threads for loops whose iterations write disjoint data, so that results cannot depend on
+// the number of threads. Threads start at the first parallel_for, never in the constructor: timing
+// runs fork before that.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +19,8 @@ class ThreadPool {
   ThreadPool& operator=(const ThreadPool&) = delete;
 
   int threads() const { return threads_; }
-  /// Calls body(0) ... body(count - 1), each once, on any thread, and returns when all are done. The
-  /// first exception (by index) is rethrown. Not reentrant: a nested call runs on its caller.
+  /// Calls body(0) ... body(count - 1), each once, on any thread, and returns when all are done.
+  /// The first exception (by index) is rethrown. Not reentrant: a nested call runs on its caller.
   void parallel_for(std::int64_t count, const std::function<void(std::int64_t)>& body);
 
  private:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Files are read in one piece and appear whole or not at all: written to a temporary name in the same
-// folder, flushed, then renamed.
+// Files are read in one piece and appear whole or not at all: written to a temporary name in the
+// same folder, flushed, then renamed.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,8 @@
 namespace npusim::base {
 
 /// Throws InputError ("missing-file", "unreadable-file", or "too-large" beyond max_bytes).
-std::string read_whole_file(const std::string& path, std::uint64_t max_bytes = std::uint64_t{1} << 36);
+std::string read_whole_file(const std::string& path,
+                            std::uint64_t max_bytes = std::uint64_t{1} << 36);
 
 /// Throws InputError when the folder does not exist or the disk is full; the old file stays then.
 void write_whole_file(const std::string& path, std::string_view contents);

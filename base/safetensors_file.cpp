@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+// The .safetensors format: 8 bytes of header length, a JSON header, then the tensors back to back
+// without holes or overlap, as its specification demands.
+#include <algorithm>
+
+#include "base/array_bytes.h"
+#include "base/array_file.h"
+#include "base/element_kind.h"
+#include "base/error.h"
+#include "base/object_reader.h"
+#include "base/whole_file.h"
+
+namespace npusim::base {
+namespace {
+
+constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;  // the reference implementation's limit
+
+struct TensorEntry {
+  std::string name;
+  ElementKind kind = ElementKind::f32;
+  std::vector<std::int64_t> shape;
+  std::uint64_t begin = 0;
+  std::uint64_t end = 0;
+};
+
+std::uint64_t length_prefix(std::string_view bytes) {
+  std::uint64_t value = 0;
+  for (std::size_t i = 0; i < 8; ++i)
+    value |= std::uint64_t{static_cast<unsigned char>(bytes[i])} << (8 * i);
+  return value;
+}
+
+TensorEntry read_entry(const std::string& name, const ValueReader& value,
+                       std::uint64_t data_bytes) {
+  ObjectReader reader(value);
+  TensorEntry entry;
+  entry.name = name;
+  entry.kind = reader.choice<ElementKind>("dtype", {{"F64", ElementKind::f64},
+                                                    {"F32", ElementKind::f32},
+                                                    {"F16", ElementKind::f16},
+                                                    {"BF16", ElementKind::bf16},
+                                                    {"I64", ElementKind::i64},
+                                                    {"I32", ElementKind::i32},
+                                                    {"I16", ElementKind::i16},
+                                                    {"I8", ElementKind::i8},
+                                                    {"U64", ElementKind::u64},
+                                                    {"U32", ElementKind::u32},
+                                                    {"U16", ElementKind::u16},
+                                                    {"U8", ElementKind::u8},
+                                                    {"BOOL", ElementKind::boolean}});
+  for (const ValueReader& size : reader.array("shape")) {
+    entry.shape.push_back(size.integer({0, std::int64_t{1} << 62}));
+  }
+  const IntegerRange inside{0, static_cast<std::int64_t>(data_bytes)};
+  const std::vector<ValueReader> offsets = reader.array("data_offsets");
+  if (offsets.size() == 2) {
+    entry.begin = static_cast<std::uint64_t>(offsets[0].integer(inside, 0));
+    entry.end = static_cast<std::uint64_t>(offsets[1].integer(inside, 0));
+  } else if (reader.has("data_offsets")) {
+    reader.error("data_offsets", "bad-array-file", "data_offsets has not two elements");
+  }
+  std::uint64_t count = 0;
+  const std::uint64_t step = element_bytes(entry.kind);
+  if (entry.begin > entry.end || !element_count(entry.shape, count) ||
+      (entry.end - entry.begin) % step != 0 || (entry.end - entry.begin) / step != count) {
+    reader.error("data_offsets", "bad-array-file", "the shape does not match the bytes of data");
+  }
+  reader.finish();
+  return entry;
+}
+
+std::vector<TensorEntry> read_header(const JsonValue& header, std::uint64_t data_bytes) {
+  Diagnostics diagnostics;
+  std::vector<TensorEntry> entries;
+  for (const auto& [name, value] : ValueReader(header, "", diagnostics).members()) {
+    if (name != "__metadata__") entries.push_back(read_entry(name, value, data_bytes));
+  }
+  diagnostics.throw_if_any();
+  std::sort(entries.begin(), entries.end(), [](const TensorEntry& a, const TensorEntry& b) {
+    return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
+  });
+  return entries;
+}
+
+}  // namespace
+
+std::map<std::string, ArrayData> parse_safetensors(std::string_view bytes,
+                                                   const std::string& name) {
+  if (bytes.size() < 8) fail_at_byte(name, bytes.size(), "the file ends inside the header length");
+  const std::uint64_t header_bytes = length_prefix(bytes);
+  if (header_bytes > std::min<std::uint64_t>(bytes.size() - 8, kMaxHeaderBytes)) {
+    fail_at_byte(name, 0,
+                 "the header claims " + std::to_string(header_bytes) + " bytes, the file has " +
+                     std::to_string(bytes.size() - 8));
+  }
+  const std::string_view header = bytes.substr(8, static_cast<std::size_t>(header_bytes));
+  const std::uint64_t data_begin = 8 + header_bytes;
+  const std::string_view data = bytes.substr(static_cast<std::size_t>(data_begin));
+
+  std::map<std::string, ArrayData> tensors;
+  std::uint64_t covered = 0;
+  for (TensorEntry& entry : read_header(parse_json(header, name), data.size())) {
+    if (entry.begin != covered) {
+      fail_at_byte(name, data_begin + covered,
+                   "tensor \"" + entry.name + "\" leaves a hole or overlaps another");
+    }
+    covered = entry.end;
+    const auto begin = static_cast<std::size_t>(entry.begin);
+    ArrayData& tensor = tensors[entry.name];
+    tensor.kind = entry.kind;
+    tensor.shape = std::move(entry.shape);
+    tensor.values =
+        decode_elements(entry.kind, data.substr(begin, static_cast<std::size_t>(entry.end) - begin),
+                        name, data_begin + entry.begin);
+  }
+  if (covered != data.size())
+    fail_at_byte(name, data_begin + covered, "bytes that belong to no tensor");
+  return tensors;
+}
+
+std::map<std::string, ArrayData> read_safetensors(const std::string& path) {
+  return parse_safetensors(read_whole_file(path), path);
+}
+
+}  // namespace npusim::base
