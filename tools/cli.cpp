@@ -86,7 +86,7 @@ void add_run_common(CLI::App& sub, CommonOptions& common) {
 void add_seed(CLI::App& sub, CommonOptions& common) {
   sub.add_option("--seed", common.seed, "Seed of generated weights and inputs (default 0)")
       ->type_name("N")
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::Validator(CLI::NonNegativeNumber).description(""));
 }
 
 void add_verbose(CLI::App& sub, CommonOptions& common) {
@@ -94,14 +94,15 @@ void add_verbose(CLI::App& sub, CommonOptions& common) {
 }
 
 CLI::Option* add_mode(CLI::App& sub, sim::Selection& selection) {
-  static const std::map<std::string, sim::Mode> modes = {{"inference", sim::Mode::inference},
-                                                         {"training", sim::Mode::training}};
+  const auto store = [&selection](const std::string& mode) {
+    selection.mode = mode == "training" ? sim::Mode::training : sim::Mode::inference;
+  };
   return sub
-      .add_option(
-          "--mode", selection.mode,
+      .add_option_function<std::string>(
+          "--mode", store,
           "inference (default) or training: one step; NAME:training as a workload overrides it")
       ->type_name("MODE")
-      ->transform(CLI::CheckedTransformer(modes));
+      ->check(CLI::IsMember({"inference", "training"}));
 }
 
 /// A file or shipped name; `many`: several after one option, or the option repeated, or a pattern.
@@ -148,10 +149,12 @@ int coverage_checked(const CoverageArguments& arguments) {
 }
 
 void add_run_parts(CLI::App& sub, RunArguments& arguments) {
-  sub.add_flag("!--no-numerics", arguments.numerics,
-               "Skip the arithmetic: cycles and coverage only");
-  sub.add_flag("!--no-timing", arguments.timing,
-               "Skip the timing model: numeric error and coverage only");
+  sub.add_flag_callback(
+      "--no-numerics", [&arguments] { arguments.numerics = false; },
+      "Skip the arithmetic: cycles and coverage only");
+  sub.add_flag_callback(
+      "--no-timing", [&arguments] { arguments.timing = false; },
+      "Skip the timing model: numeric error and coverage only");
   sub.add_option("--weights", arguments.weights, "Take weights by name from this file")
       ->type_name("F.safetensors");
 }

@@ -71,11 +71,11 @@ int formats(const FormatsArguments& arguments) {
   for (const std::string& name : names) chosen.push_back(format_argument(name));
   const bool quiet = arguments.common.quiet;
   const bool taken = files.json == kStdout || files.csv == kStdout || files.markdown == kStdout;
-  if (!taken) print(table_of(chosen, "{:.6g}").aligned());
+  if (!taken) print(table_of(chosen, "{:.7g}").aligned());
   if (!files.json.empty()) write_to(files.json, base::dump_json(json_of(chosen)) + "\n", quiet);
   if (!files.csv.empty()) write_to(files.csv, table_of(chosen, "{}").csv(), quiet);
   if (!files.markdown.empty())
-    write_to(files.markdown, table_of(chosen, "{:.6g}").markdown(), quiet);
+    write_to(files.markdown, table_of(chosen, "{:.7g}").markdown(), quiet);
   return kOk;
 }
 

@@ -14,21 +14,33 @@
 namespace npusim::tools {
 namespace {
 
+[[noreturn]] void fail_at(const base::JsonValue& document, const std::string& key,
+                          base::Diagnostic diagnostic) {
+  diagnostic.pointer = "/" + key;
+  if (const base::JsonValue* value = document.find(key)) {
+    if (value->origin().file) diagnostic.file = *value->origin().file;
+    diagnostic.line = value->origin().line;
+    diagnostic.column = value->origin().column;
+  }
+  throw base::InputError(std::vector<base::Diagnostic>{diagnostic});
+}
+
 /// A name inside a valid file that no shipped file has: found when it would be used, so also here.
-void check_default_recipe(const npu::NpuSpec& npu, const std::string& file) {
+void check_default_recipe(const npu::NpuSpec& npu) {
   try {
     sim::find_file("recipe", npu.default_recipe);
   } catch (const base::InputError& error) {
-    base::Diagnostic diagnostic = error.diagnostics().front();
-    diagnostic.pointer = "/default_recipe";
-    diagnostic.file = file;
-    if (const base::JsonValue* value = npu.resolved.find("default_recipe")) {
-      if (value->origin().file) diagnostic.file = *value->origin().file;
-      diagnostic.line = value->origin().line;
-      diagnostic.column = value->origin().column;
-    }
-    throw base::InputError(std::vector<base::Diagnostic>{diagnostic});
+    fail_at(npu.resolved, "default_recipe", error.diagnostics().front());
   }
+}
+
+[[noreturn]] void fail_unknown_kind(const std::string& file, const std::string& kind) {
+  base::Diagnostic diagnostic;
+  diagnostic.code = "unknown-kind";
+  diagnostic.message = "there is no kind \"" + kind + "\"";
+  for (const std::string& known : sim::file_kinds())
+    diagnostic.allowed += (diagnostic.allowed.empty() ? "" : ", ") + known;
+  fail_at(base::parse_json_file(file), "kind", diagnostic);
 }
 
 void load_workload_fully(const std::string& file) {
@@ -39,7 +51,7 @@ void load_workload_fully(const std::string& file) {
 
 void load(const std::string& file) {
   const std::string kind = base::kind_of_config(file);
-  if (kind == "npu") return check_default_recipe(npu::load_npu(file), file);
+  if (kind == "npu") return check_default_recipe(npu::load_npu(file));
   if (kind == "workload") return load_workload_fully(file);
   if (kind == "mac_unit")
     npu::load_mac_unit(file);
@@ -50,7 +62,7 @@ void load(const std::string& file) {
   else if (kind == "suite")
     sim::load_suite(file);
   else
-    throw base::InputError("kind \"" + kind + "\" has no reader", "unknown-kind");
+    fail_unknown_kind(file, kind);
 }
 
 base::JsonValue json_of(const std::vector<base::Diagnostic>& errors) {
