@@ -79,13 +79,16 @@ std::string accumulator_finding(const Case& c) {
          joined(names);
 }
 
-/// First storage format of the node's floating tensors that the entry does not list.
+/// First storage format of the node's floating tensors that the entry does not list. Statistics do
+/// not count: per-channel constants are prepared before the run.
 std::string storage_finding(const Case& c, const OperatorEntry& entry) {
   const auto finding = [&](const std::vector<TensorId>& tensors) -> std::string {
     for (TensorId tensor : tensors) {
       if (tensor == workloads::kNoTensor) continue;
       const workloads::TensorInfo& info = c.graph.tensor(tensor);
-      if (info.type != ElementType::floating || takes(entry, c.format_of(tensor))) continue;
+      if (info.type != ElementType::floating || info.role == workloads::TensorRole::statistics ||
+          takes(entry, c.format_of(tensor)))
+        continue;
       return info.name + " is stored in " + c.format_of(tensor);
     }
     return "";

@@ -21,9 +21,10 @@ const std::vector<std::string>& support_names();
 
 struct OperatorEntry {
   Support support = Support::unsupported;
-  std::vector<std::string> formats;  ///< storage formats it works on natively; empty: any the recipe asks for
+  /// Storage formats it works on natively; empty: any the recipe asks for.
+  std::vector<std::string> formats;
   Support otherwise = Support::unsupported;  ///< for other formats: host, unknown or unsupported
-  std::string reason;                ///< shown with every verdict that is not native
+  std::string reason;                        ///< shown with every verdict that is not native
 };
 
 struct OperatorTable {
@@ -36,9 +37,10 @@ struct Verdict {
   std::string reason;  ///< empty when native
 };
 
-/// Checks, in this order: the operator table, the formats of the node's floating operands and results
-/// (matrix ops: operand formats against the array's inputs, the recipe's accumulator against the
-/// choices), the vector functions it needs, whether a decomposition exists and all its ops are native.
+/// Checks, in this order: the operator table, the formats of the node's floating operands and
+/// results (matrix ops: operand formats against the array's inputs, the recipe's accumulator
+/// against the choices; statistics, as per-channel constants, in any format), the vector functions
+/// it needs, whether a decomposition exists and all its ops are native.
 Verdict judge(const NpuSpec& npu, const workloads::Graph& graph, const workloads::Node& node,
               const std::vector<precision::Arithmetic>& storage, const workloads::Recipe& recipe);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // NPU and MAC-unit files. Everything that can be found wrong before elaboration is found here, all
-// mistakes at once: arrays of zero, buffers smaller than one tile, illegal pairs of organisation and
-// MAC unit, accumulator formats without a stated latency, a default outside the choices.
+// mistakes at once: arrays of zero, buffers smaller than one tile, illegal pairs of organisation
+// and MAC unit, accumulator formats without a stated latency, a default outside the choices.
 #pragma once
 
 #include <string>
@@ -13,7 +13,8 @@
 namespace npusim::npu {
 
 NpuSpec load_npu(const std::string& path, const std::vector<base::Override>& overrides = {});
-precision::MacUnit load_mac_unit(const std::string& path, const std::vector<base::Override>& overrides = {});
+precision::MacUnit load_mac_unit(const std::string& path,
+                                 const std::vector<base::Override>& overrides = {});
 
 /// The MAC unit of the NPU's array for one operand format and accumulator format.
 precision::MacUnit unit_of(const NpuSpec& npu, const precision::Format& input,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The description of one NPU as plain data. Modules and mapping take it by const reference and never
-// see JSON. Units stand in the names.
+// The description of one NPU as plain data. Modules and mapping take it by const reference and
+// never see JSON. Units stand in the names.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@ namespace npusim::npu {
 
 /// Where a systolic column's partial sums go when K is longer than the array.
 enum class PartialSums {
-  accumulate_below,  ///< collected below the array and added in accumulator memory: K is cut every `rows`
+  accumulate_below,  ///< added up in accumulator memory below the array: K is cut every `rows`
   reinject_above,    ///< re-enter at the top: one sequential chain over all of K
 };
 
@@ -34,34 +34,37 @@ struct NamedKLoop {
   std::int64_t block = 1;
 };
 struct ReductionOrder {
-  std::map<std::string, std::vector<NamedKLoop>> by_role;  ///< "fprop" | "dgrad" | "wgrad" | "matmul"
+  /// "fprop" | "dgrad" | "wgrad" | "matmul"
+  std::map<std::string, std::vector<NamedKLoop>> by_role;
   precision::Tail tail = precision::Tail::pack;
 };
 
 struct AccumulatorSpec {
-  precision::Arithmetic arithmetic;                     ///< the default format and how it rounds
-  std::vector<precision::Format> choices;               ///< formats a recipe may select; has the default
-  std::map<std::string, std::int64_t> latency_cycles;   ///< of one dependent addition, by format name
-  std::int64_t memory_bytes = 0;                        ///< accumulator memory of one array
+  precision::Arithmetic arithmetic;        ///< the default format and how it rounds
+  std::vector<precision::Format> choices;  ///< formats a recipe may select; has the default
+  /// Of one dependent addition, by format name.
+  std::map<std::string, std::int64_t> latency_cycles;
+  std::int64_t memory_bytes = 0;  ///< accumulator memory of one array
   precision::BiasEntry bias = precision::BiasEntry::preload;
-  std::optional<precision::Arithmetic> spill;           ///< partial sums in DRAM; absent: as accumulated
+  std::optional<precision::Arithmetic> spill;  ///< partial sums in DRAM; absent: as accumulated
 
   std::int64_t latency(const precision::Format& format) const;
 };
 
 struct MacArraySpec {
   std::string organisation;  ///< key into organisations()
-  std::int64_t rows = 1;     ///< systolic: K; cube: output rows a cycle; dot_product: output channels
-  std::int64_t cols = 1;     ///< systolic and cube: output channels; dot_product: 1
-  std::int64_t depth = 1;    ///< terms of K that one step reduces (systolic: 1)
-  std::int64_t arrays = 1;   ///< identical arrays sharing the work of each op
+  std::int64_t rows = 1;   ///< systolic: K; cube: output rows a cycle; dot_product: output channels
+  std::int64_t cols = 1;   ///< systolic and cube: output channels; dot_product: 1
+  std::int64_t depth = 1;  ///< terms of K that one step reduces (systolic: 1)
+  std::int64_t arrays = 1;  ///< identical arrays sharing the work of each op
   std::vector<InputMode> inputs;
-  std::optional<precision::Arithmetic> product;      ///< absent: exact
-  std::vector<precision::Stage> inner_stages;        ///< before the accumulator; format "accumulator" has an empty name
+  std::optional<precision::Arithmetic> product;  ///< absent: exact
+  /// Before the accumulator; format "accumulator" has an empty name.
+  std::vector<precision::Stage> inner_stages;
   AccumulatorSpec accumulator;
   PartialSums partial_sums = PartialSums::accumulate_below;
-  bool fold_overlap = true;     ///< the next fold enters while the last one drains
-  bool preload_hiding = true;   ///< the next fold's weights load while this one streams (shadow registers)
+  bool fold_overlap = true;    ///< the next fold enters while the last one drains
+  bool preload_hiding = true;  ///< shadow registers: the next fold's weights load behind this one
   ReductionOrder order;
 };
 
@@ -73,25 +76,28 @@ struct ScratchpadSpec {
 struct DramSpec {
   double bandwidth_bytes_per_cycle = 0.0;  ///< from bandwidth_gb_per_s and the clock
   double bandwidth_gb_per_s = 0.0;
-  std::int64_t latency_cycles = 0;         ///< first byte of a descriptor
+  std::int64_t latency_cycles = 0;  ///< first byte of a descriptor
   std::int64_t capacity_bytes = 0;
 };
 
 struct VectorUnitSpec {
   std::int64_t lanes = 1;
-  std::int64_t startup_cycles = 0;                 ///< per tile
-  std::map<std::string, double> cycles_per_element;  ///< of one lane, by vector function; absent: cannot
-  precision::Arithmetic arithmetic;                ///< of values that stay on the chip between fused ops
-  bool fuses_epilogue = false;  ///< element-wise ops that follow a matrix op run on its tiles before they are stored
+  std::int64_t startup_cycles = 0;  ///< per tile
+  /// Of one lane, by vector function; absent: cannot.
+  std::map<std::string, double> cycles_per_element;
+  precision::Arithmetic arithmetic;  ///< of values that stay on the chip between fused ops
+  /// Element-wise ops that follow a matrix op run on its tiles before they are stored.
+  bool fuses_epilogue = false;
 };
 
 struct HostSpec {
   double link_bytes_per_cycle = 0.0;
-  std::int64_t latency_cycles = 0;       ///< each way
-  double elements_per_cycle = 0.0;       ///< throughput of any vector function or MAC on the host
+  std::int64_t latency_cycles = 0;  ///< each way
+  double elements_per_cycle = 0.0;  ///< throughput of any vector function or MAC on the host
 };
 
-/// pJ per operation or byte. Sources in the config; npu_models/energy.h fills what a config leaves out.
+/// pJ per operation or byte. Sources in the config; npu_models/energy.h fills what a config leaves
+/// out.
 struct EnergySpec {
   std::map<std::string, double> multiply_pj;  ///< by format name
   std::map<std::string, double> add_pj;       ///< by format name
@@ -116,7 +122,8 @@ struct NpuSpec {
   OperatorTable operators;
   base::JsonValue resolved;
 
-  /// Multiply-accumulates a cycle of all arrays with this operand format; 0 when it is not an input.
+  /// Multiply-accumulates a cycle of all arrays with this operand format; 0 when it is not an
+  /// input.
   std::int64_t peak_macs_per_cycle(const precision::Format& input) const;
 };
 

@@ -3,9 +3,10 @@
 // to their partial sums. Cycles of a tile that computes without waiting for memory:
 //
 //   blocks B = ceil(m / (rows*macs_per_pe)) * ceil(n/cols), steps S = ceil(k/depth)
-//   the blocks of one step run back to back, so that a partial sum is needed again max(B, L) cycles
-//   later (L: latency of one accumulation; interleaving outputs keeps the bits) pipeline Q = 1 +
-//   ceil(log2(depth)) + L: multipliers, tree levels, accumulation
+//   pipeline Q = 1 + ceil(log2(depth)) + L: multipliers, tree levels, accumulation
+//
+// The blocks of one step run back to back, so that a partial sum is needed again max(B, L) cycles
+// later (L: latency of one accumulation; interleaving outputs keeps the bits):
 //
 //   total = (S-1)*max(B, L) + B + Q - 1
 //   busy = S*B, dependency = (S-1)*max(0, L-B), fill_drain = Q - 1

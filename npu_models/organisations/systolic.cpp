@@ -7,11 +7,10 @@
 //   along the skew of the partial sums), M = ceil(m / macs_per_pe) streamed rows, skew and drain D
 //   = R*L + C - 2
 //
-//   neither option         F*(P + M + D)
-//   fold_overlap only      F*(P + M) + D                      the next weights follow the last row
-//   preload_hiding only    P + F*(M + D)                      shadow registers load behind the
-//   stream both                   P + (F-1)*max(M, P) + M + D        swap travels with the
-//   wavefront
+//   neither option       F*(P + M + D)
+//   fold_overlap only    F*(P + M) + D                  the next weights follow the last row
+//   preload_hiding only  P + F*(M + D)                  shadow registers load behind the stream
+//   both                 P + (F-1)*max(M, P) + M + D    the swap travels with the wavefront
 //
 // With neither and L = 1: ceil(K/R)*ceil(N/C)*(M + 2R + C - 2), the charge of SCALE-Sim (Samajdar
 // et al., ISPASS 2020) for weight stationary; its printed total is one less. Every fold is charged
