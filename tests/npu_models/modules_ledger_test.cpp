@@ -26,6 +26,15 @@ TEST(Ledger, FirstCauseInPriorityOrderTakesTheCycle) {
   EXPECT_EQ(waits(ledger.records()[2], WaitCause::launch), 2 * 2);
 }
 
+TEST(Ledger, LaunchCyclesBelongToTheOpWhoseTileEndsTheWait) {
+  Ledger ledger(2, 1);
+  ledger.tile(0, 3, 5, {});
+  ledger.tile(1, 9, 12, {});
+  EXPECT_EQ(ledger.finish(), 12);
+  EXPECT_EQ(waits(ledger.records()[0], WaitCause::launch), 3);
+  EXPECT_EQ(waits(ledger.records()[1], WaitCause::launch), 4);
+}
+
 TEST(Ledger, TailWithoutActivityBelongsToTheOpThatEndsLast) {
   Ledger ledger(2, 1);
   ledger.tile(0, 0, 5, {});

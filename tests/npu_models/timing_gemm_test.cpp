@@ -99,6 +99,16 @@ TEST(TimingGemm, SpilledPartialSumsGoToMemoryAndBack) {
   testing::expect_every_cycle_has_a_cause(result);
 }
 
+TEST(TimingGemm, PartialSumsAreReadBackAfterTheyWereWritten) {
+  GemmCase gemm;
+  gemm.k = 8;
+  gemm.order = LoopOrder::weight_resident;
+  gemm.spills = true;
+  // 0..4 loads, 4..18 array (the next operands load meanwhile), 18..22 out, 22..26
+  // in, 26..40, 40..42
+  EXPECT_EQ(run(tiny_npu(), single_gemm(gemm)).cycles, 42);
+}
+
 TEST(TimingGemm, SpillFormatSetsTheSpilledBytes) {
   GemmCase gemm;
   gemm.m = 8;
