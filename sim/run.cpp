@@ -292,8 +292,12 @@ Result run_all(const std::vector<RunRequest>& requests, const RunOptions& option
     map_job(jobs[i], result.runs.back());
   }
   if (options.timing) time_jobs(jobs, options, result.runs);
-  if (options.numerics) compute_numerics(jobs, options, result.runs);
-  if (is_interrupted(options))
+  // A signal during the workers' time is theirs to notice: the caller's flag does not show it.
+  const bool stopped =
+      std::any_of(result.runs.begin(), result.runs.end(),
+                  [](const RunResult& run) { return run.status == Status::interrupted; });
+  if (options.numerics && !stopped) compute_numerics(jobs, options, result.runs);
+  if (stopped || is_interrupted(options))
     for (RunResult& run : result.runs)
       if (run.status == Status::ok && options.numerics && !run.numerics)
         run.status = Status::interrupted;

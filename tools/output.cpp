@@ -17,31 +17,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-void put(std::FILE* stream, const std::string& text, const std::string& name) {
-  const bool written = std::fwrite(text.data(), 1, text.size(), stream) == text.size();
-  if (!written || std::fflush(stream) != 0)
-    throw base::InputError("cannot write " + name + ": " + std::strerror(errno), "unwritable-file");
-}
-
-/// A device or pipe (/dev/null, a process substitution) cannot be replaced by renaming a file over
-/// it.
+/// A device or pipe (/dev/null, a process substitution): written in place, whatever its folder
+/// allows.
 bool is_special(const std::string& path) {
   std::error_code ignored;
   const fs::file_status status = fs::status(path, ignored);
   return fs::exists(status) && !fs::is_regular_file(status) && !fs::is_directory(status);
-}
-
-void write_special(const std::string& path, const std::string& text) {
-  std::FILE* stream = std::fopen(path.c_str(), "wb");
-  if (stream == nullptr)
-    throw base::InputError("cannot write " + path + ": " + std::strerror(errno), "unwritable-file");
-  try {
-    put(stream, text, path);
-  } catch (...) {
-    std::fclose(stream);
-    throw;
-  }
-  std::fclose(stream);
 }
 
 void check_file(const std::string& path) {
@@ -78,15 +59,15 @@ void write_to(const std::string& destination, const std::string& text, bool quie
     print(text);
     return;
   }
-  if (is_special(destination))
-    write_special(destination, text);
-  else
-    base::write_whole_file(destination, text);
+  base::write_whole_file(destination, text);
   if (!quiet) note("wrote " + destination);
 }
 
 void print(const std::string& text) {
-  put(stdout, text, "standard output");
+  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
+  if (!written || std::fflush(stdout) != 0)
+    throw base::InputError(std::string("cannot write to standard output: ") + std::strerror(errno),
+                           "unwritable-file");
 }
 
 void note(const std::string& line) {

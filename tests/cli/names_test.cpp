@@ -108,6 +108,10 @@ TEST(List, WithoutAKindListsAll) {
     EXPECT_THAT(outcome.out, HasSubstr(name));
 }
 
+TEST(List, TakesThePluralToo) {
+  EXPECT_EQ(npusim({"list", "ops"}).out, npusim({"list", "op"}).out);
+}
+
 TEST(List, AnUnknownKindIsRefused) {
   const Outcome outcome = npusim({"list", "npuu"});
   EXPECT_EQ(outcome.exit_code, 3);

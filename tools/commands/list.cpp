@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
 #include "base/json_value.h"
 #include "sim/writers/text_table.h"
 #include "tools/commands.h"
@@ -30,13 +32,23 @@ std::string table_of(const std::vector<sim::CatalogEntry>& entries) {
   return table.aligned();
 }
 
+/// "ops" means "op".
+std::string singular(const std::string& kind) {
+  const std::vector<std::string> kinds = all_kinds();
+  const auto known = [&](const std::string& name) {
+    return std::find(kinds.begin(), kinds.end(), name) != kinds.end();
+  };
+  const bool plural = !kind.empty() && kind.back() == 's' && known(kind.substr(0, kind.size() - 1));
+  return plural ? kind.substr(0, kind.size() - 1) : kind;
+}
+
 }  // namespace
 
 int list(const ListArguments& arguments) {
   const OutputFiles& files = arguments.common.files;
   check_destinations({files.json});
   const std::vector<std::string> kinds =
-      arguments.kind.empty() ? all_kinds() : std::vector<std::string>{arguments.kind};
+      arguments.kind.empty() ? all_kinds() : std::vector<std::string>{singular(arguments.kind)};
   std::vector<sim::CatalogEntry> entries;
   for (const std::string& kind : kinds)
     for (sim::CatalogEntry& entry : entries_of(kind)) entries.push_back(std::move(entry));

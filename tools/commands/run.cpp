@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // run and compare: the same work, one triple or a matrix of them.
 #include <filesystem>
+#include <map>
 
 #include "sim/run.h"
 #include "sim/writers/writers.h"
@@ -59,6 +60,7 @@ int run_requests(const RunArguments& arguments) {
   const CommonOptions& common = arguments.common;
   const OutputFiles& files = common.files;
   check_parts(arguments);
+  const std::map<std::string, std::string> inputs = parse_inputs(arguments.inputs);
   check_destinations({files.json, files.csv, files.markdown});
   const std::vector<sim::RunRequest> requests = sim::requests_of(arguments.selection);
   sim::RunOptions options = options_of(common);
@@ -66,7 +68,7 @@ int run_requests(const RunArguments& arguments) {
   options.timing = arguments.timing;
   options.numerics = arguments.numerics;
   options.weights = arguments.weights;
-  options.inputs = parse_inputs(arguments.inputs);
+  options.inputs = inputs;
   options.dump_outputs = arguments.dump_outputs;
   if (!options.dump_outputs.empty()) sim::coverage_all(requests, options);
   prepare_folder(options.dump_outputs, requests.size());
