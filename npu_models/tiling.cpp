@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <set>
 #include <tuple>
 
@@ -17,6 +18,9 @@ namespace {
 /// Splits of m tried for one (k, n): the coarsest that fits and two finer ones, which overlap
 /// better.
 constexpr int kFinerSplits = 3;
+
+/// Times within one part in this many are as good as equal: the estimate is no better than that.
+constexpr std::int64_t kNear = 32;
 
 /// The sizes that cut `extent` into 1, 2, 3, 4, 6, 8, 12, ... even parts, in whole granules;
 /// descending.
@@ -56,8 +60,7 @@ class TileSearch {
         buffer_bytes_(npu.scratchpad.bytes / npu.scratchpad.buffers),
         sums_(npu.mac_array.accumulator.memory_bytes * npu.mac_array.arrays /
               (2 * gemm.accumulator_bytes)),
-        gemm_(gemm),
-        best_(gemm) {}
+        gemm_(gemm) {}
 
   void run() {
     const TileShape granule =
@@ -66,13 +69,20 @@ class TileSearch {
         position_splits(gemm_, granule.m * npu_.mac_array.arrays);
     for (std::int64_t k : balanced_splits(gemm_.ordered_k, granule.k))
       for (std::int64_t n : balanced_splits(gemm_.contraction.n, granule.n)) try_m(k, n, m_sizes);
-    NPUSIM_CHECK(found_, "no tile of a GEMM fits the buffers of " + npu_.name);
-    gemm_ = best_;
+    NPUSIM_CHECK(!found_.empty(), "no tile of a GEMM fits the buffers of " + npu_.name);
+    choose();
   }
 
  private:
-  /// Estimated cycles, DRAM bytes, then what makes larger tiles win.
-  using Cost = std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t>;
+  struct Candidate {
+    std::int64_t time = 0;   ///< estimated cycles
+    std::int64_t bytes = 0;  ///< to and from DRAM
+    std::int64_t m = 0, n = 0, k = 0;
+    LoopOrder order = LoopOrder::output_resident;
+
+    /// Fewest bytes; then what makes larger tiles win; then time.
+    auto rank() const { return std::make_tuple(bytes, -m * n, -k, time, order); }
+  };
 
   void try_m(std::int64_t k, std::int64_t n, const std::vector<std::int64_t>& m_sizes) {
     gemm_.tile_k = k;
@@ -107,20 +117,45 @@ class TileSearch {
   void try_order(LoopOrder order) {
     gemm_.loop_order = order;
     gemm_.spills = order == LoopOrder::weight_resident;
-    const Cost cost = cost_of_tiles();
-    if (found_ && cost >= best_cost_) return;
-    found_ = true;
-    best_cost_ = cost;
-    best_ = gemm_;
+    const std::int64_t busy = array_cycles(npu_, gemm_);
+    if (near_best(in_slots(busy, 0))) keep(busy);
   }
 
-  Cost cost_of_tiles() const {
-    const std::int64_t moved = gemm_traffic(gemm_, bytes_).total_bytes();
-    const std::int64_t ends = m_side_bytes(gemm_, 0, gemm_.tile_m, 0, gemm_.tile_k, bytes_.m_side) +
-                              n_side_bytes(gemm_, gemm_.tile_n, 0, gemm_.tile_k, bytes_.n_side) +
-                              gemm_.tile_m * gemm_.tile_n * bytes_.output;
-    const std::int64_t time = std::max(array_cycles(npu_, gemm_), transfer(moved)) + transfer(ends);
-    return {time, moved, -gemm_.tile_m * gemm_.tile_n, -gemm_.tile_k};
+  void keep(std::int64_t busy) {
+    Candidate c;
+    c.m = gemm_.tile_m;
+    c.n = gemm_.tile_n;
+    c.k = gemm_.tile_k;
+    c.order = gemm_.loop_order;
+    const GemmTraffic traffic = gemm_traffic(gemm_, bytes_);
+    c.bytes = traffic.total_bytes();
+    const std::int64_t ends = m_side_bytes(gemm_, 0, c.m, 0, c.k, bytes_.m_side) +
+                              n_side_bytes(gemm_, c.n, 0, c.k, bytes_.n_side) +
+                              c.m * c.n * bytes_.output;
+    c.time = std::max(in_slots(busy, transfer(traffic.read_bytes())), transfer(c.bytes)) +
+             transfer(ends);
+    best_time_ = std::min(best_time_, c.time);
+    found_.push_back(c);
+  }
+
+  /// Each tile holds a buffer from the request of its operands until it is computed.
+  std::int64_t in_slots(std::int64_t busy, std::int64_t loading) const {
+    const std::int64_t held =
+        gemm_tile_counts(gemm_).total() * npu_.dram.latency_cycles + loading + busy;
+    return std::max(busy, ceil_div(held, npu_.scratchpad.buffers));
+  }
+
+  bool near_best(std::int64_t time) const { return time - time / kNear <= best_time_; }
+
+  void choose() {
+    const Candidate* best = nullptr;
+    for (const Candidate& c : found_)
+      if (near_best(c.time) && (best == nullptr || c.rank() < best->rank())) best = &c;
+    gemm_.tile_m = best->m;
+    gemm_.tile_n = best->n;
+    gemm_.tile_k = best->k;
+    gemm_.loop_order = best->order;
+    gemm_.spills = best->order == LoopOrder::weight_resident;
   }
 
   std::int64_t transfer(std::int64_t bytes) const {
@@ -133,9 +168,8 @@ class TileSearch {
   const std::int64_t buffer_bytes_;
   const std::int64_t sums_;
   GemmMapping& gemm_;
-  GemmMapping best_;
-  Cost best_cost_{};
-  bool found_ = false;
+  std::vector<Candidate> found_;
+  std::int64_t best_time_ = std::numeric_limits<std::int64_t>::max();
 };
 
 /// Whole tiles of a split and the rest, as (size, count).

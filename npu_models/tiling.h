@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Choice of loop order and tile sizes of one GEMM. A tile's operands fit one scratchpad buffer and
 // its m*n partial sums half of accumulator memory (the other half drains meanwhile). Among a small
-// set of balanced splits the least estimated time wins:
-//   max(array cycles, DRAM bytes / bandwidth) + (first operands in + last results out) / bandwidth
-// then the fewest DRAM bytes, then the largest tiles. The estimate knows no neighbouring ops, no
-// vector unit and no latency: the simulation charges those.
+// set of balanced splits, those within 1/32 of the least estimated time compete; the fewest DRAM
+// bytes win, then the largest tiles. The estimate:
+//
+//   max(array cycles, DRAM bytes / bandwidth,
+//       (tiles * DRAM latency + load cycles + array cycles) / buffers)     a tile holds a buffer
+//   + (first operands in + last results out) / bandwidth
+//
+// It knows no neighbouring ops and no vector unit: the simulation charges those.
 #pragma once
 
 #include "npu_models/mapping.h"

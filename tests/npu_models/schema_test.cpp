@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// The published schemas and the strict reader agree on good files and on mistakes inside one
+// section. Rules across sections (buffers that are too small, missing latencies, unknown ops) are
+// the reader's.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <valijson/adapters/nlohmann_json_adapter.hpp>
+#include <valijson/schema.hpp>
+#include <valijson/schema_parser.hpp>
+#include <valijson/validator.hpp>
+
+#include "support.h"
+
+namespace npusim::npu {
+namespace {
+
+using testing::edited_copy;
+using testing::shipped_mac_unit;
+using testing::shipped_npu;
+
+nlohmann::json json_of(const std::string& path) {
+  std::ifstream in(path);
+  return nlohmann::json::parse(in);
+}
+
+class SchemaFile {
+ public:
+  explicit SchemaFile(const std::string& kind) {
+    const nlohmann::json text =
+        json_of(std::string(NPUSIM_SOURCE_DIR) + "/configs/schema/" + kind + ".schema.json");
+    const valijson::adapters::NlohmannJsonAdapter adapter(text);
+    valijson::SchemaParser(valijson::SchemaParser::kDraft7).populateSchema(adapter, schema_);
+  }
+
+  bool accepts(const std::string& path) const {
+    const nlohmann::json document = json_of(path);
+    valijson::Validator validator;
+    return validator.validate(schema_, valijson::adapters::NlohmannJsonAdapter(document), nullptr);
+  }
+
+ private:
+  valijson::Schema schema_;
+};
+
+std::vector<std::string> files_in(const std::string& folder) {
+  std::vector<std::string> files;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(std::string(NPUSIM_SOURCE_DIR) + "/configs/" + folder))
+    if (entry.path().extension() == ".json") files.push_back(entry.path());
+  return files;
+}
+
+TEST(Schema, ShippedFilesAreGoodForBoth) {
+  const SchemaFile npu("npu"), unit("mac_unit");
+  for (const std::string& file : files_in("npus")) {
+    EXPECT_TRUE(npu.accepts(file)) << file;
+    EXPECT_TRUE(testing::mistakes_of_npu(file).empty()) << file;
+  }
+  for (const std::string& file : files_in("mac_units")) {
+    EXPECT_TRUE(unit.accepts(file)) << file;
+    EXPECT_TRUE(testing::mistakes_of_unit(file).empty()) << file;
+  }
+}
+
+TEST(Schema, NpuMistakesAreMistakesForBoth) {
+  const SchemaFile schema("npu");
+  const std::vector<std::pair<std::string, std::string>> edits = {
+      {"\"rows\": 128", "\"rows\": 128, \"colums\": 3"},
+      {"\"rows\": 128", "\"rows\": \"128\""},
+      {"\"rows\": 128", "\"rows\": 3.7"},
+      {"\"rows\": 128", "\"rows\": 0"},
+      {"\"rows\": 128", "\"rows\": 100000"},
+      {"\"rows\": 128,", ""},
+      {"\"cols\": 128,", ""},
+      {"\"systolic\"", "\"sistolic\""},
+      {"\"systolic\"", "\"cube\""},
+      {"\"format\": \"bf16\",", "\"format\": \"bf17\","},
+      {"\"rounding\": \"rne\"", "\"rounding\": \"up\""},
+      {"\"product\": \"exact\"", "\"product\": \"exact\", \"depth\": 4"},
+      {"\"bandwidth_gb_per_s\": 225", "\"bandwidth_gb_per_s\": 0"},
+      {"\"latency_ns\": 500", "\"latency_ns\": -1"},
+      {"\"compare\": 1", "\"compere\": 1"},
+      {"\"default\": \"unsupported\"", "\"default\": \"native\""},
+      {"\"sources\": {", "\"sources\": {\"year\": 2018,"},
+      {"\"static_watts\": 10", "\"static_watts\": 10, \"add_pj\": {\"fp17\": 1}"},
+      {"\"clock_mhz\": 940", "\"clock_mhz\": 0"},
+      {"\"launch_cycles\": 200", "\"launch_cycles\": 1.5"},
+  };
+  for (const auto& edit : edits) {
+    const std::string path = edited_copy(shipped_npu("systolic128_bf16"), {edit});
+    EXPECT_FALSE(schema.accepts(path)) << edit.second;
+    EXPECT_FALSE(testing::mistakes_of_npu(path).empty()) << edit.second;
+  }
+}
+
+TEST(Schema, UnitMistakesAreMistakesForBoth) {
+  const SchemaFile schema("mac_unit");
+  const std::vector<std::pair<std::string, std::string>> edits = {
+      {"\"terms\": 16", "\"terms\": 1"},
+      {"\"combine\": \"tree\"", "\"combine\": \"ring\""},
+      {"\"a\": \"fp16\"", "\"a\": \"half\""},
+      {"\"product\": \"exact\"", "\"product\": \"rounded\""},
+      {"\"subnormals\": \"keep\"", "\"subnormals\": true"},
+      {"\"b\": \"fp16\",", ""},
+  };
+  for (const auto& edit : edits) {
+    const std::string path = edited_copy(shipped_mac_unit("fp16_fp32_tree16"), {edit});
+    EXPECT_FALSE(schema.accepts(path)) << edit.second;
+    EXPECT_FALSE(testing::mistakes_of_unit(path).empty()) << edit.second;
+  }
+}
+
+}  // namespace
+}  // namespace npusim::npu
