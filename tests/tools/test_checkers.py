@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of the CI checkers: python3 -m unittest test_checkers (in this folder)."""
+
+import contextlib
+import io
+import os
+import tempfile
+import unittest
+
+import check_acceptance
+import check_skips
+from junit import read_states
+
+JUNIT = """<?xml version="1.0" encoding="UTF-8"?>
+<testsuite name="x" tests="5" failures="1" disabled="1" skipped="1">
+  <testcase name="Format.Good" classname="Format.Good" time="0.1" status="run"/>
+  <testcase name="Format.Bad" classname="Format.Bad" time="0.1" status="fail"><failure message=""/></testcase>
+  <testcase name="Format.Skipped" classname="x" time="0" status="notrun"><skipped message="why"/></testcase>
+  <testcase name="Format.Off" classname="x" time="0" status="disabled"><skipped message="Disabled"/></testcase>
+  <testcase name="All/Shapes.Match/3" classname="x" time="0" status="run"/>
+</testsuite>
+"""
+
+HEADER = "| requirement | shown by | figure | state |\n|---|---|---|---|\n"
+STATES = {"Format.Good": "passed", "Format.Bad": "failed", "All/Shapes.Match/3": "passed"}
+
+
+def mistakes_of(rows, ci_text="cmake --workflow --preset test\n"):
+    return check_acceptance.check(HEADER + rows, STATES, ci_text)[0]
+
+
+class JUnitTest(unittest.TestCase):
+    def test_states(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "junit.xml")
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(JUNIT)
+            self.assertEqual(read_states([path]), {
+                "Format.Good": "passed", "Format.Bad": "failed", "Format.Skipped": "skipped",
+                "Format.Off": "skipped", "All/Shapes.Match/3": "passed"})
+
+
+class AcceptanceTest(unittest.TestCase):
+    def test_a_passed_test_and_a_ci_command_are_proof(self):
+        self.assertEqual(mistakes_of(
+            "| a | `ctest:Format.Good` `cmd:cmake --workflow --preset test` | 3 | done |\n"), [])
+
+    def test_failed_and_missing_tests_are_mistakes(self):
+        self.assertIn("Format.Bad failed", mistakes_of("| a | `ctest:Format.Bad` | | done |\n")[0])
+        self.assertIn("no test called Nothing ran", mistakes_of("| a | `ctest:Nothing` | | done |\n")[0])
+
+    def test_a_star_matches_and_needs_all_to_pass(self):
+        self.assertEqual(mistakes_of("| a | `ctest:All/Shapes.*` | | done |\n"), [])
+        self.assertIn("Format.Bad failed", mistakes_of("| a | `ctest:Format.*` | | done |\n")[0])
+
+    def test_commands_must_stand_in_the_ci_script(self):
+        self.assertIn("does not run", mistakes_of("| a | `cmd:npusim fly` | | done |\n")[0])
+
+    def test_done_needs_proof_and_open_does_not(self):
+        self.assertIn("nothing shows it", mistakes_of("| a | trust me | | done |\n")[0])
+        self.assertEqual(mistakes_of("| a | `ctest:Later` | | open |\n"), [])
+
+    def test_unknown_states_kinds_and_repeated_rows(self):
+        self.assertIn("neither done nor open", mistakes_of("| a | | | perhaps |\n")[0])
+        self.assertIn("neither ctest", mistakes_of("| a | `gtest:x` | | done |\n")[0])
+        self.assertIn("same requirement", mistakes_of("| a | | | open |\n| a | | | open |\n")[0])
+
+    def test_pipes_in_code_and_escaped_are_text(self):
+        rows = "| a \\| b `x|y` | `ctest:Format.Good` | | done |\n"
+        self.assertEqual(mistakes_of(rows), [])
+        self.assertIn("5 cells", mistakes_of("| a | b | c | d | done |\n")[0])
+
+    def test_a_page_without_the_table_is_a_mistake(self):
+        self.assertTrue(check_acceptance.check("no table", {}, "")[0])
+
+    def test_main_tells_by_its_exit_code(self):
+        with tempfile.TemporaryDirectory() as folder:
+            table, junit = os.path.join(folder, "a.md"), os.path.join(folder, "j.xml")
+            with open(junit, "w", encoding="utf-8") as file:
+                file.write(JUNIT)
+            for test, code in (("Format.Good", 0), ("Format.Skipped", 1)):
+                with open(table, "w", encoding="utf-8") as file:
+                    file.write(HEADER + f"| a | `ctest:{test}` | | done |\n")
+                with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+                    self.assertEqual(check_acceptance.main([table, "--junit", junit]), code)
+
+
+class SkipsTest(unittest.TestCase):
+    def test_only_named_skips_pass(self):
+        states = {"a": "skipped", "b": "skipped", "c": "passed"}
+        self.assertEqual(check_skips.unexpected_skips({"a": "needs a GPU"}, states), ["b"])
+
+    def test_each_needs_a_reason(self):
+        self.assertEqual(check_skips.read_expected("# text\nA.b/1: no AVX-512 here  # x\n\n"),
+                         {"A.b/1": "no AVX-512 here"})
+        with self.assertRaises(ValueError):
+            check_skips.read_expected("A.b\n")
+
+
+if __name__ == "__main__":
+    unittest.main()
