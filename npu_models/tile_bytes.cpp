@@ -65,7 +65,10 @@ std::int64_t channels_touched(const GemmMapping& gemm, std::int64_t channels, st
 
 std::int64_t real_terms(const GemmMapping& gemm, std::int64_t k0, std::int64_t k_count) {
   const std::int64_t k = gemm.contraction.k();
-  const auto before = [&](std::int64_t terms) { return terms * k / gemm.ordered_k; };
+  __extension__ using Wide = __int128;  // terms * k may pass 2^63
+  const auto before = [&](std::int64_t terms) {
+    return static_cast<std::int64_t>(static_cast<Wide>(terms) * k / gemm.ordered_k);
+  };
   return before(k0 + k_count) - before(k0);
 }
 

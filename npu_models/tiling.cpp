@@ -58,8 +58,7 @@ class TileSearch {
       : npu_(npu),
         bytes_{element_bytes, element_bytes, output_bytes},
         buffer_bytes_(npu.scratchpad.bytes / npu.scratchpad.buffers),
-        sums_(npu.mac_array.accumulator.memory_bytes * npu.mac_array.arrays /
-              (2 * gemm.accumulator_bytes)),
+        sums_(npu.mac_array.accumulator.memory_bytes / (2 * gemm.accumulator_bytes)),
         gemm_(gemm) {}
 
   void run() {
@@ -99,7 +98,7 @@ class TileSearch {
   }
 
   bool fits() const {
-    if (gemm_.tile_m * gemm_.tile_n > sums_) return false;
+    if (ceil_div(gemm_.tile_m, npu_.mac_array.arrays) * gemm_.tile_n > sums_) return false;
     const std::int64_t left =
         buffer_bytes_ - n_side_bytes(gemm_, gemm_.tile_n, 0, gemm_.tile_k, bytes_.n_side);
     if (!streamed_fits(0, left)) return false;
@@ -166,7 +165,7 @@ class TileSearch {
   const NpuSpec& npu_;
   const GemmElementBytes bytes_;
   const std::int64_t buffer_bytes_;
-  const std::int64_t sums_;
+  const std::int64_t sums_;  ///< of one array and one buffer
   GemmMapping& gemm_;
   std::vector<Candidate> found_;
   std::int64_t best_time_ = std::numeric_limits<std::int64_t>::max();

@@ -171,8 +171,9 @@ RC_GTEST_PROP(Tiles, FitTheirBuffersAndCoverTheGemm, ()) {
   RC_ASSERT(gemm.tile_m >= 1 && gemm.tile_m <= contraction.m);
   RC_ASSERT(gemm.tile_n >= 1 && gemm.tile_n <= contraction.n);
   RC_ASSERT(gemm.tile_k >= 1 && gemm.tile_k <= gemm.ordered_k);
-  RC_ASSERT(2 * gemm.tile_m * gemm.tile_n * gemm.accumulator_bytes <=
-            npu.mac_array.accumulator.memory_bytes * npu.mac_array.arrays);
+  const std::int64_t share = (gemm.tile_m + npu.mac_array.arrays - 1) / npu.mac_array.arrays;
+  RC_ASSERT(2 * share * gemm.tile_n * gemm.accumulator_bytes <=
+            npu.mac_array.accumulator.memory_bytes);
   for (std::int64_t m0 = 0; m0 < contraction.m; m0 += gemm.tile_m) {
     const std::int64_t m = std::min(gemm.tile_m, contraction.m - m0);
     RC_ASSERT(m_side_bytes(gemm, m0, m, 0, gemm.tile_k, 2) +
