@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "workloads/ops/conv_geometry.h"
+
+#include "workloads/ops/simple_op.h"
+
+namespace npusim::workloads {
+namespace {
+
+using Integers = std::vector<std::int64_t>;
+
+Integers two_positive(const NodeView& view, const std::string& attribute) {
+  const Integers& values = view.integers(attribute);
+  if (values.empty()) return {1, 1};
+  if (values.size() != 2 || values[0] < 1 || values[1] < 1)
+    shape_error("attribute " + attribute + " must be two integers of at least 1");
+  return values;
+}
+
+struct Axis {
+  std::int64_t in, kernel, stride, dilation, pad_begin, pad_end;
+};
+
+/// Output extent of one axis; `same` paddings are resolved into pad_begin and pad_end.
+std::int64_t resolve(Axis& axis, const std::string& auto_pad, bool ceil_mode, const char* what) {
+  const std::int64_t reach = (axis.kernel - 1) * axis.dilation + 1;
+  if (auto_pad == "SAME_UPPER" || auto_pad == "SAME_LOWER") {
+    const std::int64_t out = (axis.in + axis.stride - 1) / axis.stride;
+    const std::int64_t total = std::max<std::int64_t>(0, (out - 1) * axis.stride + reach - axis.in);
+    axis.pad_begin = auto_pad == "SAME_UPPER" ? total / 2 : total - total / 2;
+    axis.pad_end = total - axis.pad_begin;
+    return out;
+  }
+  if (auto_pad == "VALID") axis.pad_begin = axis.pad_end = 0;
+  const std::int64_t span = axis.in + axis.pad_begin + axis.pad_end - reach;
+  if (span < 0) {
+    shape_error(std::string("the window of ") + std::to_string(reach) +
+                " is larger than the padded " + what + " " +
+                std::to_string(axis.in + axis.pad_begin + axis.pad_end));
+  }
+  std::int64_t out = (ceil_mode ? span + axis.stride - 1 : span) / axis.stride + 1;
+  // ONNX: with ceil_mode, a window must not start in the end padding.
+  if (ceil_mode && (out - 1) * axis.stride >= axis.in + axis.pad_begin) --out;
+  return out;
+}
+
+void place_windows(const NodeView& view, ConvGeometry& g, bool ceil_mode) {
+  const std::string& auto_pad = view.text("auto_pad");
+  if (auto_pad != "NOTSET" && auto_pad != "VALID" && auto_pad != "SAME_UPPER" &&
+      auto_pad != "SAME_LOWER")
+    shape_error("attribute auto_pad \"" + auto_pad +
+                "\" is none of NOTSET, VALID, SAME_UPPER, SAME_LOWER");
+  Integers pads = view.integers("pads");
+  if (pads.empty()) pads = {0, 0, 0, 0};
+  if (pads.size() != 4 || *std::min_element(pads.begin(), pads.end()) < 0)
+    shape_error("attribute pads must be four integers of at least 0: top, left, bottom, right");
+  const Integers strides = two_positive(view, "strides");
+  const Integers dilations = two_positive(view, "dilations");
+  Axis y{g.in_height, g.kernel_height, strides[0], dilations[0], pads[0], pads[2]};
+  Axis x{g.in_width, g.kernel_width, strides[1], dilations[1], pads[1], pads[3]};
+  g.out_height = resolve(y, auto_pad, ceil_mode, "height");
+  g.out_width = resolve(x, auto_pad, ceil_mode, "width");
+  g.stride_height = y.stride;
+  g.stride_width = x.stride;
+  g.dilation_height = y.dilation;
+  g.dilation_width = x.dilation;
+  g.pad_top = y.pad_begin;
+  g.pad_left = x.pad_begin;
+}
+
+ConvGeometry of_image(const Shape& x) {
+  if (x.size() != 4)
+    shape_error("the image must have rank 4 (N, C, H, W), not shape " + to_string(x));
+  ConvGeometry g;
+  g.images = x[0];
+  g.channels = x[1];
+  g.in_height = x[2];
+  g.in_width = x[3];
+  return g;
+}
+
+}  // namespace
+
+Window ConvGeometry::window() const {
+  Window w;
+  w.images = images;
+  w.channels = group_channels();
+  w.in_height = in_height;
+  w.in_width = in_width;
+  w.out_height = out_height;
+  w.out_width = out_width;
+  w.kernel_height = kernel_height;
+  w.kernel_width = kernel_width;
+  w.stride_height = stride_height;
+  w.stride_width = stride_width;
+  w.dilation_height = dilation_height;
+  w.dilation_width = dilation_width;
+  return w;
+}
+
+std::vector<AttributeSpec> window_attributes() {
+  return {{"auto_pad", std::string("NOTSET"), false, "NOTSET, VALID, SAME_UPPER or SAME_LOWER"},
+          {"dilations", Integers{}, false, "step between taps; default 1, 1"},
+          {"pads", Integers{}, false, "top, left, bottom, right; default 0"},
+          {"strides", Integers{}, false, "step between windows; default 1, 1"}};
+}
+
+std::vector<AttributeSpec> conv_attributes() {
+  std::vector<AttributeSpec> attributes = window_attributes();
+  attributes.push_back({"group", std::int64_t{1}, false, "groups of channels"});
+  attributes.push_back(
+      {"kernel_shape", Integers{}, false, "must equal the weight's; default: it does"});
+  return attributes;
+}
+
+ConvGeometry conv_geometry(const NodeView& view, const Shape& x, const Shape& w) {
+  ConvGeometry g = of_image(x);
+  if (w.size() != 4)
+    shape_error("the weight must have rank 4 (K, C/group, R, S), not shape " + to_string(w));
+  g.groups = view.integer("group");
+  g.out_channels = w[0];
+  g.kernel_height = w[2];
+  g.kernel_width = w[3];
+  if (g.groups < 1 || g.channels % g.groups != 0 || g.out_channels % g.groups != 0)
+    shape_error("group " + std::to_string(g.groups) + " must divide the channels of image " +
+                to_string(x) + " and weight " + to_string(w));
+  if (w[1] != g.group_channels())
+    shape_error("weight " + to_string(w) + " takes " + std::to_string(w[1]) +
+                " channels a group, the image " + to_string(x) + " has " +
+                std::to_string(g.group_channels()));
+  const Integers& kernel = view.integers("kernel_shape");
+  if (!kernel.empty() && kernel != Integers{w[2], w[3]})
+    shape_error("attribute kernel_shape " + to_string(kernel) + " differs from weight " +
+                to_string(w));
+  place_windows(view, g, false);
+  return g;
+}
+
+ConvGeometry pool_geometry(const NodeView& view, const Shape& x) {
+  ConvGeometry g = of_image(x);
+  const Integers& kernel = view.integers("kernel_shape");
+  if (kernel.size() != 2 || kernel[0] < 1 || kernel[1] < 1)
+    shape_error("attribute kernel_shape must be two integers of at least 1");
+  g.out_channels = g.channels;
+  g.kernel_height = kernel[0];
+  g.kernel_width = kernel[1];
+  place_windows(view, g, view.integer("ceil_mode") != 0);
+  return g;
+}
+
+}  // namespace npusim::workloads

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// One registration function a family; register_ops.cpp calls them all.
+#pragma once
+
+#include "workloads/op.h"
+
+namespace npusim::workloads {
+
+void register_arithmetic(OpRegistry& registry);
+void register_conv(OpRegistry& registry);
+void register_conv_gradients(OpRegistry& registry);
+void register_loss(OpRegistry& registry);
+void register_matrix_products(OpRegistry& registry);
+void register_normalization(OpRegistry& registry);
+void register_pooling(OpRegistry& registry);
+void register_pool_gradients(OpRegistry& registry);
+void register_reductions(OpRegistry& registry);
+void register_sgd(OpRegistry& registry);
+void register_shapes(OpRegistry& registry);
+void register_softmax(OpRegistry& registry);
+
+}  // namespace npusim::workloads

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+// Gemm and MatMul. `role` on Gemm says which product of a training step it is, so that a plan can
+// order its K; it is set by gradients only.
+#include "workloads/ops/broadcast.h"
+#include "workloads/ops/families.h"
+#include "workloads/ops/simple_op.h"
+
+namespace npusim::workloads {
+namespace {
+
+constexpr std::int64_t kYes = 1;
+
+struct GemmShape {
+  std::int64_t m = 1, n = 1, k = 1;
+  bool trans_a = false, trans_b = false;
+};
+
+GemmShape gemm_shape(const NodeView& view) {
+  require_rank(view, 0, 2, "operand A");
+  require_rank(view, 1, 2, "operand B");
+  const Shape& a = view.input(0).shape;
+  const Shape& b = view.input(1).shape;
+  GemmShape s;
+  s.trans_a = view.integer("transA") != 0;
+  s.trans_b = view.integer("transB") != 0;
+  s.m = a[s.trans_a ? 1 : 0];
+  s.k = a[s.trans_a ? 0 : 1];
+  s.n = b[s.trans_b ? 0 : 1];
+  if (b[s.trans_b ? 1 : 0] != s.k)
+    shape_error("A " + to_string(a) + (s.trans_a ? "^T" : "") + " and B " + to_string(b) +
+                (s.trans_b ? "^T" : "") + " do not multiply: K is " + std::to_string(s.k) +
+                " and " + std::to_string(b[s.trans_b ? 1 : 0]));
+  return s;
+}
+
+GemmRole role_of(const NodeView& view) {
+  const std::string& role = view.text("role");
+  for (const GemmRole known : {GemmRole::matmul, GemmRole::dgrad, GemmRole::wgrad})
+    if (role == name_of(known)) return known;
+  shape_error("attribute role \"" + role + "\" is none of matmul, dgrad, wgrad");
+}
+
+class Gemm final : public SimpleOp {
+ public:
+  Gemm()
+      : SimpleOp(
+            {"Gemm",
+             "alpha * A * B + beta * C, A and B optionally transposed",
+             OpClass::matrix,
+             2,
+             3,
+             {{"alpha", 1.0, false, "factor of the product"},
+              {"beta", 1.0, false, "factor of C"},
+              {"role", std::string("matmul"), false, "matmul, or dgrad or wgrad in a gradient"},
+              {"transA", std::int64_t{0}, false, "1: A is stored transposed"},
+              {"transB", std::int64_t{0}, false, "1: B is stored transposed"}}}) {}
+
+  std::vector<OutputSpec> infer(const NodeView& view) const override {
+    const GemmShape s = gemm_shape(view);
+    role_of(view);
+    const Shape y = {s.m, s.n};
+    if (view.has_input(2) && broadcast_shape(view.input(2).shape, y, "Gemm") != y)
+      shape_error("C " + to_string(view.input(2).shape) + " does not broadcast to " + to_string(y));
+    return {{y, ElementType::floating}};
+  }
+  std::optional<Contraction> contraction(const NodeView& view) const override {
+    const GemmShape s = gemm_shape(view);
+    Contraction c;
+    c.role = role_of(view);
+    c.m = s.m;
+    c.n = s.n;
+    c.dims = {{c.role == GemmRole::wgrad ? "N" : "K", s.k}};
+    c.bias_input = bias_in_sum(view) ? 2 : -1;
+    return c;
+  }
+  std::vector<VectorWork> vector_work(const NodeView& view) const override {
+    const std::int64_t count = elements_of(view.output());
+    std::vector<VectorWork> work;
+    if (view.number("alpha") != 1.0) work.push_back({"mul", count});
+    if (!view.has_input(2) || bias_in_sum(view)) return work;
+    if (view.number("beta") != 1.0) work.push_back({"mul", elements_of(view.input(2))});
+    work.push_back({"add", count});
+    return work;
+  }
+
+  void forward(Evaluation& e) const override {
+    const GemmShape s = gemm_shape(e.view);
+    const double* a = e.inputs[0]->values.data();
+    const double* b = e.inputs[1]->values.data();
+    const precision::MatrixRows rows(a, s.m, s.k, s.trans_a ? 1 : s.k, s.trans_a ? s.m : 1);
+    const precision::MatrixRows columns(b, s.n, s.k, s.trans_b ? s.k : 1, s.trans_b ? 1 : s.n);
+    precision::Bias bias;
+    if (bias_in_sum(e.view)) bias = {precision::Bias::Axis::by_column, e.inputs[2]->values.data()};
+    precision::MatrixOutput out(e.outputs[0].values.data(), s.n);
+    e.matrix.multiply(s.k, rows, columns, bias, out);
+    if (!e.view.has_input(2) || !bias_in_sum(e.view)) scale_and_add(e);
+  }
+
+  bool differentiable() const override { return true; }
+  void gradient(GradientBuilder& g) const override {
+    const NodeView view = g.view();
+    if (view.number("alpha") != 1.0 || view.number("beta") != 1.0)
+      throw base::InputError("Gemm \"" + view.node().name + "\": gradients need alpha = beta = 1",
+                             "no-gradient");
+    const TensorId dy = g.output_gradient(0);
+    const TensorId a = view.node().inputs[0];
+    const TensorId b = view.node().inputs[1];
+    const auto trans_a = view.integer("transA");
+    const auto trans_b = view.integer("transB");
+    const auto product = [&](const char* suffix, const char* role, TensorId x, TensorId y,
+                             std::int64_t trans_x, std::int64_t trans_y, TensorRole tensor) {
+      return g.add("Gemm", suffix, {x, y},
+                   {{"role", std::string(role)}, {"transA", trans_x}, {"transB", trans_y}}, tensor);
+    };
+    if (g.wanted(0))
+      g.set_input_gradient(
+          0, trans_a != 0
+                 ? product("da", "dgrad", b, dy, trans_b, kYes, TensorRole::activation_gradient)
+                 : product("da", "dgrad", dy, b, 0, 1 - trans_b, TensorRole::activation_gradient));
+    if (g.wanted(1))
+      g.set_input_gradient(
+          1, trans_b != 0
+                 ? product("db", "wgrad", dy, a, kYes, trans_a, TensorRole::weight_gradient)
+                 : product("db", "wgrad", a, dy, 1 - trans_a, 0, TensorRole::weight_gradient));
+    if (view.has_input(2) && g.wanted(2))
+      g.set_input_gradient(2, g.add("ReduceToShape", "dc", {dy}, {{"shape", view.input(2).shape}},
+                                    TensorRole::weight_gradient));
+  }
+
+  std::vector<std::string> decomposes_into() const override {
+    return {"MatMul", "Add", "Transpose"};
+  }
+  std::vector<TensorId> decompose(DecompositionBuilder& d) const override {
+    const NodeView view = d.view();
+    if (view.number("alpha") != 1.0 || view.number("beta") != 1.0) return {};
+    const auto operand = [&](int i, const char* trans, const char* suffix) {
+      const TensorId id = view.node().inputs[static_cast<std::size_t>(i)];
+      if (view.integer(trans) == 0) return id;
+      return d.add("Transpose", suffix, {id}, {{"perm", std::vector<std::int64_t>{1, 0}}});
+    };
+    const TensorId a = operand(0, "transA", "a_transposed");
+    const TensorId b = operand(1, "transB", "b_transposed");
+    const TensorId product = d.add("MatMul", "product", {a, b}, {});
+    if (!view.has_input(2)) return {product};
+    return {d.add("Add", "bias", {product, view.node().inputs[2]}, {})};
+  }
+
+ private:
+  /// C enters the sums when it is one value a column and nothing is scaled.
+  static bool bias_in_sum(const NodeView& view) {
+    if (!view.has_input(2) || view.number("alpha") != 1.0 || view.number("beta") != 1.0)
+      return false;
+    const GemmShape s = gemm_shape(view);
+    const Shape& c = view.input(2).shape;
+    return c == Shape{s.n} || c == Shape{1, s.n};
+  }
+  static void scale_and_add(Evaluation& e) {
+    const double alpha = e.view.number("alpha");
+    const double beta = e.view.number("beta");
+    std::vector<double>& y = e.outputs[0].values;
+    if (alpha != 1.0)
+      for (double& value : y) value = e.internal(alpha * value);
+    if (!e.view.has_input(2)) return;
+    const BroadcastIndex from_c(e.inputs[2]->shape, e.outputs[0].shape);
+    for (std::size_t i = 0; i < y.size(); ++i) {
+      const double c =
+          e.inputs[2]->values[static_cast<std::size_t>(from_c(static_cast<std::int64_t>(i)))];
+      y[i] = e.internal(y[i] + (beta == 1.0 ? c : e.internal(beta * c)));
+    }
+  }
+};
+
+/// Leading dimensions of MatMul: how many products, and where each operand's matrix starts.
+struct BatchedShape {
+  std::int64_t m, n, k;
+  Shape batch_a, batch_b, batch;
+};
+
+BatchedShape batched_shape(const NodeView& view) {
+  const Shape& a = view.input(0).shape;
+  const Shape& b = view.input(1).shape;
+  if (a.size() < 2 || b.size() < 2)
+    shape_error("MatMul operands need rank 2 or more: " + to_string(a) + " and " + to_string(b));
+  BatchedShape s;
+  s.m = a[a.size() - 2];
+  s.k = a.back();
+  s.n = b.back();
+  if (b[b.size() - 2] != s.k)
+    shape_error("A " + to_string(a) + " and B " + to_string(b) + " do not multiply");
+  s.batch_a.assign(a.begin(), a.end() - 2);
+  s.batch_b.assign(b.begin(), b.end() - 2);
+  s.batch = broadcast_shape(s.batch_a, s.batch_b, "MatMul");
+  return s;
+}
+
+class MatMul final : public SimpleOp {
+ public:
+  MatMul()
+      : SimpleOp(
+            {"MatMul", "matrix product, batched over leading dimensions", OpClass::matrix, 2, 2}) {}
+  std::vector<OutputSpec> infer(const NodeView& view) const override {
+    const BatchedShape s = batched_shape(view);
+    Shape y = s.batch;
+    y.push_back(s.m);
+    y.push_back(s.n);
+    return {{y, ElementType::floating}};
+  }
+  std::optional<Contraction> contraction(const NodeView& view) const override {
+    const BatchedShape s = batched_shape(view);
+    Contraction c;
+    c.n = s.n;
+    c.dims = {{"K", s.k}};
+    const bool shared_b = element_count(s.batch_b) == 1;  // all rows of A against one B
+    c.groups = shared_b ? 1 : element_count(s.batch);
+    c.m = shared_b ? s.m * element_count(s.batch) : s.m;
+    return c;
+  }
+  std::vector<VectorWork> vector_work(const NodeView&) const override { return {}; }
+  void forward(Evaluation& e) const override {
+    const BatchedShape s = batched_shape(e.view);
+    const BroadcastIndex from_a(s.batch_a, s.batch);
+    const BroadcastIndex from_b(s.batch_b, s.batch);
+    for (std::int64_t i = 0; i < element_count(s.batch); ++i) {
+      const precision::MatrixRows rows(e.inputs[0]->values.data() + from_a(i) * s.m * s.k, s.m, s.k,
+                                       s.k, 1);
+      const precision::MatrixRows columns(e.inputs[1]->values.data() + from_b(i) * s.k * s.n, s.n,
+                                          s.k, 1, s.n);
+      precision::MatrixOutput out(e.outputs[0].values.data() + i * s.m * s.n, s.n);
+      e.matrix.multiply(s.k, rows, columns, {}, out);
+    }
+  }
+  bool differentiable() const override { return true; }
+  void gradient(GradientBuilder& g) const override {
+    const TensorId dy = g.output_gradient(0);
+    const Node& node = g.view().node();
+    const auto transposed = [&](int input, const char* suffix) {
+      const std::size_t rank = g.view().input(input).shape.size();
+      std::vector<std::int64_t> perm(rank);
+      for (std::size_t i = 0; i < rank; ++i) perm[i] = static_cast<std::int64_t>(i);
+      std::swap(perm[rank - 1], perm[rank - 2]);
+      return g.add("Transpose", suffix, {node.inputs[static_cast<std::size_t>(input)]},
+                   {{"perm", perm}}, TensorRole::activation);
+    };
+    const auto set = [&](int input, TensorId gradient, const char* suffix) {
+      g.set_input_gradient(
+          input, g.add("ReduceToShape", suffix, {gradient},
+                       {{"shape", g.view().input(input).shape}}, TensorRole::activation_gradient));
+    };
+    if (g.wanted(0))
+      set(0,
+          g.add("MatMul", "da.full", {dy, transposed(1, "b_transposed")}, {},
+                TensorRole::activation_gradient),
+          "da");
+    if (g.wanted(1))
+      set(1,
+          g.add("MatMul", "db.full", {transposed(0, "a_transposed"), dy}, {},
+                TensorRole::activation_gradient),
+          "db");
+  }
+};
+
+}  // namespace
+
+void register_matrix_products(OpRegistry& registry) {
+  registry.add(std::make_unique<Gemm>());
+  registry.add(std::make_unique<MatMul>());
+}
+
+}  // namespace npusim::workloads

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+// MaxPool, AveragePool, GlobalAveragePool over (N, C, H, W). Sums run over the taps in row-major
+// order with one rounding each; padding taps take no part in a maximum.
+#include "workloads/ops/conv_geometry.h"
+#include "workloads/ops/families.h"
+#include "workloads/ops/simple_op.h"
+
+namespace npusim::workloads {
+namespace {
+
+std::vector<AttributeSpec> pool_attributes(bool average) {
+  std::vector<AttributeSpec> attributes = window_attributes();
+  attributes.push_back({"ceil_mode", std::int64_t{0}, false, "1: round the output size up"});
+  attributes.push_back({"kernel_shape", std::vector<std::int64_t>{}, true, "height, width"});
+  if (average)
+    attributes.push_back(
+        {"count_include_pad", std::int64_t{0}, false, "1: padding counts in the divisor"});
+  return attributes;
+}
+
+class Pool : public SimpleOp {
+ public:
+  using SimpleOp::SimpleOp;
+  std::vector<OutputSpec> infer(const NodeView& view) const override {
+    const ConvGeometry g = pool_geometry(view, view.input(0).shape);
+    return {{{g.images, g.channels, g.out_height, g.out_width}, ElementType::floating}};
+  }
+  void forward(Evaluation& e) const override {
+    const ConvGeometry g = pool_geometry(e.view, e.inputs[0]->shape);
+    e.parallel(g.images * g.channels, [&](std::int64_t plane) {
+      const double* in = e.inputs[0]->values.data() + plane * g.in_pixels();
+      double* out = e.outputs[0].values.data() + plane * g.out_pixels();
+      for (std::int64_t i = 0; i < g.out_pixels(); ++i) out[i] = window(e, g, in, i);
+    });
+  }
+  bool differentiable() const override { return true; }
+
+ protected:
+  virtual double window(const Evaluation& e, const ConvGeometry& g, const double* in,
+                        std::int64_t position) const = 0;
+};
+
+class MaxPool final : public Pool {
+ public:
+  MaxPool()
+      : Pool({"MaxPool", "largest value of each window", OpClass::vector, 1, 1,
+              pool_attributes(false)}) {}
+  std::vector<VectorWork> vector_work(const NodeView& view) const override {
+    const ConvGeometry g = pool_geometry(view, view.input(0).shape);
+    return {{"max", elements_of(view.output()) * g.taps()}};
+  }
+  void gradient(GradientBuilder& g) const override {
+    if (g.wanted(0))
+      g.set_input_gradient(
+          0, g.add("MaxPoolGradient", "dx", {g.output_gradient(0), g.view().node().inputs[0]},
+                   g.view().node().attributes, TensorRole::activation_gradient));
+  }
+
+ protected:
+  double window(const Evaluation&, const ConvGeometry& g, const double* in,
+                std::int64_t position) const override {
+    double best = 0.0;
+    bool any = false;
+    for_taps(g, position / g.out_width, position % g.out_width,
+             [&](std::int64_t, std::int64_t offset) {
+               if (!any || in[offset] > best || in[offset] != in[offset]) best = in[offset];
+               any = true;
+             });
+    return best;
+  }
+};
+
+class AveragePool final : public Pool {
+ public:
+  AveragePool()
+      : Pool({"AveragePool", "mean of each window", OpClass::vector, 1, 1, pool_attributes(true)}) {
+  }
+  std::vector<VectorWork> vector_work(const NodeView& view) const override {
+    const ConvGeometry g = pool_geometry(view, view.input(0).shape);
+    return {{"add", elements_of(view.output()) * g.taps()}, {"div", elements_of(view.output())}};
+  }
+  void gradient(GradientBuilder& g) const override {
+    if (!g.wanted(0)) return;
+    Attributes attributes = g.view().node().attributes;
+    attributes["x_shape"] = g.view().input(0).shape;
+    g.set_input_gradient(0, g.add("AveragePoolGradient", "dx", {g.output_gradient(0)}, attributes,
+                                  TensorRole::activation_gradient));
+  }
+
+ protected:
+  double window(const Evaluation& e, const ConvGeometry& g, const double* in,
+                std::int64_t position) const override {
+    double sum = 0.0;
+    std::int64_t inside = 0;
+    for_taps(g, position / g.out_width, position % g.out_width,
+             [&](std::int64_t, std::int64_t offset) {
+               sum = e.internal(sum + in[offset]);
+               ++inside;
+             });
+    const bool all = e.view.integer("count_include_pad") != 0;
+    return e.internal(sum / static_cast<double>(all ? g.taps() : inside));
+  }
+};
+
+class GlobalAveragePool final : public SimpleOp {
+ public:
+  GlobalAveragePool() : SimpleOp({"GlobalAveragePool", "mean over all positions of a channel"}) {}
+  std::vector<OutputSpec> infer(const NodeView& view) const override {
+    Shape y = view.input(0).shape;
+    if (y.size() < 3) shape_error("x must have rank 3 or more, not shape " + to_string(y));
+    std::fill(y.begin() + 2, y.end(), 1);
+    return {{y, ElementType::floating}};
+  }
+  std::vector<VectorWork> vector_work(const NodeView& view) const override {
+    return {{"add", elements_of(view.input(0))}, {"div", elements_of(view.output())}};
+  }
+  void forward(Evaluation& e) const override {
+    const Tensor& x = *e.inputs[0];
+    const auto planes = static_cast<std::int64_t>(e.outputs[0].values.size());
+    const std::int64_t inner = static_cast<std::int64_t>(x.values.size()) / planes;
+    e.parallel(planes, [&](std::int64_t plane) {
+      double sum = 0.0;
+      for (std::int64_t i = 0; i < inner; ++i)
+        sum = e.internal(sum + x.values[static_cast<std::size_t>(plane * inner + i)]);
+      e.outputs[0].values[static_cast<std::size_t>(plane)] =
+          e.internal(sum / static_cast<double>(inner));
+    });
+  }
+  bool differentiable() const override { return true; }
+  void gradient(GradientBuilder& g) const override {
+    if (g.wanted(0))
+      g.set_input_gradient(
+          0, g.add("GlobalAveragePoolGradient", "dx", {g.output_gradient(0)},
+                   {{"x_shape", g.view().input(0).shape}}, TensorRole::activation_gradient));
+  }
+};
+
+}  // namespace
+
+void register_pooling(OpRegistry& registry) {
+  registry.add(std::make_unique<MaxPool>());
+  registry.add(std::make_unique<AveragePool>());
+  registry.add(std::make_unique<GlobalAveragePool>());
+}
+
+}  // namespace npusim::workloads

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "workloads/ops/simple_op.h"
+
+namespace npusim::workloads {
+
+void shape_error(const std::string& message) {
+  throw base::InputError(message, "shape-mismatch");
+}
+
+void require_rank(const NodeView& view, int input, std::size_t rank, const std::string& what) {
+  const Shape& shape = view.input(input).shape;
+  if (shape.size() != rank) {
+    shape_error(what + " " + view.input(input).name + " must have rank " + std::to_string(rank) +
+                ", not shape " + to_string(shape));
+  }
+}
+
+std::int64_t elements_of(const TensorInfo& tensor) {
+  return element_count(tensor.shape);
+}
+
+void for_blocks(const precision::ParallelFor& parallel, std::int64_t count,
+                const std::function<void(std::int64_t, std::int64_t)>& body) {
+  constexpr std::int64_t kBlock = 1 << 14;
+  parallel((count + kBlock - 1) / kBlock, [&](std::int64_t block) {
+    body(block * kBlock, std::min(count, (block + 1) * kBlock));
+  });
+}
+
+}  // namespace npusim::workloads

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// What most ops share: the constant facts about an op, and loops over elements.
+#pragma once
+
+#include <algorithm>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "workloads/op.h"
+
+namespace npusim::workloads {
+
+struct OpFacts {
+  std::string name;
+  std::string description;
+  OpClass op_class = OpClass::vector;
+  int min_inputs = 1;
+  int max_inputs = 1;
+  std::vector<AttributeSpec> attributes = {};
+  bool internal = false;
+};
+
+class SimpleOp : public Op {
+ public:
+  explicit SimpleOp(OpFacts facts) : facts_(std::move(facts)) {}
+  const std::string& name() const override { return facts_.name; }
+  const std::string& description() const override { return facts_.description; }
+  OpClass op_class() const override { return facts_.op_class; }
+  const std::vector<AttributeSpec>& attributes() const override { return facts_.attributes; }
+  int min_inputs() const override { return facts_.min_inputs; }
+  int max_inputs() const override { return facts_.max_inputs; }
+  bool internal() const override { return facts_.internal; }
+
+ private:
+  OpFacts facts_;
+};
+
+/// Throws base::InputError ("shape-mismatch"): what does not fit, with the shapes in it.
+[[noreturn]] void shape_error(const std::string& message);
+
+/// Requires this rank of an input.
+void require_rank(const NodeView& view, int input, std::size_t rank, const std::string& what);
+
+std::int64_t elements_of(const TensorInfo& tensor);
+
+/// body(begin, end) over [0, count) in fixed blocks, on several threads: blocks write disjoint
+/// elements.
+void for_blocks(const precision::ParallelFor& parallel, std::int64_t count,
+                const std::function<void(std::int64_t, std::int64_t)>& body);
+
+}  // namespace npusim::workloads
