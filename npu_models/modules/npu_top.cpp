@@ -26,6 +26,7 @@ NpuTop::NpuTop(const sc_core::sc_module_name& name, const NpuSpec& npu, const Ma
       sequencer_("sequencer", npu, mapped, engines_, ledger) {}
 
 void NpuTop::check_finished() const {
+  if (!sequencer_.failure().empty()) throw base::InternalError(sequencer_.failure());
   int first = -1;
   note_unfinished(engines_.load, first);
   note_unfinished(engines_.store, first);

@@ -2,6 +2,7 @@
 #include "npu_models/modules/sequencer.h"
 
 #include <algorithm>
+#include <stdexcept>
 
 #include "npu_models/modules/share.h"
 
@@ -42,13 +43,21 @@ Sequencer::Sequencer(const sc_core::sc_module_name& name, const NpuSpec& npu,
 }
 
 void Sequencer::run() {
+  try {
+    issue_all();
+    finished_ = true;
+  } catch (const std::logic_error& error) {
+    failure_ = error.what();
+  }
+}
+
+void Sequencer::issue_all() {
   for (std::size_t op = 0; op < mapped_.ops.size(); ++op) {
     if (mapped_.ops[op].engine == Engine::view) continue;
     current_op_ = static_cast<int>(op);
     wait_until(now_picos() + picos_of(npu_.launch_cycles));
     issue(current_op_);
   }
-  finished_ = true;
 }
 
 void Sequencer::issue(int op) {

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <systemc>
 #include <vector>
 
@@ -27,11 +28,14 @@ class Sequencer : public sc_core::sc_module {
 
   bool finished() const { return finished_; }
   int current_op() const { return current_op_; }
+  /// What stopped it, if anything did: thrown by NpuTop::check_finished() once the kernel is left.
+  const std::string& failure() const { return failure_; }
 
  private:
   struct MatrixRun;
 
   void run();
+  void issue_all();
   void issue(int op);
   Needs done_after_issue(std::uint64_t stored_before, std::uint64_t vector_before) const;
   const Needs* producers(TensorId tensor) const;
@@ -63,6 +67,7 @@ class Sequencer : public sc_core::sc_module {
   std::vector<Needs> done_;    ///< what holds when each op has ended
   int current_op_ = -1;
   bool finished_ = false;
+  std::string failure_;
 };
 
 }  // namespace npusim::npu::model

@@ -6,6 +6,7 @@
 #include <systemc>
 
 #include "base/error.h"
+#include "npu_models/modules/sanitizer_stack.h"
 
 /// The SystemC library refers to it; simulations start through sc_start() instead.
 int sc_main(int, char**) {
@@ -37,6 +38,7 @@ std::int64_t run_simulation(const NpuSpec& npu, const MappedGraph& mapped, Ledge
     NpuTop top("npu", npu, mapped, ledger);
     attach(top);
     sc_core::sc_start();
+    restore_sanitizer_stack();
     top.check_finished();
   } catch (const sc_core::sc_report& report) {
     throw base::InternalError(std::string("SystemC: ") + report.what());

@@ -11,6 +11,7 @@ set(NPUSIM_MODULE_SOURCES
   modules/npu_top.cpp
   modules/op_program.cpp
   modules/progress.cpp
+  modules/sanitizer_stack.cpp
   modules/sequencer.cpp
   modules/simulation.cpp
   modules/sram_accesses.cpp
