@@ -10,7 +10,8 @@ namespace {
 
 /// Sums in binary64 with RNE are plain additions; all narrower ones go through an odd sum.
 bool is_binary64(const Arithmetic& arithmetic) {
-  return arithmetic.format.fraction_bits == 52 && arithmetic.rounding == Rounding::rne;
+  return arithmetic.format.fraction_bits == 52 && arithmetic.format.exponent_bits == 11 &&
+         arithmetic.format.bias == 1023 && arithmetic.rounding == Rounding::rne;
 }
 
 /// IEEE 754 §6.3: an exact zero sum of non-zero or opposite terms is +0, -0 when rounding down.
@@ -24,6 +25,20 @@ double rounded_sum(double x, double y, const Arithmetic& arithmetic) {
   const double sum = odd_sum(x, y);
   if (sum == 0.0) return zero_sum(x, y, arithmetic.rounding);
   return round_to(sum, arithmetic);
+}
+
+/// Chains of std::fma: the one place where a product may be wider than binary64.
+bool is_fma_chain(const MacUnit& unit) {
+  return unit.stages.size() == 1 && !unit.product && is_binary64(unit.accumulator());
+}
+
+/// Products computed in binary64 are what the unit means: exact, or rounded there anyway.
+bool products_hold(const MacUnit& unit) {
+  if (is_fma_chain(unit) || (unit.product && is_binary64(*unit.product))) return true;
+  const auto smallest = [](const Format& f) { return f.min_exponent() - f.fraction_bits; };
+  return unit.a.precision() + unit.b.precision() <= 53 &&
+         unit.a.max_exponent() + unit.b.max_exponent() + 2 <= 1024 &&
+         smallest(unit.a) + smallest(unit.b) >= -1074;
 }
 
 double product_of(const MacUnit& unit, double a, double b) {
@@ -63,6 +78,10 @@ std::vector<double> reduce_stage(const Stage& stage, std::vector<double> terms) 
 
 }  // namespace
 
+bool holds_sums(const Arithmetic& arithmetic) {
+  return arithmetic.format.precision() <= 51 || is_binary64(arithmetic);
+}
+
 std::int64_t MacUnit::block_terms() const {
   std::int64_t terms = 1;
   for (std::size_t i = 0; i + 1 < stages.size(); ++i) terms *= stages[i].terms;
@@ -75,18 +94,15 @@ void validate(const MacUnit& unit) {
     if (!holds) broken += (broken.empty() ? "" : "; ") + text;
   };
   rule(!unit.stages.empty(), "at least one stage (the accumulator) is needed");
-  const bool all_binary64 = std::all_of(unit.stages.begin(), unit.stages.end(),
-                                        [](const Stage& s) { return is_binary64(s.arithmetic); });
-  // A product rounded to binary64 is what the host computes; others must fit exactly before
-  // rounding.
-  const bool product_fits = unit.a.precision() + unit.b.precision() <= 53;
-  rule(product_fits, "products of the operand formats must have at most 53 significand bits");
+  rule(products_hold(unit),
+       "products of the operand formats must be exact in binary64 (at most 53 significand bits), "
+       "unless the unit is one binary64 chain or rounds products to binary64 with rne");
   for (std::size_t i = 0; i < unit.stages.size(); ++i) {
     const Stage& stage = unit.stages[i];
     const bool last = i + 1 == unit.stages.size();
     const std::string where = "stage " + std::to_string(i);
-    rule(all_binary64 || stage.arithmetic.format.precision() <= 51,
-         where + ": sums have at most 51 significand bits, or binary64 with rne in every stage");
+    rule(holds_sums(stage.arithmetic),
+         where + ": sums have at most 51 significand bits, or are binary64 with rne");
     rule(
         last ? stage.terms == 0 : stage.terms >= 2,
         where + (last ? ": the accumulator takes all terms (0)" : ": a group has 2 terms or more"));
@@ -96,6 +112,12 @@ void validate(const MacUnit& unit) {
 }
 
 double mac_chain(const MacUnit& unit, const double* a, const double* b, std::int64_t n, double c) {
+  if (is_fma_chain(unit)) {
+    double sum = c;
+    for (std::int64_t i = 0; i < n; ++i)
+      sum = round_to(std::fma(a[i], b[i], sum), unit.accumulator());
+    return sum;
+  }
   std::vector<double> terms;
   terms.reserve(static_cast<std::size_t>(n));
   for (std::int64_t i = 0; i < n; ++i) terms.push_back(product_of(unit, a[i], b[i]));

@@ -40,10 +40,13 @@ struct MacUnit {
   std::int64_t block_terms() const;
 };
 
-/// Throws std::invalid_argument naming every violated rule: operand and product widths (exact
-/// products need at most 53 significand bits; sums at most 51, or binary64 with RNE throughout),
-/// group sizes, last stage.
+/// Throws std::invalid_argument naming every violated rule: operand and product widths (sums have
+/// at most 51 significand bits, or are binary64 with RNE; exact products need at most 53 bits and
+/// the range of binary64, except in a lone binary64 chain, which is a chain of std::fma, and where
+/// the product is rounded to binary64 with RNE), group sizes, last stage.
 void validate(const MacUnit& unit);
+/// True for what a sum can be rounded to: at most 51 significand bits, or binary64 with RNE.
+bool holds_sums(const Arithmetic& arithmetic);
 
 /// c + a[0]*b[0] + ... in the unit's order and formats: the scalar code that defines the unit.
 /// a and b hold n values of the unit's operand formats; c is a value of the accumulator's format.

@@ -153,6 +153,8 @@ void validate(const ReductionPlan& plan, const MacUnit& unit) {
     rule(chunk.terms >= 1 && chunk.terms % inner == 0,
          "chunk sizes must be multiples of the one inside");
     inner = std::max<std::int64_t>(1, chunk.terms);
+    rule(holds_sums(chunk.arithmetic),
+         "chunk sums have at most 51 significand bits, or are binary64 with rne");
   }
   if (!plan.chunks.empty())
     rule(plan.chunks.front().terms % unit.block_terms() == 0,

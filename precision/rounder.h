@@ -14,7 +14,7 @@ class Rounder {
 
   double operator()(double x) const {
     if (kind_ == Kind::identity) return x;
-    if (kind_ == Kind::binary32) return static_cast<double>(static_cast<float>(x));
+    if (kind_ == Kind::binary32 && x == x) return static_cast<double>(static_cast<float>(x));
     return round_to(x, arithmetic_);
   }
   void array(double* values, long count) const;

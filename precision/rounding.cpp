@@ -137,7 +137,11 @@ bool representable(double x, const Format& format) {
 
 double odd_sum(double x, double y) {
   const double sum = x + y;
-  if (!std::isfinite(sum)) return sum;
+  if (!std::isfinite(sum)) {
+    // The largest finite number is odd: a finite sum beyond binary64 rounds to it.
+    const bool overflow = std::isinf(sum) && std::isfinite(x) && std::isfinite(y);
+    return overflow ? std::copysign(std::numeric_limits<double>::max(), sum) : sum;
+  }
   // TwoSum (Knuth): error is what the rounded sum misses, exactly.
   const double y_part = sum - x;
   const double error = (x - (sum - y_part)) + (y - y_part);
