@@ -29,6 +29,7 @@ class BatchNormalization final : public SimpleOp {
     return {{x, ElementType::floating}};
   }
   /// The factor and offset of a channel are constants, prepared with the weights before the run.
+  /// a and b depend on parameters only: prepared once when they are loaded, not in every run.
   std::vector<VectorWork> vector_work(const NodeView& view) const override {
     const std::int64_t elements = elements_of(view.output());
     return {{"mul", elements}, {"add", elements}};
