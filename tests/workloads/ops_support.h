@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// One op at a time: its values, shapes, contraction, work, errors, and its gradient against central
+// differences.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "workloads/op.h"
+
+namespace npusim::workloads::testing {
+
+/// Uniform in [-1, 1), from a seed of its own (not the generators under test).
+Tensor random_tensor(const Shape& shape, std::uint64_t seed);
+/// The same with values of binary32.
+Tensor random_floats(const Shape& shape, std::uint64_t seed);
+Tensor labels_tensor(const std::vector<std::int64_t>& values);
+
+/// A graph of one node; floating inputs are weights (so that they get gradients), integers labels.
+/// An input without elements and of rank 1 stands for an omitted one.
+Graph one_node(const std::string& op, const std::vector<Tensor>& inputs,
+               const Attributes& attributes);
+
+/// Evaluates every node, in FP64 or with the rounder inside vector ops, and with blocks of parallel
+/// loops run last first.
+std::vector<Tensor> evaluate(const Graph& graph, std::vector<Tensor> values,
+                             const precision::Rounder& internal);
+
+Tensor run_op(const std::string& op, const std::vector<Tensor>& inputs,
+              const Attributes& attributes = {}, const precision::Rounder& internal = {});
+precision::Rounder fp32_rounder();
+
+/// The message of the InputError that the node is refused with; "accepted" without one.
+std::string error_of(const std::string& op, const std::vector<Shape>& shapes,
+                     const Attributes& attributes = {});
+
+Contraction contraction_of(const std::string& op, const std::vector<Shape>& shapes,
+                           const Attributes& attributes = {});
+std::map<std::string, std::int64_t> work_of(const std::string& op, const std::vector<Shape>& shapes,
+                                            const Attributes& attributes = {});
+
+/// Gradient of sum(r * op(inputs)) for random r by each floating input, against central
+/// differences: each element within 1e-6 of the largest one.
+void expect_right_gradients(const std::string& op, const std::vector<Tensor>& inputs,
+                            const Attributes& attributes = {});
+
+void expect_near(const Tensor& actual, const Shape& shape, const std::vector<double>& expected,
+                 double tolerance = 1e-12);
+
+inline Attribute ints(std::vector<std::int64_t> values) {
+  return values;
+}
+inline Attribute one(std::int64_t value) {
+  return value;
+}
+
+}  // namespace npusim::workloads::testing

@@ -1,0 +1,6 @@
+# The ops, one family a file, and the shipped networks.
+npusim_test(workloads_ops_test
+  SOURCES
+    ops_conv_test.cpp
+    ops_support.cpp
+  LINK npusim::workloads)
