@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+// The fast path of every unit and plan gives the bits of planned_dot, on every SIMD path.
+#include "precision/gemm.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <thread>
+
+#include "oracle.h"
+#include "patterns.h"
+#include "simd_path.h"
+#include "units.h"
+
+namespace npusim::precision {
+namespace {
+
+struct Shape {
+  std::int64_t rows, columns, k;
+};
+
+struct Case {
+  MacUnit unit;
+  ReductionPlan plan;
+  std::int64_t rows, columns;
+  std::vector<double> a, b, bias;
+  Bias::Axis axis = Bias::Axis::none;
+  std::uint64_t seed = 0;
+};
+
+ReductionPlan flat(std::int64_t k) {
+  ReductionPlan plan;
+  plan.dims = {{"K", k}};
+  return plan;
+}
+
+Case random_case(const MacUnit& unit, const ReductionPlan& plan, const Shape& shape,
+                 std::uint64_t seed, double spread, bool special) {
+  units::Random random(seed);
+  const auto values = [&](std::int64_t count, const Format& format) {
+    return special ? random.special(count, format, spread) : random.values(count, format, spread);
+  };
+  Case c{unit, plan, shape.rows, shape.columns, {}, {}, {}};
+  c.a = values(shape.rows * plan.terms(), unit.a);
+  c.b = values(shape.columns * plan.terms(), unit.b);
+  c.seed = seed;
+  c.axis = static_cast<Bias::Axis>(seed % 3);
+  c.bias = values(std::max(shape.rows, shape.columns), unit.accumulator().format);
+  return c;
+}
+
+std::vector<double> gemm(const Case& c, const ParallelFor& parallel) {
+  const std::int64_t k = c.plan.terms();
+  std::vector<double> out(static_cast<std::size_t>(c.rows * c.columns), -1.0);
+  MatrixOutput output(out.data(), c.columns);
+  const Bias bias{c.axis, c.bias.data()};
+  emulated_gemm(c.unit, c.plan, MatrixRows(c.a.data(), c.rows, k, k, 1),
+                MatrixRows(c.b.data(), c.columns, k, k, 1), bias, output, parallel);
+  return out;
+}
+
+std::vector<double> by_planned_dot(const Case& c) {
+  const std::int64_t k = c.plan.terms();
+  std::vector<double> out;
+  for (std::int64_t i = 0; i < c.rows; ++i) {
+    for (std::int64_t j = 0; j < c.columns; ++j) {
+      const double* bias =
+          c.axis == Bias::Axis::none
+              ? nullptr
+              : &c.bias[static_cast<std::size_t>(c.axis == Bias::Axis::by_row ? i : j)];
+      out.push_back(planned_dot(c.unit, c.plan, c.a.data() + i * k, c.b.data() + j * k, bias));
+    }
+  }
+  return out;
+}
+
+void expect_scalar_bits(const Case& c, const std::string& path) {
+  const std::vector<double> want = by_planned_dot(c);
+  const std::vector<double> got = gemm(c, serial());
+  for (std::size_t i = 0; i < want.size(); ++i) {
+    ASSERT_TRUE(oracle::same(got[i], want[i]))
+        << path << ' ' << c.unit.name << " | " << describe(c.plan) << " seed " << c.seed
+        << " element " << i << std::hexfloat << ": got " << got[i] << ", want " << want[i];
+  }
+}
+
+class OnEverySimdPath : public testing::TestWithParam<std::string> {
+ protected:
+  ForcedSimd forced_{GetParam().c_str()};
+};
+INSTANTIATE_TEST_SUITE_P(Gemm, OnEverySimdPath, testing::ValuesIn(simd_paths()),
+                         [](const auto& path) { return path.param; });
+
+TEST_P(OnEverySimdPath, EveryUnitGivesTheBitsOfPlannedDot) {
+  std::uint64_t seed = 0;
+  for (const MacUnit& unit : units::many())
+    for (const Shape& shape :
+         {Shape{1, 1, 1}, Shape{3, 5, 37}, Shape{9, 70, 66}, Shape{5, 129, 16}})
+      expect_scalar_bits(random_case(unit, flat(shape.k), shape, ++seed, 6.0, false), GetParam());
+}
+
+TEST_P(OnEverySimdPath, SpecialOperandsGiveTheBitsOfPlannedDot) {
+  std::uint64_t seed = 1000;
+  for (const MacUnit& unit : units::many())
+    for (const double spread : {2.0, 14.0, 130.0})
+      expect_scalar_bits(random_case(unit, flat(23), {6, 67, 23}, ++seed, spread, true),
+                         GetParam());
+}
+
+TEST_P(OnEverySimdPath, AccumulatorsNearTheirLargestValue) {
+  // Sums that climb to the format's end: the lanes must not overflow where the true sum rounds
+  // back.
+  std::uint64_t seed = 2000;
+  for (const MacUnit& unit : units::many()) {
+    const Format& format = unit.accumulator().format;
+    if (format.exponent_bits > 8) continue;
+    for (const double scale : {1.0, 0.5, 0x1p-12, 0x1p-20}) {
+      Case c = random_case(unit, flat(8), {4, 66, 8}, ++seed, 4.0, false);
+      c.axis = Bias::Axis::by_column;
+      c.bias.resize(66);
+      for (std::size_t i = 0; i < c.bias.size(); ++i)
+        c.bias[i] = round_to((i % 2 == 0 ? 1.0 : -1.0) * format.max_finite() * scale, format,
+                             Rounding::rtz);
+      // Products as large as the operands allow, but in the kernels' middle range.
+      const double largest = std::min(0x1p59, unit.a.max_finite());
+      units::Random random(seed);
+      for (double& x : c.a)
+        x = round_to((random.uniform() + 0.5) * largest / 2, unit.a, Rounding::rtz);
+      for (double& x : c.b) x = round_to((random.uniform() - 0.3) * largest, unit.b, Rounding::rtz);
+      expect_scalar_bits(c, GetParam());
+      c.plan.chunks = {{4 * unit.block_terms(), Chunk::Join::add, unit.accumulator()}};
+      expect_scalar_bits(c, GetParam());
+    }
+  }
+}
+
+TEST_P(OnEverySimdPath, ChunksOrdersPaddingAndBias) {
+  std::uint64_t seed = 3000;
+  const Arithmetic half = units::arithmetic(fp16(), Rounding::rne);
+  const Arithmetic single = units::arithmetic(fp32(), Rounding::rne);
+  const Arithmetic odd = units::arithmetic(format_from_name("e6m9"), Rounding::odd);
+  for (const MacUnit& unit : units::many()) {
+    const std::int64_t block = unit.block_terms();
+    for (const Arithmetic& join : {half, single, odd}) {
+      for (const BiasEntry entry : {BiasEntry::preload, BiasEntry::after}) {
+        ReductionPlan plan;
+        plan.dims = {{"C", 10}, {"R", 2}, {"S", 3}};
+        plan.order = {{0, 4}, {1, 1}, {2, 1}, {0, 1}};
+        plan.tail = seed % 2 == 0 ? Tail::pad : Tail::pack;
+        plan.bias = entry;
+        const bool special = seed % 4 < 2;
+        const auto way = seed % 3 == 0 ? Chunk::Join::carry : Chunk::Join::add;
+        plan.chunks = {{block, way, join}, {block * 4, Chunk::Join::add, single}};
+        if (block > 100) plan.chunks.resize(1);
+        expect_scalar_bits(random_case(unit, plan, {3, 35, 60}, ++seed, 5.0, special), GetParam());
+      }
+    }
+  }
+}
+
+TEST_P(OnEverySimdPath, NoTermsAtAllLeaveTheBias) {
+  Case c = random_case(units::chain(fp16(), units::arithmetic(fp16(), Rounding::rne)), flat(1),
+                       {2, 3, 1}, 1, 1.0, false);
+  std::fill(c.a.begin(), c.a.end(), 0.0);
+  expect_scalar_bits(c, GetParam());
+}
+
+ParallelFor threads(int count) {
+  return [count](std::int64_t tasks, const std::function<void(std::int64_t)>& body) {
+    std::vector<std::thread> workers;
+    for (int t = 0; t < count; ++t)
+      workers.emplace_back([&, t] {
+        for (std::int64_t i = tasks - 1 - t; i >= 0; i -= count) body(i);
+      });
+    for (std::thread& worker : workers) worker.join();
+  };
+}
+
+TEST(Gemm, ThreadCountLeavesNoTrace) {
+  const MacUnit unit = units::tree(fp16(), 16, units::arithmetic(fp16(), Rounding::rne));
+  const Case c = random_case(unit, flat(100), {50, 200, 100}, 77, 4.0, false);
+  const std::vector<double> want = gemm(c, serial());
+  for (const int count : {2, 3, 7}) EXPECT_EQ(gemm(c, threads(count)), want) << count;
+}
+
+TEST(Gemm, ReadsRowsThroughTheirStrides) {
+  const MacUnit unit = units::chain(fp16(), units::arithmetic(fp32(), Rounding::rne));
+  const Case c = random_case(unit, flat(12), {7, 9, 12}, 3, 3.0, false);
+  std::vector<double> transposed(c.a.size());
+  for (std::size_t i = 0; i < 7; ++i)
+    for (std::size_t k = 0; k < 12; ++k) transposed[k * 7 + i] = c.a[i * 12 + k];
+  std::vector<double> out(9 * 7, 0.0);
+  MatrixOutput output(out.data(), 1, 7);  // column by column
+  emulated_gemm(unit, c.plan, MatrixRows(transposed.data(), 7, 12, 1, 7),
+                MatrixRows(c.b.data(), 9, 12, 12, 1), {c.axis, c.bias.data()}, output, serial());
+  const std::vector<double> want = by_planned_dot(c);
+  for (std::size_t i = 0; i < 7; ++i)
+    for (std::size_t j = 0; j < 9; ++j) EXPECT_EQ(out[j * 7 + i], want[i * 9 + j]);
+}
+
+TEST(Gemm, RefusesBrokenUnitsAndPlans) {
+  Case c = random_case(units::chain(fp16(), units::arithmetic(fp16(), Rounding::rne)), flat(4),
+                       {1, 1, 4}, 1, 1.0, false);
+  c.plan.order = {{0, 2}};
+  EXPECT_THROW(gemm(c, serial()), std::invalid_argument);
+  c.plan.order.clear();
+  c.unit.stages.clear();
+  EXPECT_THROW(gemm(c, serial()), std::invalid_argument);
+}
+
+TEST_P(OnEverySimdPath, ReferenceIsTheSequentialDoubleSum) {
+  for (const Shape& shape :
+       {Shape{1, 1, 1}, Shape{5, 33, 300}, Shape{7, 64, 17}, Shape{2, 31, 600}}) {
+    for (const Bias::Axis axis : {Bias::Axis::none, Bias::Axis::by_row, Bias::Axis::by_column}) {
+      units::Random random(9);
+      const std::vector<double> a = random.values(shape.rows * shape.k, fp64(), 20.0);
+      const std::vector<double> b = random.values(shape.columns * shape.k, fp64(), 20.0);
+      const std::vector<double> bias = random.values(64, fp64(), 20.0);
+      std::vector<double> out(static_cast<std::size_t>(shape.rows * shape.columns));
+      MatrixOutput output(out.data(), shape.columns);
+      reference_gemm(shape.k, MatrixRows(a.data(), shape.rows, shape.k, shape.k, 1),
+                     MatrixRows(b.data(), shape.columns, shape.k, shape.k, 1), {axis, bias.data()},
+                     output, threads(2));
+      for (std::int64_t i = 0; i < shape.rows; ++i) {
+        for (std::int64_t j = 0; j < shape.columns; ++j) {
+          double want = 0.0;
+          for (std::int64_t k = 0; k < shape.k; ++k) {
+            const double product = a[static_cast<std::size_t>(i * shape.k + k)] *
+                                   b[static_cast<std::size_t>(j * shape.k + k)];
+            want += product;
+          }
+          if (axis != Bias::Axis::none)
+            want += bias[static_cast<std::size_t>(axis == Bias::Axis::by_row ? i : j)];
+          ASSERT_EQ(out[static_cast<std::size_t>(i * shape.columns + j)], want);
+        }
+      }
+    }
+  }
+}
+
+TEST(SimdPath, FollowsTheEnvironmentDownwards) {
+  const std::string widest = simd_path();
+  {
+    const ForcedSimd forced("baseline");
+    EXPECT_STREQ(simd_path(), "baseline");
+  }
+  const ForcedSimd forced("avx512");
+  EXPECT_EQ(simd_path(), widest);
+}
+
+}  // namespace
+}  // namespace npusim::precision
