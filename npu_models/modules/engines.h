@@ -24,7 +24,7 @@ struct Engines {
 
 inline Engines::Engines(const NpuSpec& npu, Ledger& ledger)
     : scratchpad("scratchpad", npu.scratchpad),
-      accumulators("accumulators", npu.mac_array),
+      accumulators("accumulators", npu.mac_array.accumulator),
       load("load", false, npu.dram, ledger),
       store("store", true, npu.dram, ledger),
       array("array", npu.mac_array, accumulators, ledger),

@@ -25,16 +25,21 @@ struct Sequencer::MatrixRun {
 
 namespace {
 
+/// Accumulator memory that the largest share of a tile takes.
+std::int64_t share_bytes(const GemmMapping& gemm, std::int64_t arrays, std::int64_t m,
+                         std::int64_t n) {
+  return (m + arrays - 1) / arrays * n * gemm.accumulator_bytes;
+}
+
 void check_accumulators(const GemmMapping& gemm, const MacArraySpec& array,
                         const std::string& node) {
   const GemmTileCounts counts = gemm_tile_counts(gemm);
   const bool column_stays =
       gemm.loop_order == LoopOrder::weight_resident && counts.k > 1 && !gemm.spills;
-  const std::int64_t m = gemm.contraction.m;
-  const std::int64_t positions = column_stays ? m : std::min(gemm.tile_m, m);
-  const std::int64_t needed =
-      positions * std::min(gemm.tile_n, gemm.contraction.n) * gemm.accumulator_bytes;
-  const std::int64_t available = array.accumulator.memory_bytes * array.arrays;
+  const std::int64_t m = std::min(gemm.tile_m, gemm.contraction.m);
+  const std::int64_t n = std::min(gemm.tile_n, gemm.contraction.n);
+  const std::int64_t needed = (column_stays ? counts.m : 1) * share_bytes(gemm, array.arrays, m, n);
+  const std::int64_t available = array.accumulator.memory_bytes;
   NPUSIM_CHECK(needed <= available, "the mapping of " + node + " keeps " + std::to_string(needed) +
                                         " bytes of partial sums, accumulator memory has " +
                                         std::to_string(available));
@@ -80,7 +85,7 @@ void Sequencer::issue_tile(MatrixRun& run, const GemmTile& tile) {
   command.gemm = &gemm;
   command.shape = {tile.m, tile.n, tile.k};
   command.operands = all_loads();
-  const std::int64_t held = tile.m * tile.n * gemm.accumulator_bytes;
+  const std::int64_t held = share_bytes(gemm, npu_.mac_array.arrays, tile.m, tile.n);
   const Release accumulators{&engines_.accumulators.bytes, held};
   if (tile.first_k || gemm.spills) command.accumulator_bytes = held;
   if (tile.last_of_streamed) command.give[0] = {&scratchpad.m_side};
