@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <set>
 #include <tuple>
 
@@ -17,10 +16,7 @@ namespace {
 
 /// Splits of m tried for one (k, n): the coarsest that fits and two finer ones, which overlap
 /// better.
-constexpr int kFinerSplits = 3;
-
-/// Times within one part in this many are as good as equal: the estimate is no better than that.
-constexpr std::int64_t kNear = 32;
+constexpr int kFinerSplits = 5;
 
 /// The sizes that cut `extent` into 1, 2, 3, 4, 6, 8, 12, ... even parts, in whole granules;
 /// descending.
@@ -59,7 +55,8 @@ class TileSearch {
         bytes_{element_bytes, element_bytes, output_bytes},
         buffer_bytes_(npu.scratchpad.bytes / npu.scratchpad.buffers),
         sums_(npu.mac_array.accumulator.memory_bytes / (2 * gemm.accumulator_bytes)),
-        gemm_(gemm) {}
+        gemm_(gemm),
+        best_(gemm) {}
 
   void run() {
     const TileShape granule =
@@ -68,20 +65,13 @@ class TileSearch {
         position_splits(gemm_, granule.m * npu_.mac_array.arrays);
     for (std::int64_t k : balanced_splits(gemm_.ordered_k, granule.k))
       for (std::int64_t n : balanced_splits(gemm_.contraction.n, granule.n)) try_m(k, n, m_sizes);
-    NPUSIM_CHECK(!found_.empty(), "no tile of a GEMM fits the buffers of " + npu_.name);
-    choose();
+    NPUSIM_CHECK(found_, "no tile of a GEMM fits the buffers of " + npu_.name);
+    gemm_ = best_;
   }
 
  private:
-  struct Candidate {
-    std::int64_t time = 0;   ///< estimated cycles
-    std::int64_t bytes = 0;  ///< to and from DRAM
-    std::int64_t m = 0, n = 0, k = 0;
-    LoopOrder order = LoopOrder::output_resident;
-
-    /// Fewest bytes; then what makes larger tiles win; then time.
-    auto rank() const { return std::make_tuple(bytes, -m * n, -k, time, order); }
-  };
+  /// Estimated cost in cycles, then what makes larger tiles win.
+  using Cost = std::tuple<std::int64_t, std::int64_t, std::int64_t>;
 
   void try_m(std::int64_t k, std::int64_t n, const std::vector<std::int64_t>& m_sizes) {
     gemm_.tile_k = k;
@@ -117,24 +107,24 @@ class TileSearch {
     gemm_.loop_order = order;
     gemm_.spills = order == LoopOrder::weight_resident;
     const std::int64_t busy = array_cycles(npu_, gemm_);
-    if (near_best(in_slots(busy, 0))) keep(busy);
+    if (found_ && in_slots(busy, 0) > std::get<0>(best_cost_)) return;
+    const Cost cost{estimate(busy), -gemm_.tile_m * gemm_.tile_n, -gemm_.tile_k};
+    if (found_ && cost >= best_cost_) return;
+    found_ = true;
+    best_cost_ = cost;
+    best_ = gemm_;
   }
 
-  void keep(std::int64_t busy) {
-    Candidate c;
-    c.m = gemm_.tile_m;
-    c.n = gemm_.tile_n;
-    c.k = gemm_.tile_k;
-    c.order = gemm_.loop_order;
+  /// The sum that tiling.h states, in cycles.
+  std::int64_t estimate(std::int64_t busy) const {
     const GemmTraffic traffic = gemm_traffic(gemm_, bytes_);
-    c.bytes = traffic.total_bytes();
-    const std::int64_t ends = m_side_bytes(gemm_, 0, c.m, 0, c.k, bytes_.m_side) +
-                              n_side_bytes(gemm_, c.n, 0, c.k, bytes_.n_side) +
-                              c.m * c.n * bytes_.output;
-    c.time = std::max(in_slots(busy, transfer(traffic.read_bytes())), transfer(c.bytes)) +
-             transfer(ends);
-    best_time_ = std::min(best_time_, c.time);
-    found_.push_back(c);
+    const std::int64_t results = gemm_.tile_m * gemm_.tile_n;
+    const std::int64_t ends = m_side_bytes(gemm_, 0, gemm_.tile_m, 0, gemm_.tile_k, bytes_.m_side) +
+                              n_side_bytes(gemm_, gemm_.tile_n, 0, gemm_.tile_k, bytes_.n_side) +
+                              results * bytes_.output;
+    const std::int64_t moving = transfer(traffic.total_bytes());
+    return std::max(in_slots(busy, transfer(traffic.read_bytes())), moving) + transfer(ends) / 2 +
+           results / npu_.vector_unit.lanes + moving / 4;
   }
 
   /// Each tile holds a buffer from the request of its operands until it is computed.
@@ -142,19 +132,6 @@ class TileSearch {
     const std::int64_t held =
         gemm_tile_counts(gemm_).total() * npu_.dram.latency_cycles + loading + busy;
     return std::max(busy, ceil_div(held, npu_.scratchpad.buffers));
-  }
-
-  bool near_best(std::int64_t time) const { return time - time / kNear <= best_time_; }
-
-  void choose() {
-    const Candidate* best = nullptr;
-    for (const Candidate& c : found_)
-      if (near_best(c.time) && (best == nullptr || c.rank() < best->rank())) best = &c;
-    gemm_.tile_m = best->m;
-    gemm_.tile_n = best->n;
-    gemm_.tile_k = best->k;
-    gemm_.loop_order = best->order;
-    gemm_.spills = best->order == LoopOrder::weight_resident;
   }
 
   std::int64_t transfer(std::int64_t bytes) const {
@@ -167,8 +144,9 @@ class TileSearch {
   const std::int64_t buffer_bytes_;
   const std::int64_t sums_;  ///< of one array and one buffer
   GemmMapping& gemm_;
-  std::vector<Candidate> found_;
-  std::int64_t best_time_ = std::numeric_limits<std::int64_t>::max();
+  GemmMapping best_;
+  Cost best_cost_{};
+  bool found_ = false;
 };
 
 /// Whole tiles of a split and the rest, as (size, count).

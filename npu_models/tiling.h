@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Choice of loop order and tile sizes of one GEMM. A tile's operands fit one scratchpad buffer and
 // its m*n partial sums half of accumulator memory (the other half drains meanwhile). Among a small
-// set of balanced splits, those within 1/32 of the least estimated time compete; the fewest DRAM
-// bytes win, then the largest tiles. The estimate:
+// set of balanced splits the least estimate wins, then the largest tiles:
 //
 //   max(array cycles, DRAM bytes / bandwidth,
 //       (tiles * DRAM latency + load cycles + array cycles) / buffers)     a tile holds a buffer
-//   + (first operands in + last results out) / bandwidth
+//   + (first operands in + last results out) / bandwidth / 2               neighbours hide half
+//   + results of a tile / lanes                                            the last one's epilogue
+//   + DRAM bytes / bandwidth / 4                                           hidden traffic costs too
 //
-// It knows no neighbouring ops and no vector unit: the simulation charges those.
+// It is a heuristic: neighbouring ops and the vector unit are only guessed at here. The simulation
+// charges what they really take.
 #pragma once
 
 #include "npu_models/mapping.h"
