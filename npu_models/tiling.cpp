@@ -76,25 +76,24 @@ class TileSearch {
   void try_m(std::int64_t k, std::int64_t n, const std::vector<std::int64_t>& m_sizes) {
     gemm_.tile_k = k;
     gemm_.tile_n = n;
+    const std::int64_t left = buffer_bytes_ - n_side_bytes(gemm_, n, 0, k, bytes_.n_side);
     int tried = 0;
     for (std::int64_t m : m_sizes) {
       gemm_.tile_m = m;
-      if (!fits()) continue;
-      try_order(LoopOrder::output_resident);
+      const std::int64_t share = ceil_div(m, npu_.mac_array.arrays);
+      if (share * n > sums_ || !streamed_fits(0, left)) continue;
+      try_order(LoopOrder::output_resident, left);
       const bool one_tile = m >= gemm_.contraction.m || k >= gemm_.ordered_k;
-      if (!one_tile) try_order(LoopOrder::weight_resident);
+      if (!one_tile) try_order(LoopOrder::weight_resident, left);
       if (++tried == kFinerSplits) break;
     }
   }
 
-  bool fits() const {
-    if (ceil_div(gemm_.tile_m, npu_.mac_array.arrays) * gemm_.tile_n > sums_) return false;
-    const std::int64_t left =
-        buffer_bytes_ - n_side_bytes(gemm_, gemm_.tile_n, 0, gemm_.tile_k, bytes_.n_side);
-    if (!streamed_fits(0, left)) return false;
+  /// Tiles further into an image may touch one row more than the first.
+  bool all_fit(std::int64_t bytes) const {
     if (!gemm_.contraction.window) return true;
     for (std::int64_t m0 = gemm_.tile_m; m0 < gemm_.contraction.m; m0 += gemm_.tile_m)
-      if (!streamed_fits(m0, left)) return false;
+      if (!streamed_fits(m0, bytes)) return false;
     return true;
   }
 
@@ -103,16 +102,28 @@ class TileSearch {
     return m_side_bytes(gemm_, m0, m, 0, gemm_.tile_k, bytes_.m_side) <= bytes;
   }
 
-  void try_order(LoopOrder order) {
+  void try_order(LoopOrder order, std::int64_t left) {
     gemm_.loop_order = order;
     gemm_.spills = order == LoopOrder::weight_resident;
     const std::int64_t busy = array_cycles(npu_, gemm_);
-    if (found_ && in_slots(busy, 0) > std::get<0>(best_cost_)) return;
+    if (found_ && least_cost(busy) > std::get<0>(best_cost_)) return;
+    if (!all_fit(left)) return;
     const Cost cost{estimate(busy), -gemm_.tile_m * gemm_.tile_n, -gemm_.tile_k};
     if (found_ && cost >= best_cost_) return;
     found_ = true;
     best_cost_ = cost;
     best_ = gemm_;
+  }
+
+  /// Below every estimate: the traffic of an image, which takes a walk over its tiles, left out.
+  std::int64_t least_cost(std::int64_t busy) const {
+    const workloads::Contraction& c = gemm_.contraction;
+    const GemmTileCounts tiles = gemm_tile_counts(gemm_);
+    const bool stays = tiles.k == 1 || gemm_.loop_order == LoopOrder::weight_resident;
+    const std::int64_t loads = c.groups * (stays ? 1 : tiles.m) *
+                               n_side_bytes(gemm_, c.n, 0, gemm_.ordered_k, bytes_.n_side);
+    const std::int64_t moving = transfer(loads + c.groups * c.m * c.n * bytes_.output);
+    return std::max(in_slots(busy, transfer(loads)), moving) + moving / 4;
   }
 
   /// The sum that tiling.h states, in cycles.
