@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "precision/decibel.h"
+
 namespace npusim::precision {
 namespace {
 
@@ -22,23 +24,70 @@ class Sum {
   double lost_ = 0.0;
 };
 
-/// 20*log10(x) without libm's log10, whose bits differ between machines: correct to about 1e-12.
-double decibel(double ratio) {
-  int exponent = 0;
-  double m = std::frexp(ratio, &exponent);  // [0.5, 1)
-  if (m < 0.70710678118654752) {
-    m *= 2.0;
-    --exponent;
+/// A power of two that brings the largest of some magnitudes near 1: sums of squares then neither
+/// overflow nor vanish, and scaling by it changes no bit.
+class Scale {
+ public:
+  void see(double x) { largest_ = std::max(largest_, std::fabs(x)); }
+  void fix() {
+    if (largest_ > 0.0 && std::isfinite(largest_)) exponent_ = std::ilogb(largest_);
   }
-  const double s = (m - 1.0) / (m + 1.0);
-  double term = s;
-  double log = 0.0;
-  for (int k = 1; k < 40; k += 2) {
-    log += term / k;
-    term *= s * s;
+  double down(double x) const { return std::ldexp(x, -exponent_); }
+  double up(double x) const { return std::ldexp(x, exponent_); }
+
+ private:
+  double largest_ = 0.0;
+  int exponent_ = 0;
+};
+
+/// Euclidean norms of y, the reference and their difference over the finite elements, each in units
+/// of its own scale.
+struct Norms {
+  Scale y_scale, reference_scale, error_scale;
+  double y = 0.0, reference = 0.0, error = 0.0;
+  double product = 0.0;  ///< sum of y * reference, in units of both scales
+};
+
+bool both_finite(double y, double reference) {
+  return std::isfinite(y) && std::isfinite(reference);
+}
+
+Norms norms_of(const double* y, const double* reference, std::int64_t count) {
+  Norms n;
+  for (std::int64_t i = 0; i < count; ++i) {
+    if (!both_finite(y[i], reference[i])) continue;
+    n.y_scale.see(y[i]);
+    n.reference_scale.see(reference[i]);
+    n.error_scale.see(y[i] - reference[i]);
   }
-  const double natural = 2.0 * log + exponent * 0.69314718055994530942;
-  return 20.0 * natural / 2.30258509299404568402;
+  n.y_scale.fix();
+  n.reference_scale.fix();
+  n.error_scale.fix();
+  Sum y_squares, reference_squares, error_squares, products;
+  for (std::int64_t i = 0; i < count; ++i) {
+    if (!both_finite(y[i], reference[i])) continue;
+    const double a = n.y_scale.down(y[i]);
+    const double b = n.reference_scale.down(reference[i]);
+    const double e = n.error_scale.down(y[i] - reference[i]);
+    y_squares.add(a * a);
+    reference_squares.add(b * b);
+    error_squares.add(e * e);
+    products.add(a * b);
+  }
+  n.y = std::sqrt(y_squares.value());
+  n.reference = std::sqrt(reference_squares.value());
+  n.error = std::sqrt(error_squares.value());
+  n.product = products.value();
+  return n;
+}
+
+/// What follows from the norms; `finite` elements took part.
+void add_norms(const Norms& n, std::int64_t finite, ErrorMetrics& m) {
+  if (finite > 0) m.rmse = n.error_scale.up(n.error / std::sqrt(static_cast<double>(finite)));
+  if (n.reference > 0.0)
+    m.rel_fro = n.error_scale.up(n.reference_scale.down(n.error / n.reference));
+  if (n.reference > 0.0 && n.error > 0.0) m.sqnr_db = -decibel(*m.rel_fro);
+  if (n.reference > 0.0 && n.y > 0.0) m.cosine = n.product / (n.reference * n.y);
 }
 
 }  // namespace
@@ -53,7 +102,7 @@ ErrorMetrics compare(const double* y, const double* reference, std::int64_t coun
                      const Format& format) {
   ErrorMetrics m;
   m.count = count;
-  Sum error_squares, reference_squares, y_squares, products, bias, ulps;
+  Sum bias, ulps;
   std::int64_t finite = 0, nonzero_reference = 0, underflows = 0, overflows = 0;
   const double largest = format.max_finite();
   for (std::int64_t i = 0; i < count; ++i) {
@@ -65,7 +114,7 @@ ErrorMetrics compare(const double* y, const double* reference, std::int64_t coun
     if (value == 0.0 && ref != 0.0) ++underflows;
     const bool saturated = std::fabs(value) == largest && std::fabs(ref) > largest;
     if (std::isfinite(ref) && (std::isinf(value) || saturated)) ++overflows;
-    if (!std::isfinite(value) || !std::isfinite(ref)) continue;
+    if (!both_finite(value, ref)) continue;
     ++finite;
     const double error = value - ref;
     const double magnitude = std::fabs(error);
@@ -75,22 +124,12 @@ ErrorMetrics compare(const double* y, const double* reference, std::int64_t coun
     m.ulp_max = std::max(m.ulp_max, in_ulps);
     ulps.add(in_ulps);
     bias.add(error);
-    error_squares.add(error * error);
-    reference_squares.add(ref * ref);
-    y_squares.add(value * value);
-    products.add(value * ref);
   }
-  const double error_norm = std::sqrt(error_squares.value());
-  const double reference_norm = std::sqrt(reference_squares.value());
-  const double y_norm = std::sqrt(y_squares.value());
   if (finite > 0) {
-    m.rmse = std::sqrt(error_squares.value() / static_cast<double>(finite));
     m.ulp_mean = ulps.value() / static_cast<double>(finite);
     m.bias = bias.value() / static_cast<double>(finite);
   }
-  if (reference_norm > 0.0) m.rel_fro = error_norm / reference_norm;
-  if (reference_norm > 0.0 && error_norm > 0.0) m.sqnr_db = decibel(reference_norm / error_norm);
-  if (reference_norm > 0.0 && y_norm > 0.0) m.cosine = products.value() / (reference_norm * y_norm);
+  add_norms(norms_of(y, reference, count), finite, m);
   if (nonzero_reference > 0)
     m.underflow_pct =
         100.0 * static_cast<double>(underflows) / static_cast<double>(nonzero_reference);

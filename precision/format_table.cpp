@@ -3,6 +3,8 @@
 
 #include <cmath>
 
+#include "precision/decibel.h"
+
 namespace npusim::precision {
 
 FormatProperties properties_of(const Format& format) {
@@ -23,9 +25,8 @@ FormatProperties properties_of(const Format& format) {
   p.max_digits10 = static_cast<int>(std::ceil(1.0 + format.precision() * kLog10Of2));
   p.decimal_precision = format.precision() * kLog10Of2;
   p.binades = format.max_exponent() - std::ilogb(p.min_subnormal) + 1;
-  const double ratio_bits = std::log2(2.0 - p.epsilon) + format.max_exponent() -
-                            static_cast<double>(std::ilogb(p.min_subnormal));
-  p.dynamic_range_db = 20.0 * kLog10Of2 * ratio_bits;
+  const int binades_apart = format.max_exponent() - std::ilogb(p.min_subnormal);
+  p.dynamic_range_db = decibel(2.0 - p.epsilon) + 20.0 * kLog10Of2 * binades_apart;
   return p;
 }
 

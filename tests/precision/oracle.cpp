@@ -39,10 +39,10 @@ Neighbours neighbours_of(const mpfr_t magnitude, const Format& format) {
   n.nearer = n.nearer < 0 ? -1 : (n.nearer > 0 ? 1 : 0);
   n.below_is_odd = std::fmod(mpfr_get_d(steps, MPFR_RNDN), 2.0) != 0.0;  // below 2^53: exact
   mpfr_mul(rest, steps, quantum, MPFR_RNDN);
-  n.below = mpfr_get_d(rest, MPFR_RNDZ);
+  n.below = mpfr_get_d(rest, MPFR_RNDN);
   mpfr_add_ui(steps, steps, 1, MPFR_RNDN);
   mpfr_mul(rest, steps, quantum, MPFR_RNDN);
-  n.above = mpfr_get_d(rest, MPFR_RNDA);
+  n.above = mpfr_get_d(rest, MPFR_RNDN);
   mpfr_clears(quantum, steps, rest, static_cast<mpfr_ptr>(nullptr));
   return n;
 }

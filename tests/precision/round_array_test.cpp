@@ -23,10 +23,12 @@ std::vector<Format> formats() {
   return all;
 }
 
+/// Values and midpoints of FP16 and of a coarse format of FP32's range, a stride of them, and every
+/// binade of binary64.
 std::vector<double> inputs() {
-  std::vector<double> values = patterns::around(patterns::magnitudes(format_from_name("e8m4")));
-  const std::vector<double> half = patterns::around(patterns::magnitudes(format_from_name("e5m9")));
-  values.insert(values.end(), half.begin(), half.end());
+  std::vector<double> values = patterns::around(patterns::magnitudes(format_from_name("e8m2")));
+  const std::vector<double> half = patterns::around(patterns::magnitudes(fp16()));
+  for (std::size_t i = 0; i < half.size(); i += 13) values.push_back(half[i]);
   for (int e = -1074; e < 1024; ++e)
     for (const double m : {1.0, 1.0 + 0x1p-52, 1.5, 1.0 + 0x1p-24, 2.0 - 0x1p-52})
       values.push_back((e % 2 == 0 ? 1.0 : -1.0) * std::ldexp(m, e));

@@ -60,6 +60,14 @@ std::vector<MacUnit> many() {
   all.push_back(three);
   all.push_back(chain(format_from_name("e4m3"), rne(format_from_name("e6m9"))));
   all.push_back(chain(fp32(), rne(fp64())));
+  all.push_back(chain(fp64(), rne(fp64())));
+  MacUnit host = chain(fp64(), rne(fp64()));  // a = a + x*y as the host computes it
+  host.product = rne(fp64());
+  host.name = "fp64_unfused";
+  all.push_back(host);
+  Format skewed = format_from_name("e8m9");  // range beyond binary32's on one side
+  skewed.bias = 140;
+  all.push_back(chain(bf16(), rne(skewed)));
   all.push_back(tree(fp16(), 16, rne(format_from_name("e8m13"))));
   all.push_back(tree(fp16(), 300, rne(fp32())));  // beyond the kernels: the scalar path
   return all;
