@@ -2,5 +2,7 @@
 npusim_test(workloads_ops_test
   SOURCES
     ops_conv_test.cpp
+    ops_matrix_test.cpp
+    ops_pool_test.cpp
     ops_support.cpp
   LINK npusim::workloads)

@@ -51,39 +51,42 @@ class BinaryOp final : public SimpleOp {
   }
   bool differentiable() const override { return true; }
   void gradient(GradientBuilder& g) const override {
-    const TensorId dy = g.output_gradient(0);
-    const Node& node = g.view().node();
-    const TensorId a = node.inputs[0];
-    const TensorId b = node.inputs[1];
-    if (g.wanted(0)) {
-      TensorId da = dy;
-      if (op_ == Binary::mul) da = gradient_node(g, "Mul", "da", {dy, b});
-      if (op_ == Binary::div) da = gradient_node(g, "Div", "da", {dy, b});
-      g.set_input_gradient(0, reduced(g, 0, da));
-    }
-    if (!g.wanted(1)) return;
-    TensorId db = dy;
-    if (op_ == Binary::sub) db = gradient_node(g, "Neg", "db", {dy});
-    if (op_ == Binary::mul) db = gradient_node(g, "Mul", "db", {dy, a});
-    if (op_ == Binary::div) {  // -dy * y / b
-      const TensorId scaled = gradient_node(g, "Mul", "db.dy_y", {dy, node.outputs[0]});
-      const TensorId quotient = gradient_node(g, "Div", "db.by_b", {scaled, b});
-      db = gradient_node(g, "Neg", "db", {quotient});
-    }
-    g.set_input_gradient(1, reduced(g, 1, db));
+    if (g.wanted(0)) g.set_input_gradient(0, fitted(g, 0, by_first(g)));
+    if (g.wanted(1)) g.set_input_gradient(1, fitted(g, 1, by_second(g)));
   }
 
  private:
-  static TensorId gradient_node(GradientBuilder& g, const char* op, const char* suffix,
-                                std::vector<TensorId> inputs) {
-    return g.add(op, suffix, std::move(inputs), {}, TensorRole::activation_gradient);
+  TensorId by_first(GradientBuilder& g) const {
+    const TensorId dy = g.output_gradient(0);
+    const TensorId b = g.view().node().inputs[1];
+    if (op_ == Binary::mul) return node(g, 0, "Mul", "da", {dy, b});
+    if (op_ == Binary::div) return node(g, 0, "Div", "da", {dy, b});
+    return dy;
+  }
+  TensorId by_second(GradientBuilder& g) const {
+    const TensorId dy = g.output_gradient(0);
+    const TensorId a = g.view().node().inputs[0];
+    const TensorId b = g.view().node().inputs[1];
+    if (op_ == Binary::sub) return node(g, 1, "Neg", "db", {dy});
+    if (op_ == Binary::mul) return node(g, 1, "Mul", "db", {dy, a});
+    if (op_ == Binary::add) return dy;
+    const TensorId y = g.view().node().outputs[0];  // of a division: -dy * y / b
+    const TensorId product = node(g, 1, "Mul", "db.dy_y", {dy, y});
+    return node(g, 1, "Neg", "db", {node(g, 1, "Div", "db.by_b", {product, b})});
+  }
+  static bool broadcast(GradientBuilder& g, int input) {
+    return g.view().input(input).shape != g.view().output().shape;
+  }
+  static TensorId node(GradientBuilder& g, int input, const char* op, const char* suffix,
+                       std::vector<TensorId> inputs) {
+    return g.add(op, suffix, std::move(inputs), {},
+                 broadcast(g, input) ? TensorRole::activation_gradient : gradient_role(g, input));
   }
   /// Sums over the broadcast dimensions where the operand was smaller than the result.
-  static TensorId reduced(GradientBuilder& g, int input, TensorId gradient) {
-    const Shape& shape = g.view().input(input).shape;
-    if (shape == g.view().output().shape) return gradient;
+  static TensorId fitted(GradientBuilder& g, int input, TensorId gradient) {
+    if (!broadcast(g, input)) return as_gradient_of(g, input, gradient);
     return g.add("ReduceToShape", input == 0 ? "da.reduced" : "db.reduced", {gradient},
-                 {{"shape", shape}}, TensorRole::activation_gradient);
+                 {{"shape", g.view().input(input).shape}}, gradient_role(g, input));
   }
 
   Binary op_;
@@ -129,11 +132,35 @@ class Relu final : public UnaryOp {
     if (g.wanted(0))
       g.set_input_gradient(
           0, g.add("ReluGradient", "dx", {g.output_gradient(0), g.view().node().outputs[0]}, {},
-                   TensorRole::activation_gradient));
+                   gradient_role(g, 0)));
   }
 
  protected:
   double value(double x) const override { return x > 0.0 || x != x ? x : 0.0; }
+};
+
+/// A constant factor: what is left of Gemm's alpha and beta in gradients and decompositions.
+class Scale final : public SimpleOp {
+ public:
+  Scale()
+      : SimpleOp({"Scale",
+                  "x times a constant",
+                  OpClass::vector,
+                  1,
+                  1,
+                  {{"factor", 1.0, true, "the constant"}},
+                  true}) {}
+  std::vector<OutputSpec> infer(const NodeView& view) const override {
+    return {{view.input(0).shape, ElementType::floating}};
+  }
+  std::vector<VectorWork> vector_work(const NodeView& view) const override {
+    return {{"mul", elements_of(view.output())}};
+  }
+  void forward(Evaluation& e) const override {
+    const double factor = e.internal(e.view.number("factor"));
+    const std::vector<double>& x = e.inputs[0]->values;
+    for (std::size_t i = 0; i < x.size(); ++i) e.outputs[0].values[i] = e.internal(factor * x[i]);
+  }
 };
 
 class Neg final : public UnaryOp {
@@ -141,8 +168,7 @@ class Neg final : public UnaryOp {
   Neg() : UnaryOp("Neg", "-x", "mul") {}
   void gradient(GradientBuilder& g) const override {
     if (g.wanted(0))
-      g.set_input_gradient(
-          0, g.add("Neg", "dx", {g.output_gradient(0)}, {}, TensorRole::activation_gradient));
+      g.set_input_gradient(0, g.add("Neg", "dx", {g.output_gradient(0)}, {}, gradient_role(g, 0)));
   }
 
  protected:
@@ -154,7 +180,7 @@ class Copy final : public UnaryOp {
  public:
   Copy(const char* name, const char* description) : UnaryOp(name, description, "copy") {}
   void gradient(GradientBuilder& g) const override {
-    if (g.wanted(0)) g.set_input_gradient(0, g.output_gradient(0));
+    if (g.wanted(0)) g.set_input_gradient(0, as_gradient_of(g, 0, g.output_gradient(0)));
   }
 
  protected:
@@ -192,6 +218,7 @@ void register_arithmetic(OpRegistry& registry) {
   registry.add(std::make_unique<BinaryOp>("Div", "a / b, broadcast", Binary::div, "div"));
   registry.add(std::make_unique<Relu>());
   registry.add(std::make_unique<Neg>());
+  registry.add(std::make_unique<Scale>());
   registry.add(std::make_unique<Copy>("Identity", "x"));
   registry.add(std::make_unique<Copy>("Cast", "x in the storage format of the result"));
   registry.add(std::make_unique<ReluGradient>());

@@ -115,20 +115,20 @@ class Conv final : public SimpleOp {
       attributes["x_shape"] = view.input(0).shape;
       builder.set_input_gradient(
           0, builder.add("ConvDataGradient", "dx", {dy, view.node().inputs[1]}, attributes,
-                         TensorRole::activation_gradient));
+                         gradient_role(builder, 0)));
     }
     if (builder.wanted(1)) {
       Attributes attributes = window_of(view);
       attributes["w_shape"] = view.input(1).shape;
       builder.set_input_gradient(
           1, builder.add("ConvWeightGradient", "dw", {dy, view.node().inputs[0]}, attributes,
-                         TensorRole::weight_gradient));
+                         gradient_role(builder, 1)));
     }
     if (view.has_input(2) && builder.wanted(2)) {
       builder.set_input_gradient(2, builder.add("ReduceSum", "db", {dy},
                                                 {{"axes", std::vector<std::int64_t>{0, 2, 3}},
                                                  {"keepdims", std::int64_t{0}}},
-                                                TensorRole::weight_gradient));
+                                                gradient_role(builder, 2)));
     }
   }
 

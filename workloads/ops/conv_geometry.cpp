@@ -8,11 +8,20 @@ namespace {
 
 using Integers = std::vector<std::int64_t>;
 
+/// Strides, dilations, pads and kernels beyond this are mistakes; below it no product overflows.
+constexpr std::int64_t kMost = std::int64_t{1} << 20;
+
+bool within(const Integers& values, std::int64_t least) {
+  return std::all_of(values.begin(), values.end(),
+                     [&](std::int64_t value) { return value >= least && value <= kMost; });
+}
+
 Integers two_positive(const NodeView& view, const std::string& attribute) {
   const Integers& values = view.integers(attribute);
   if (values.empty()) return {1, 1};
-  if (values.size() != 2 || values[0] < 1 || values[1] < 1)
-    shape_error("attribute " + attribute + " must be two integers of at least 1");
+  if (values.size() != 2 || !within(values, 1))
+    shape_error("attribute " + attribute + " must be two integers of at least 1, not " +
+                to_string(values));
   return values;
 }
 
@@ -51,8 +60,10 @@ void place_windows(const NodeView& view, ConvGeometry& g, bool ceil_mode) {
                 "\" is none of NOTSET, VALID, SAME_UPPER, SAME_LOWER");
   Integers pads = view.integers("pads");
   if (pads.empty()) pads = {0, 0, 0, 0};
-  if (pads.size() != 4 || *std::min_element(pads.begin(), pads.end()) < 0)
-    shape_error("attribute pads must be four integers of at least 0: top, left, bottom, right");
+  if (pads.size() != 4 || !within(pads, 0))
+    shape_error(
+        "attribute pads must be four integers of at least 0 (top, left, bottom, right), not " +
+        to_string(pads));
   const Integers strides = two_positive(view, "strides");
   const Integers dilations = two_positive(view, "dilations");
   Axis y{g.in_height, g.kernel_height, strides[0], dilations[0], pads[0], pads[2]};
@@ -65,6 +76,20 @@ void place_windows(const NodeView& view, ConvGeometry& g, bool ceil_mode) {
   g.dilation_width = x.dilation;
   g.pad_top = y.pad_begin;
   g.pad_left = x.pad_begin;
+  g.pad_bottom = y.pad_end;
+  g.pad_right = x.pad_end;
+}
+
+/// True when each window of an axis has a tap inside the image.
+bool all_meet_image(std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t stride,
+                    std::int64_t dilation, std::int64_t pad) {
+  for (std::int64_t i = 0; i < out; ++i) {
+    const std::int64_t start = i * stride - pad;
+    if (start >= 0) return (out - 1) * stride - pad < in;  // starts only grow
+    const std::int64_t tap = (-start + dilation - 1) / dilation;
+    if (tap >= kernel || start + tap * dilation >= in) return false;
+  }
+  return true;
 }
 
 ConvGeometry of_image(const Shape& x) {
@@ -116,6 +141,8 @@ ConvGeometry conv_geometry(const NodeView& view, const Shape& x, const Shape& w)
   ConvGeometry g = of_image(x);
   if (w.size() != 4)
     shape_error("the weight must have rank 4 (K, C/group, R, S), not shape " + to_string(w));
+  if (!within({w[2], w[3]}, 1))
+    shape_error("weight " + to_string(w) + " has no kernel of at least 1 by 1");
   g.groups = view.integer("group");
   g.out_channels = w[0];
   g.kernel_height = w[2];
@@ -138,12 +165,19 @@ ConvGeometry conv_geometry(const NodeView& view, const Shape& x, const Shape& w)
 ConvGeometry pool_geometry(const NodeView& view, const Shape& x) {
   ConvGeometry g = of_image(x);
   const Integers& kernel = view.integers("kernel_shape");
-  if (kernel.size() != 2 || kernel[0] < 1 || kernel[1] < 1)
-    shape_error("attribute kernel_shape must be two integers of at least 1");
+  if (kernel.size() != 2 || !within(kernel, 1))
+    shape_error("attribute kernel_shape must be two integers of at least 1, not " +
+                to_string(kernel));
   g.out_channels = g.channels;
   g.kernel_height = kernel[0];
   g.kernel_width = kernel[1];
   place_windows(view, g, view.integer("ceil_mode") != 0);
+  if (!all_meet_image(g.in_height, g.out_height, g.kernel_height, g.stride_height,
+                      g.dilation_height, g.pad_top) ||
+      !all_meet_image(g.in_width, g.out_width, g.kernel_width, g.stride_width, g.dilation_width,
+                      g.pad_left))
+    shape_error("a window of " + to_string(kernel) + " lies in the padding of image " +
+                to_string(x) + " altogether");
   return g;
 }
 

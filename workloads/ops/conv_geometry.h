@@ -2,6 +2,7 @@
 // The shape arithmetic of 2-D convolution and pooling: ONNX pads, strides, dilations, auto_pad.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -18,7 +19,7 @@ struct ConvGeometry {
   std::int64_t kernel_height = 1, kernel_width = 1;
   std::int64_t stride_height = 1, stride_width = 1;
   std::int64_t dilation_height = 1, dilation_width = 1;
-  std::int64_t pad_top = 0, pad_left = 0;
+  std::int64_t pad_top = 0, pad_left = 0, pad_bottom = 0, pad_right = 0;
 
   std::int64_t in_pixels() const { return in_height * in_width; }
   std::int64_t out_pixels() const { return out_height * out_width; }
@@ -36,7 +37,8 @@ std::vector<AttributeSpec> window_attributes();
 
 /// Of x (N,C,H,W) and w (K,C/g,R,S). Throws base::InputError naming the shapes that do not fit.
 ConvGeometry conv_geometry(const NodeView& view, const Shape& x, const Shape& w);
-/// Of x and the attribute kernel_shape; channels stay. ceil_mode as ONNX.
+/// Of x and the attribute kernel_shape; channels stay. ceil_mode as ONNX. Every window must have a
+/// tap inside the image.
 ConvGeometry pool_geometry(const NodeView& view, const Shape& x);
 
 /// Reads the input pixels of a window position: body(tap, input offset in the plane) for every tap
@@ -53,6 +55,18 @@ void for_taps(const ConvGeometry& g, std::int64_t out_y, std::int64_t out_x, con
       if (x >= 0 && x < g.in_width) body(r * g.kernel_width + s, y * g.in_width + x);
     }
   }
+}
+
+/// Taps of a window on the image or its padding: fewer than all where ceil_mode lets a window stick
+/// out.
+inline std::int64_t padded_taps(const ConvGeometry& g, std::int64_t out_y, std::int64_t out_x) {
+  const auto taps = [](std::int64_t room, std::int64_t kernel, std::int64_t dilation) {
+    return std::min(kernel, (room - 1) / dilation + 1);
+  };
+  return taps(g.in_height + g.pad_bottom - (out_y * g.stride_height - g.pad_top), g.kernel_height,
+              g.dilation_height) *
+         taps(g.in_width + g.pad_right - (out_x * g.stride_width - g.pad_left), g.kernel_width,
+              g.dilation_width);
 }
 
 }  // namespace npusim::workloads

@@ -98,6 +98,17 @@ class PlaneOutput final : public precision::GemmOutput {
   std::int64_t first_;
 };
 
+/// The window over dy. With a stride, dy is read with zeros between its pixels, so that neighbours
+/// share more pixels than a window of stride 1 says: its bytes are an upper bound.
+Window window_over_dy(const ConvGeometry& g) {
+  Window w = g.window();
+  w.channels = g.group_outputs();
+  std::swap(w.in_height, w.out_height);
+  std::swap(w.in_width, w.out_width);
+  w.stride_height = w.stride_width = 1;
+  return w;
+}
+
 class ConvDataGradient final : public SimpleOp {
  public:
   ConvDataGradient()
@@ -116,6 +127,7 @@ class ConvDataGradient final : public SimpleOp {
     c.m = g.images * g.in_pixels();
     c.n = g.group_channels();
     c.dims = {{"K", g.group_outputs()}, {"R", g.kernel_height}, {"S", g.kernel_width}};
+    c.window = window_over_dy(g);
     return c;
   }
   std::vector<VectorWork> vector_work(const NodeView&) const override { return {}; }

@@ -78,7 +78,7 @@ class SoftmaxCrossEntropyLoss final : public Loss {
     if (g.wanted(0))
       g.set_input_gradient(0, g.add("SoftmaxCrossEntropyLossGradient", "dx",
                                     {g.output_gradient(0), node.inputs[0], node.inputs[1]},
-                                    same_attributes(g), TensorRole::activation_gradient));
+                                    same_attributes(g), gradient_role(g, 0)));
   }
   std::vector<std::string> decomposes_into() const override {
     return {"LogSoftmax", "NegativeLogLikelihoodLoss"};
@@ -146,9 +146,9 @@ class NegativeLogLikelihoodLoss final : public Loss {
     if (!g.wanted(0)) return;
     Attributes attributes = same_attributes(g);
     attributes["classes"] = view.input(0).shape[1];
-    g.set_input_gradient(0, g.add("NegativeLogLikelihoodLossGradient", "dx",
-                                  {g.output_gradient(0), view.node().inputs[1]}, attributes,
-                                  TensorRole::activation_gradient));
+    g.set_input_gradient(
+        0, g.add("NegativeLogLikelihoodLossGradient", "dx",
+                 {g.output_gradient(0), view.node().inputs[1]}, attributes, gradient_role(g, 0)));
   }
 };
 

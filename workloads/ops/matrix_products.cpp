@@ -8,6 +8,7 @@
 namespace npusim::workloads {
 namespace {
 
+constexpr std::int64_t kNo = 0;
 constexpr std::int64_t kYes = 1;
 
 struct GemmShape {
@@ -40,20 +41,32 @@ GemmRole role_of(const NodeView& view) {
   shape_error("attribute role \"" + role + "\" is none of matmul, dgrad, wgrad");
 }
 
+/// A weight's gradient sums over samples, another operand's over output features.
+GemmRole product_role(TensorRole gradient) {
+  return gradient == TensorRole::weight_gradient ? GemmRole::wgrad : GemmRole::dgrad;
+}
+
+std::vector<precision::ReduceDim> reduced(GemmRole role, std::int64_t k) {
+  return {{role == GemmRole::wgrad ? "N" : "K", k}};
+}
+
+AttributeSpec role_attribute() {
+  return {"role", std::string("matmul"), false, "matmul, or dgrad or wgrad in a gradient"};
+}
+
 class Gemm final : public SimpleOp {
  public:
   Gemm()
-      : SimpleOp(
-            {"Gemm",
-             "alpha * A * B + beta * C, A and B optionally transposed",
-             OpClass::matrix,
-             2,
-             3,
-             {{"alpha", 1.0, false, "factor of the product"},
-              {"beta", 1.0, false, "factor of C"},
-              {"role", std::string("matmul"), false, "matmul, or dgrad or wgrad in a gradient"},
-              {"transA", std::int64_t{0}, false, "1: A is stored transposed"},
-              {"transB", std::int64_t{0}, false, "1: B is stored transposed"}}}) {}
+      : SimpleOp({"Gemm",
+                  "alpha * A * B + beta * C, A and B optionally transposed",
+                  OpClass::matrix,
+                  2,
+                  3,
+                  {{"alpha", 1.0, false, "factor of the product"},
+                   {"beta", 1.0, false, "factor of C"},
+                   role_attribute(),
+                   {"transA", std::int64_t{0}, false, "1: A is stored transposed"},
+                   {"transB", std::int64_t{0}, false, "1: B is stored transposed"}}}) {}
 
   std::vector<OutputSpec> infer(const NodeView& view) const override {
     const GemmShape s = gemm_shape(view);
@@ -69,7 +82,7 @@ class Gemm final : public SimpleOp {
     c.role = role_of(view);
     c.m = s.m;
     c.n = s.n;
-    c.dims = {{c.role == GemmRole::wgrad ? "N" : "K", s.k}};
+    c.dims = reduced(c.role, s.k);
     c.bias_input = bias_in_sum(view) ? 2 : -1;
     return c;
   }
@@ -99,32 +112,18 @@ class Gemm final : public SimpleOp {
   bool differentiable() const override { return true; }
   void gradient(GradientBuilder& g) const override {
     const NodeView view = g.view();
-    if (view.number("alpha") != 1.0 || view.number("beta") != 1.0)
-      throw base::InputError("Gemm \"" + view.node().name + "\": gradients need alpha = beta = 1",
-                             "no-gradient");
     const TensorId dy = g.output_gradient(0);
     const TensorId a = view.node().inputs[0];
     const TensorId b = view.node().inputs[1];
-    const auto trans_a = view.integer("transA");
-    const auto trans_b = view.integer("transB");
-    const auto product = [&](const char* suffix, const char* role, TensorId x, TensorId y,
-                             std::int64_t trans_x, std::int64_t trans_y, TensorRole tensor) {
-      return g.add("Gemm", suffix, {x, y},
-                   {{"role", std::string(role)}, {"transA", trans_x}, {"transB", trans_y}}, tensor);
-    };
+    const std::int64_t trans_a = view.integer("transA");
+    const std::int64_t trans_b = view.integer("transB");
     if (g.wanted(0))
-      g.set_input_gradient(
-          0, trans_a != 0
-                 ? product("da", "dgrad", b, dy, trans_b, kYes, TensorRole::activation_gradient)
-                 : product("da", "dgrad", dy, b, 0, 1 - trans_b, TensorRole::activation_gradient));
+      g.set_input_gradient(0, trans_a != 0 ? product(g, 0, b, dy, trans_b, kYes)
+                                           : product(g, 0, dy, b, kNo, 1 - trans_b));
     if (g.wanted(1))
-      g.set_input_gradient(
-          1, trans_b != 0
-                 ? product("db", "wgrad", dy, a, kYes, trans_a, TensorRole::weight_gradient)
-                 : product("db", "wgrad", a, dy, 1 - trans_a, 0, TensorRole::weight_gradient));
-    if (view.has_input(2) && g.wanted(2))
-      g.set_input_gradient(2, g.add("ReduceToShape", "dc", {dy}, {{"shape", view.input(2).shape}},
-                                    TensorRole::weight_gradient));
+      g.set_input_gradient(1, trans_b != 0 ? product(g, 1, dy, a, kYes, trans_a)
+                                           : product(g, 1, a, dy, 1 - trans_a, kNo));
+    if (view.has_input(2) && g.wanted(2)) g.set_input_gradient(2, gradient_of_c(g, dy));
   }
 
   std::vector<std::string> decomposes_into() const override {
@@ -132,7 +131,6 @@ class Gemm final : public SimpleOp {
   }
   std::vector<TensorId> decompose(DecompositionBuilder& d) const override {
     const NodeView view = d.view();
-    if (view.number("alpha") != 1.0 || view.number("beta") != 1.0) return {};
     const auto operand = [&](int i, const char* trans, const char* suffix) {
       const TensorId id = view.node().inputs[static_cast<std::size_t>(i)];
       if (view.integer(trans) == 0) return id;
@@ -140,12 +138,34 @@ class Gemm final : public SimpleOp {
     };
     const TensorId a = operand(0, "transA", "a_transposed");
     const TensorId b = operand(1, "transB", "b_transposed");
-    const TensorId product = d.add("MatMul", "product", {a, b}, {});
-    if (!view.has_input(2)) return {product};
-    return {d.add("Add", "bias", {product, view.node().inputs[2]}, {})};
+    const auto scaled = [&](TensorId id, double factor, const char* suffix) {
+      return factor == 1.0 ? id : d.add("Scale", suffix, {id}, {{"factor", factor}});
+    };
+    const TensorId sums =
+        scaled(d.add("MatMul", "product", {a, b}, {}), view.number("alpha"), "scaled");
+    if (!view.has_input(2)) return {sums};
+    const TensorId c = scaled(view.node().inputs[2], view.number("beta"), "scaled_bias");
+    return {d.add("Add", "bias", {sums, c}, {})};
   }
 
  private:
+  static TensorId product(GradientBuilder& g, int input, TensorId x, TensorId y,
+                          std::int64_t trans_x, std::int64_t trans_y) {
+    const TensorRole tensor = gradient_role(g, input);
+    return g.add("Gemm", input == 0 ? "da" : "db", {x, y},
+                 {{"alpha", g.view().number("alpha")},
+                  {"role", std::string(name_of(product_role(tensor)))},
+                  {"transA", trans_x},
+                  {"transB", trans_y}},
+                 tensor);
+  }
+  static TensorId gradient_of_c(GradientBuilder& g, TensorId dy) {
+    const double beta = g.view().number("beta");
+    const TensorRole role = gradient_role(g, 2);
+    const TensorId sum =
+        g.add("ReduceToShape", "dc", {dy}, {{"shape", g.view().input(2).shape}}, role);
+    return beta == 1.0 ? sum : g.add("Scale", "dc.scaled", {sum}, {{"factor", beta}}, role);
+  }
   /// C enters the sums when it is one value a column and nothing is scaled.
   static bool bias_in_sum(const NodeView& view) {
     if (!view.has_input(2) || view.number("alpha") != 1.0 || view.number("beta") != 1.0)
@@ -155,8 +175,8 @@ class Gemm final : public SimpleOp {
     return c == Shape{s.n} || c == Shape{1, s.n};
   }
   static void scale_and_add(Evaluation& e) {
-    const double alpha = e.view.number("alpha");
-    const double beta = e.view.number("beta");
+    const double alpha = e.internal(e.view.number("alpha"));
+    const double beta = e.internal(e.view.number("beta"));
     std::vector<double>& y = e.outputs[0].values;
     if (alpha != 1.0)
       for (double& value : y) value = e.internal(alpha * value);
@@ -196,10 +216,15 @@ BatchedShape batched_shape(const NodeView& view) {
 class MatMul final : public SimpleOp {
  public:
   MatMul()
-      : SimpleOp(
-            {"MatMul", "matrix product, batched over leading dimensions", OpClass::matrix, 2, 2}) {}
+      : SimpleOp({"MatMul",
+                  "matrix product, batched over leading dimensions",
+                  OpClass::matrix,
+                  2,
+                  2,
+                  {role_attribute()}}) {}
   std::vector<OutputSpec> infer(const NodeView& view) const override {
     const BatchedShape s = batched_shape(view);
+    role_of(view);
     Shape y = s.batch;
     y.push_back(s.m);
     y.push_back(s.n);
@@ -208,8 +233,9 @@ class MatMul final : public SimpleOp {
   std::optional<Contraction> contraction(const NodeView& view) const override {
     const BatchedShape s = batched_shape(view);
     Contraction c;
+    c.role = role_of(view);
     c.n = s.n;
-    c.dims = {{"K", s.k}};
+    c.dims = reduced(c.role, s.k);
     const bool shared_b = element_count(s.batch_b) == 1;  // all rows of A against one B
     c.groups = shared_b ? 1 : element_count(s.batch);
     c.m = shared_b ? s.m * element_count(s.batch) : s.m;
@@ -241,21 +267,19 @@ class MatMul final : public SimpleOp {
       return g.add("Transpose", suffix, {node.inputs[static_cast<std::size_t>(input)]},
                    {{"perm", perm}}, TensorRole::activation);
     };
-    const auto set = [&](int input, TensorId gradient, const char* suffix) {
-      g.set_input_gradient(
-          input, g.add("ReduceToShape", suffix, {gradient},
-                       {{"shape", g.view().input(input).shape}}, TensorRole::activation_gradient));
-    };
-    if (g.wanted(0))
-      set(0,
-          g.add("MatMul", "da.full", {dy, transposed(1, "b_transposed")}, {},
-                TensorRole::activation_gradient),
-          "da");
-    if (g.wanted(1))
-      set(1,
-          g.add("MatMul", "db.full", {transposed(0, "a_transposed"), dy}, {},
-                TensorRole::activation_gradient),
-          "db");
+    if (g.wanted(0)) g.set_input_gradient(0, product(g, 0, dy, transposed(1, "b_transposed")));
+    if (g.wanted(1)) g.set_input_gradient(1, product(g, 1, transposed(0, "a_transposed"), dy));
+  }
+
+ private:
+  static TensorId product(GradientBuilder& g, int input, TensorId x, TensorId y) {
+    const TensorRole role = gradient_role(g, input);
+    const std::string suffix = input == 0 ? "da" : "db";
+    const TensorId full = g.add("MatMul", suffix + ".product", {x, y},
+                                {{"role", std::string(name_of(product_role(role)))}}, role);
+    const Shape& shape = g.view().input(input).shape;
+    if (g.view().graph().tensor(full).shape == shape) return full;
+    return g.add("ReduceToShape", suffix, {full}, {{"shape", shape}}, role);
   }
 };
 

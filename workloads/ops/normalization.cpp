@@ -28,7 +28,6 @@ class BatchNormalization final : public SimpleOp {
                     to_string(view.input(i).shape));
     return {{x, ElementType::floating}};
   }
-  /// The factor and offset of a channel are constants, prepared with the weights before the run.
   /// a and b depend on parameters only: prepared once when they are loaded, not in every run.
   std::vector<VectorWork> vector_work(const NodeView& view) const override {
     const std::int64_t elements = elements_of(view.output());

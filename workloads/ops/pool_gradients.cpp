@@ -81,7 +81,9 @@ class AveragePoolGradient final : public SimpleOp {
         std::int64_t inside = 0;
         for_taps(g, i / g.out_width, i % g.out_width,
                  [&](std::int64_t, std::int64_t) { ++inside; });
-        const double share = e.internal(dy[i] / static_cast<double>(all ? g.taps() : inside));
+        const double share = e.internal(
+            dy[i] /
+            static_cast<double>(all ? padded_taps(g, i / g.out_width, i % g.out_width) : inside));
         for_taps(g, i / g.out_width, i % g.out_width, [&](std::int64_t, std::int64_t offset) {
           dx[offset] = e.internal(dx[offset] + share);
         });

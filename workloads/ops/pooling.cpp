@@ -53,7 +53,7 @@ class MaxPool final : public Pool {
     if (g.wanted(0))
       g.set_input_gradient(
           0, g.add("MaxPoolGradient", "dx", {g.output_gradient(0), g.view().node().inputs[0]},
-                   g.view().node().attributes, TensorRole::activation_gradient));
+                   g.view().node().attributes, gradient_role(g, 0)));
   }
 
  protected:
@@ -84,7 +84,7 @@ class AveragePool final : public Pool {
     Attributes attributes = g.view().node().attributes;
     attributes["x_shape"] = g.view().input(0).shape;
     g.set_input_gradient(0, g.add("AveragePoolGradient", "dx", {g.output_gradient(0)}, attributes,
-                                  TensorRole::activation_gradient));
+                                  gradient_role(g, 0)));
   }
 
  protected:
@@ -98,7 +98,9 @@ class AveragePool final : public Pool {
                ++inside;
              });
     const bool all = e.view.integer("count_include_pad") != 0;
-    return e.internal(sum / static_cast<double>(all ? g.taps() : inside));
+    return e.internal(
+        sum / static_cast<double>(
+                  all ? padded_taps(g, position / g.out_width, position % g.out_width) : inside));
   }
 };
 
@@ -129,9 +131,8 @@ class GlobalAveragePool final : public SimpleOp {
   bool differentiable() const override { return true; }
   void gradient(GradientBuilder& g) const override {
     if (g.wanted(0))
-      g.set_input_gradient(
-          0, g.add("GlobalAveragePoolGradient", "dx", {g.output_gradient(0)},
-                   {{"x_shape", g.view().input(0).shape}}, TensorRole::activation_gradient));
+      g.set_input_gradient(0, g.add("GlobalAveragePoolGradient", "dx", {g.output_gradient(0)},
+                                    {{"x_shape", g.view().input(0).shape}}, gradient_role(g, 0)));
   }
 };
 

@@ -83,7 +83,7 @@ class Reduce final : public SimpleOp {
                                   {{"divisor", mean_ ? count : 1.0},
                                    {"kept", kept_shape(view)},
                                    {"shape", view.input(0).shape}},
-                                  TensorRole::activation_gradient));
+                                  gradient_role(g, 0)));
   }
 
  private:

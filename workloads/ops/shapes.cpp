@@ -32,9 +32,8 @@ class Flatten final : public SimpleOp {
   bool differentiable() const override { return true; }
   void gradient(GradientBuilder& g) const override {
     if (g.wanted(0))
-      g.set_input_gradient(
-          0, g.add("ReshapeTo", "dx", {g.output_gradient(0)}, {{"shape", g.view().input(0).shape}},
-                   TensorRole::activation_gradient));
+      g.set_input_gradient(0, g.add("ReshapeTo", "dx", {g.output_gradient(0)},
+                                    {{"shape", g.view().input(0).shape}}, gradient_role(g, 0)));
   }
 };
 
@@ -101,8 +100,8 @@ class Transpose final : public SimpleOp {
     std::vector<std::int64_t> back(perm.size());
     for (std::size_t i = 0; i < perm.size(); ++i)
       back[static_cast<std::size_t>(perm[i])] = static_cast<std::int64_t>(i);
-    g.set_input_gradient(0, g.add("Transpose", "dx", {g.output_gradient(0)}, {{"perm", back}},
-                                  TensorRole::activation_gradient));
+    g.set_input_gradient(
+        0, g.add("Transpose", "dx", {g.output_gradient(0)}, {{"perm", back}}, gradient_role(g, 0)));
   }
 
  private:

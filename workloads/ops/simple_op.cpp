@@ -19,6 +19,17 @@ std::int64_t elements_of(const TensorInfo& tensor) {
   return element_count(tensor.shape);
 }
 
+TensorRole gradient_role(const GradientBuilder& builder, int input) {
+  return builder.view().input(input).role == TensorRole::weight ? TensorRole::weight_gradient
+                                                                : TensorRole::activation_gradient;
+}
+
+TensorId as_gradient_of(GradientBuilder& builder, int input, TensorId gradient) {
+  const TensorRole role = gradient_role(builder, input);
+  if (builder.view().graph().tensor(gradient).role == role) return gradient;
+  return builder.add("Cast", "d" + std::to_string(input), {gradient}, {}, role);
+}
+
 void for_blocks(const precision::ParallelFor& parallel, std::int64_t count,
                 const std::function<void(std::int64_t, std::int64_t)>& body) {
   constexpr std::int64_t kBlock = 1 << 14;

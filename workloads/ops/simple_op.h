@@ -45,6 +45,12 @@ void require_rank(const NodeView& view, int input, std::size_t rank, const std::
 
 std::int64_t elements_of(const TensorInfo& tensor);
 
+/// The role of an input's gradient: weights have gradients of their own format.
+TensorRole gradient_role(const GradientBuilder& builder, int input);
+
+/// A gradient that arrives unchanged, stored as this input's gradients are: cast when that differs.
+TensorId as_gradient_of(GradientBuilder& builder, int input, TensorId gradient);
+
 /// body(begin, end) over [0, count) in fixed blocks, on several threads: blocks write disjoint
 /// elements.
 void for_blocks(const precision::ParallelFor& parallel, std::int64_t count,

@@ -75,7 +75,7 @@ class SoftmaxLike final : public SimpleOp {
     if (g.wanted(0))
       g.set_input_gradient(
           0, g.add(gradient_op_, "dx", {g.output_gradient(0), g.view().node().outputs[0]},
-                   g.view().node().attributes, TensorRole::activation_gradient));
+                   g.view().node().attributes, gradient_role(g, 0)));
   }
 
  private:
