@@ -99,7 +99,8 @@ class TreeBuilder {
   bool key(string_t& value) {
     cursor_.to_next_token();
     if (!keys_.back().insert(value).second) {
-      return fail("duplicate-key", "key \"" + value + "\" appears twice in this object");
+      return fail("duplicate-key", "key \"" + value + "\" appears twice in this object",
+                  open_pointer() + '/' + pointer_token(value));
     }
     open_.back()->members().emplace_back(std::move(value), JsonValue());
     cursor_.skip_string();
@@ -130,8 +131,9 @@ class TreeBuilder {
   }
 
  private:
-  bool fail(const char* code, const std::string& message) {
+  bool fail(const char* code, const std::string& message, std::string pointer = {}) {
     Diagnostic diagnostic;
+    diagnostic.pointer = std::move(pointer);
     diagnostic.file = *file_;
     diagnostic.line = cursor_.line();
     diagnostic.column = cursor_.column();
@@ -142,7 +144,26 @@ class TreeBuilder {
   }
   bool integer_too_large(const std::string& text) {
     cursor_.to_next_token();
-    return fail("out-of-range", "integer " + text + " does not fit into 64 bits");
+    return fail("out-of-range", "integer " + text + " does not fit into 64 bits", next_pointer());
+  }
+
+  /// The container that is open now: every one above it ends in its child.
+  std::string open_pointer() const {
+    std::string pointer;
+    for (std::size_t i = 0; i + 1 < open_.size(); ++i) {
+      const JsonValue& parent = *open_[i];
+      pointer += '/' + (parent.is_object() ? pointer_token(parent.members().back().first)
+                                           : std::to_string(parent.items().size() - 1));
+    }
+    return pointer;
+  }
+  /// The value that would be placed next.
+  std::string next_pointer() const {
+    if (open_.empty()) return {};
+    const JsonValue& parent = *open_.back();
+    return open_pointer() + '/' +
+           (parent.is_object() ? pointer_token(parent.members().back().first)
+                               : std::to_string(parent.items().size()));
   }
 
   JsonValue& place(JsonValue value) {

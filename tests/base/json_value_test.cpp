@@ -84,6 +84,13 @@ TEST(JsonParse, DuplicateKeyIsAnErrorAtItsSecondPlace) {
   EXPECT_NO_THROW(parse_json(R"({"a":{"a":1},"b":{"a":1}})", "t"));
 }
 
+TEST(JsonParse, MistakesOfAValueHaveAPointer) {
+  EXPECT_EQ(error_of(R"({"a":[1,{"b/c":{"d":1,"d":2}}]})").pointer, "/a/1/b~1c/d");
+  EXPECT_EQ(error_of(R"({"a":[1,99999999999999999999]})").pointer, "/a/1");
+  EXPECT_EQ(error_of(R"({"a":{"b":99999999999999999999}})").pointer, "/a/b");
+  EXPECT_EQ(error_of("99999999999999999999").pointer, "");
+}
+
 TEST(JsonParse, SyntaxErrorsHaveAPlace) {
   EXPECT_EQ(place_of("[1,\n 2 3]"), "t.json:2:4");
   EXPECT_EQ(place_of("[1,,2]"), "t.json:1:4");

@@ -68,12 +68,7 @@ TEST_F(BadInput, UnknownKeyGetsASuggestion) {
 }
 
 TEST_F(BadInput, DuplicateKey) {
-  const std::string text = with("tiny_npu.json", "\"rows\": 4", "\"rows\": 4, \"rows\": 8");
-  const std::string file = folder_.write("npu.json", text);
-  const Outcome outcome = run(file, data("tiny_mlp.json"));
-  EXPECT_THAT(outcome.err, StartsWith(file + ":" + place_of(text, "\"rows\": 4").substr(0, 2)));
-  EXPECT_THAT(outcome.err, HasSubstr("/mac_array"));
-  EXPECT_THAT(outcome.err, HasSubstr("rows"));
+  expect_npu("\"rows\": 4", "\"rows\": 4, \"rows\": 8", "\"rows\": 8", "/mac_array/rows", "twice");
 }
 
 TEST_F(BadInput, WrongType) {

@@ -39,6 +39,36 @@ TEST(Interrupt, OnceKeepsWhatThereIs) {
   EXPECT_EQ(folder.names(), std::vector<std::string>{"r.json"});
 }
 
+/// The first worker process of a child, or 0 when it ended without one being seen.
+pid_t worker_of(pid_t parent) {
+  const std::string file =
+      "/proc/" + std::to_string(parent) + "/task/" + std::to_string(parent) + "/children";
+  for (int i = 0; i < 50000; ++i) {
+    std::ifstream children(file);
+    if (!children) return 0;
+    pid_t worker = 0;
+    if (children >> worker) return worker;
+    std::this_thread::sleep_for(std::chrono::microseconds(200));
+  }
+  return 0;
+}
+
+TEST(Interrupt, DuringTimingEndsAllRuns) {
+  TempFolder folder;
+  std::vector<std::string> arguments = kLongRun;
+  arguments[0] = "compare";
+  arguments.insert(arguments.begin() + 2, "systolic128_bf16");
+  Child child(command(arguments, {"--jobs", "1", "--json", folder.path("r.json")}));
+  ASSERT_GT(worker_of(child.pid()), 0);
+  kill(-child.pid(), SIGINT);
+  const Outcome outcome = child.wait();
+  EXPECT_EQ(outcome.exit_code, 130) << outcome.err;
+  const base::JsonValue document = base::parse_json_file(folder.path("r.json"));
+  ASSERT_EQ(at(document, "/runs").items().size(), 2u);
+  for (const base::JsonValue& run : at(document, "/runs").items())
+    EXPECT_EQ(at(run, "/status").string(), "interrupted");
+}
+
 TEST(Interrupt, TwiceEndsAtOnce) {
   TempFolder folder;
   Child child(command(kLongRun, {"--json", folder.path("r.json")}));
@@ -50,20 +80,6 @@ TEST(Interrupt, TwiceEndsAtOnce) {
   EXPECT_EQ(child.wait().exit_code, 130);
   EXPECT_THAT(folder.names(),
               testing::AnyOf(std::vector<std::string>{}, std::vector<std::string>{"r.json"}));
-}
-
-/// The first worker process of a child, or 0 when it ended without one being seen.
-pid_t worker_of(pid_t parent) {
-  const std::string file =
-      "/proc/" + std::to_string(parent) + "/task/" + std::to_string(parent) + "/children";
-  for (int i = 0; i < 20000; ++i) {
-    std::ifstream children(file);
-    if (!children) return 0;
-    pid_t worker = 0;
-    if (children >> worker) return worker;
-    std::this_thread::sleep_for(std::chrono::microseconds(200));
-  }
-  return 0;
 }
 
 TEST(Worker, ThatDiesIsAFailedRowAndExitCodeFour) {
