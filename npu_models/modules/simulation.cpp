@@ -8,8 +8,8 @@
 #include "base/error.h"
 #include "npu_models/modules/sanitizer_stack.h"
 
-/// The SystemC library refers to it; simulations start through sc_start() instead. It runs only in a
-/// program that got the library's main() instead of its own, which must not look like success.
+/// The SystemC library refers to it; simulations start through sc_start() instead. It runs only in
+/// a program that got the library's main() instead of its own, which must not look like success.
 int sc_main(int, char**) {
   return EXIT_FAILURE;
 }
