@@ -13,6 +13,12 @@ namespace {
 
 constexpr int kMaxDepth = 64;  // a hostile file must not exhaust the stack
 
+/// An expression as it may stand in a message.
+std::string shown(std::string_view text) {
+  constexpr std::size_t kLongest = 60;
+  return "\"" + std::string(text.substr(0, kLongest)) + (text.size() > kLongest ? "...\"" : "\"");
+}
+
 bool is_word(char c) {
   return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
 }
@@ -82,15 +88,15 @@ class Evaluator {
                               : std::string("it ends too early"));
     if (is_digit(word.front())) return number(word);
     if (const std::int64_t* value = parameters_.use(std::string(word))) return *value;
-    throw base::InputError(fmt::format("unknown parameter \"{}\" in \"{}\"; known: {}", word, text_,
-                                       parameters_.known()),
+    throw base::InputError(fmt::format("unknown parameter {} in {}; known: {}", shown(word),
+                                       shown(text_), parameters_.known()),
                            "unknown-parameter");
   }
 
   std::int64_t number(std::string_view digits) {
     std::int64_t value = 0;
     for (const char c : digits) {
-      if (!is_digit(c)) fail(fmt::format("\"{}\" is no integer", digits));
+      if (!is_digit(c)) fail(shown(digits) + " is no integer");
       check(!__builtin_mul_overflow(value, std::int64_t{10}, &value) &&
             !__builtin_add_overflow(value, std::int64_t{c - '0'}, &value));
     }
@@ -98,10 +104,10 @@ class Evaluator {
   }
 
   std::int64_t divide(std::int64_t a, std::int64_t b) {
-    if (b == 0) throw base::InputError(fmt::format("\"{}\" divides by zero", text_), "division");
+    if (b == 0) throw base::InputError(shown(text_) + " divides by zero", "division");
     check(!(a == std::numeric_limits<std::int64_t>::min() && b == -1));
     if (a % b != 0)
-      throw base::InputError(fmt::format("\"{}\": {} / {} leaves a remainder", text_, a, b),
+      throw base::InputError(fmt::format("{}: {} / {} leaves a remainder", shown(text_), a, b),
                              "division");
     return a / b;
   }
@@ -119,11 +125,12 @@ class Evaluator {
   }
 
   void check(bool fits) const {
-    if (!fits) throw base::InputError(fmt::format("\"{}\" exceeds 64 bits", text_), "overflow");
+    if (!fits) throw base::InputError(shown(text_) + " exceeds 64 bits", "overflow");
   }
 
   [[noreturn]] void fail(const std::string& why) const {
-    throw base::InputError(fmt::format("bad expression \"{}\": {}", text_, why), "bad-expression");
+    throw base::InputError(fmt::format("bad expression {}: {}", shown(text_), why),
+                           "bad-expression");
   }
 
   std::string_view text_;

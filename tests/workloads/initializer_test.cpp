@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "workloads/initializer.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "base/array_file.h"
+#include "base/error.h"
+#include "temp_file.h"
+
+namespace npusim::workloads {
+namespace {
+
+using Kind = Initializer::Kind;
+
+struct Moments {
+  double mean = 0.0, stddev = 0.0, skew = 0.0, kurtosis = 0.0, low = 1e300, high = -1e300;
+};
+
+Moments moments_of(const Tensor& tensor) {
+  Moments result;
+  const auto n = static_cast<double>(tensor.values.size());
+  for (const double x : tensor.values) {
+    result.mean += x / n;
+    result.low = std::min(result.low, x);
+    result.high = std::max(result.high, x);
+  }
+  double m2 = 0.0, m3 = 0.0, m4 = 0.0;
+  for (const double x : tensor.values) {
+    const double d = x - result.mean;
+    m2 += d * d / n;
+    m3 += d * d * d / n;
+    m4 += d * d * d * d / n;
+  }
+  result.stddev = std::sqrt(m2);
+  result.skew = m3 / std::pow(m2, 1.5);
+  result.kurtosis = m4 / (m2 * m2);
+  return result;
+}
+
+Tensor make(const Initializer& initializer, const Shape& shape, const std::string& name = "t",
+            std::uint64_t seed = 42, ElementType type = ElementType::floating) {
+  return make_values(initializer, shape, type, name, seed);
+}
+
+Initializer of(Kind kind) {
+  Initializer initializer;
+  initializer.kind = kind;
+  return initializer;
+}
+
+TEST(Initializer, NormalHasItsMoments) {
+  Initializer initializer = of(Kind::normal);
+  initializer.mean = 1.5;
+  initializer.stddev = 0.25;
+  const Moments m = moments_of(make(initializer, {1000, 1001}));
+  EXPECT_NEAR(m.mean, 1.5, 0.001);
+  EXPECT_NEAR(m.stddev, 0.25, 0.001);
+  EXPECT_NEAR(m.skew, 0.0, 0.01);
+  EXPECT_NEAR(m.kurtosis, 3.0, 0.03);
+}
+
+TEST(Initializer, NeighboursAreUncorrelated) {
+  const Tensor tensor = make(of(Kind::normal), {1 << 20});
+  for (const std::size_t lag : {1U, 2U, 3U, 64U}) {
+    double sum = 0.0;
+    for (std::size_t i = lag; i < tensor.values.size(); ++i)
+      sum += tensor.values[i] * tensor.values[i - lag];
+    EXPECT_LT(std::fabs(sum) / static_cast<double>(tensor.values.size()), 0.005) << lag;
+  }
+}
+
+TEST(Initializer, UniformFillsItsHalfOpenInterval) {
+  Initializer initializer = of(Kind::uniform);
+  initializer.low = -2.0;
+  initializer.high = 6.0;
+  const Moments m = moments_of(make(initializer, {1 << 20}));
+  EXPECT_GE(m.low, -2.0);
+  EXPECT_LT(m.high, 6.0);
+  EXPECT_NEAR(m.mean, 2.0, 0.01);
+  EXPECT_NEAR(m.stddev, 8.0 / std::sqrt(12.0), 0.01);
+}
+
+// Rounding to binary32 must not reach the open end, even of a tiny interval.
+TEST(Initializer, UniformNeverReturnsTheOpenEnd) {
+  Initializer initializer = of(Kind::uniform);
+  initializer.low = 1.0;
+  initializer.high = 1.0 + 3 * 0x1p-23;
+  const Tensor tensor = make(initializer, {10000});
+  for (const double x : tensor.values) {
+    EXPECT_GE(x, initializer.low);
+    EXPECT_LT(x, initializer.high);
+  }
+}
+
+TEST(Initializer, UniformIntCoversBothEndsEvenly) {
+  Initializer initializer = of(Kind::uniform_int);
+  initializer.low = -1.0;
+  initializer.high = 8.0;
+  const Tensor tensor = make(initializer, {100000}, "labels", 1, ElementType::int64);
+  std::vector<int> count(10, 0);
+  for (const double x : tensor.values) ++count[static_cast<std::size_t>(x + 1.0)];
+  for (const int c : count) EXPECT_NEAR(c, 10000, 500);
+}
+
+TEST(Initializer, FanRules) {
+  const Shape conv = {64, 32, 3, 3};  // fan in 288, fan out 576
+  EXPECT_NEAR(moments_of(make(of(Kind::kaiming_normal), conv)).stddev, std::sqrt(2.0 / 288), 0.001);
+  EXPECT_NEAR(moments_of(make(of(Kind::xavier_normal), conv)).stddev, std::sqrt(2.0 / 864), 0.001);
+  const Shape gemm = {100, 400};  // fan in 400, fan out 100
+  const Moments kaiming = moments_of(make(of(Kind::kaiming_uniform), gemm));
+  EXPECT_NEAR(kaiming.high, std::sqrt(6.0 / 400), 0.001);
+  EXPECT_NEAR(kaiming.low, -std::sqrt(6.0 / 400), 0.001);
+  EXPECT_NEAR(moments_of(make(of(Kind::xavier_uniform), gemm)).high, std::sqrt(6.0 / 500), 0.001);
+}
+
+TEST(Initializer, KaimingKeepsAGivenMean) {
+  Initializer initializer = of(Kind::kaiming_normal);
+  initializer.mean = 0.125;
+  EXPECT_NEAR(moments_of(make(initializer, {64, 64, 3, 3})).mean, 0.125, 0.001);
+}
+
+TEST(Initializer, KaimingNeedsAFan) {
+  EXPECT_THROW(make(of(Kind::kaiming_normal), {64}), base::InputError);
+}
+
+TEST(Initializer, ValuesAreBinary32) {
+  for (const double x : make(of(Kind::normal), {999}).values)
+    EXPECT_EQ(x, static_cast<double>(static_cast<float>(x)));
+}
+
+// A prefix of a longer tensor holds the same values: they depend on the index alone.
+TEST(Initializer, ValuesDependOnTheIndexOnly) {
+  for (const Kind kind : {Kind::normal, Kind::uniform}) {
+    const Tensor longer = make(of(kind), {1000});
+    const Tensor shorter = make(of(kind), {333});
+    EXPECT_TRUE(std::equal(shorter.values.begin(), shorter.values.end(), longer.values.begin()));
+  }
+}
+
+TEST(Initializer, ValuesDependOnNameAndSeed) {
+  const Tensor one = make(of(Kind::normal), {8}, "a", 1);
+  EXPECT_EQ(one.values, make(of(Kind::normal), {8}, "a", 1).values);
+  EXPECT_NE(one.values, make(of(Kind::normal), {8}, "b", 1).values);
+  EXPECT_NE(one.values, make(of(Kind::normal), {8}, "a", 2).values);
+}
+
+TEST(Initializer, AStreamReplacesTheName) {
+  Initializer initializer = of(Kind::normal);
+  initializer.stream = "w";
+  EXPECT_EQ(make(initializer, {8}, "w.master").values, make(of(Kind::normal), {8}, "w").values);
+}
+
+TEST(Initializer, IntegersRefuseFractions) {
+  EXPECT_THROW(make(of(Kind::normal), {4}, "labels", 1, ElementType::int64), base::InputError);
+}
+
+TEST(Initializer, ReadsNpy) {
+  const testing::TempFolder folder;
+  base::write_npy(folder.path("x.npy"), {base::ElementKind::f32, {2, 2}, {1.0, 2.0, 3.0, 4.5}});
+  Initializer initializer = of(Kind::file);
+  initializer.path = folder.path("x.npy");
+  EXPECT_EQ(make(initializer, {2, 2}).values, (std::vector<double>{1.0, 2.0, 3.0, 4.5}));
+  EXPECT_THROW(make(initializer, {4}), base::InputError);
+  EXPECT_THROW(make(initializer, {2, 2}, "labels", 1, ElementType::int64), base::InputError);
+}
+
+/// A .safetensors file with one f32 tensor [2] of value `x` under `name`.
+std::string safetensors(const std::string& name, float x) {
+  const std::string header =
+      "{\"" + name + "\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}";
+  std::string bytes(8, '\0');
+  bytes[0] = static_cast<char>(header.size());
+  bytes += header;
+  for (int i = 0; i < 2; ++i) bytes.append(reinterpret_cast<const char*>(&x), sizeof x);
+  return bytes;
+}
+
+TEST(Initializer, ReadsSafetensorsByName) {
+  const testing::TempFolder folder;
+  Initializer initializer = of(Kind::file);
+  initializer.path = folder.write("w.safetensors", safetensors("fc.weight", 2.5F));
+  EXPECT_EQ(make(initializer, {2}, "fc.weight").values, (std::vector<double>{2.5, 2.5}));
+  EXPECT_THROW(make(initializer, {2}, "other"), base::InputError);
+  initializer.tensor = "fc.weight";
+  EXPECT_EQ(make(initializer, {2}, "other").values, (std::vector<double>{2.5, 2.5}));
+}
+
+// The file that was read last is kept; a changed one is read again.
+TEST(Initializer, SeesAChangedSafetensors) {
+  const testing::TempFolder folder;
+  Initializer initializer = of(Kind::file);
+  initializer.path = folder.write("w.safetensors", safetensors("w", 1.0F));
+  EXPECT_EQ(make(initializer, {2}, "w").values.front(), 1.0);
+  folder.write("w.safetensors", safetensors("w", 2.0F) + std::string());
+  std::filesystem::last_write_time(
+      initializer.path,
+      std::filesystem::last_write_time(initializer.path) + std::chrono::seconds(2));
+  EXPECT_EQ(make(initializer, {2}, "w").values.front(), 2.0);
+}
+
+}  // namespace
+}  // namespace npusim::workloads

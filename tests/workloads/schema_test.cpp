@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+// The JSON Schemas (for editors) and the strict readers accept and refuse the same files.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <valijson/adapters/nlohmann_json_adapter.hpp>
+#include <valijson/schema.hpp>
+#include <valijson/schema_parser.hpp>
+#include <valijson/validator.hpp>
+
+#include "temp_file.h"
+#include "workload_text.h"
+#include "workloads/recipe.h"
+
+namespace npusim::workloads {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+const fs::path kSource = NPUSIM_SOURCE_DIR;
+
+json read_json(const fs::path& path) {
+  return json::parse(std::ifstream(path));
+}
+
+class JsonSchema {
+ public:
+  explicit JsonSchema(const std::string& file)
+      : text_(read_json(kSource / "configs/schema" / file)) {
+    valijson::SchemaParser(valijson::SchemaParser::kDraft7)
+        .populateSchema(valijson::adapters::NlohmannJsonAdapter(text_), schema_);
+  }
+  bool accepts(const json& document) const {
+    valijson::Validator validator(valijson::Validator::kStrongTypes);
+    return validator.validate(schema_, valijson::adapters::NlohmannJsonAdapter(document), nullptr);
+  }
+
+ private:
+  json text_;
+  valijson::Schema schema_;
+};
+
+template <class Load>
+bool reader_accepts(const json& document, const Load& load) {
+  const testing::TempFolder folder;
+  try {
+    load(folder.write("file.json", document.dump()));
+  } catch (const base::InputError&) {
+    return false;
+  }
+  return true;
+}
+
+struct Change {
+  const char* pointer;
+  const char* value;  ///< JSON; nullptr removes the key
+  bool good;
+};
+
+json changed(json document, const Change& change) {
+  const json::json_pointer pointer(change.pointer);
+  if (change.value != nullptr)
+    document[pointer] = json::parse(change.value);
+  else
+    document[pointer.parent_pointer()].erase(pointer.back());
+  return document;
+}
+
+template <class Load>
+void expect_agreement(const JsonSchema& schema, const json& start,
+                      const std::vector<Change>& changes, const Load& load) {
+  EXPECT_TRUE(schema.accepts(start));
+  EXPECT_TRUE(reader_accepts(start, load));
+  for (const Change& change : changes) {
+    const json document = changed(start, change);
+    const std::string shown =
+        std::string(change.pointer) + " = " + (change.value == nullptr ? "absent" : change.value);
+    EXPECT_EQ(schema.accepts(document), change.good) << "schema: " << shown;
+    EXPECT_EQ(reader_accepts(document, load), change.good) << "reader: " << shown;
+  }
+}
+
+TEST(Schema, RecipesAgreeWithTheReader) {
+  const JsonSchema schema("recipe.schema.json");
+  for (const auto& entry : fs::directory_iterator(kSource / "configs/recipes"))
+    if (entry.path().extension() == ".json") {
+      EXPECT_TRUE(schema.accepts(read_json(entry.path()))) << entry.path();
+    }
+  const std::vector<Change> changes = {
+      {"/description", nullptr, true},
+      {"/source", R"("a paper")", true},
+      {"/accumulator", R"("fp16")", true},
+      {"/accumulator", R"({"name": "fp16", "overflow": "saturate"})", true},
+      {"/formats/weights", R"({"name": "fp16", "subnormals": "flush"})", true},
+      {"/formats/weights", R"("e5m7")", true},
+      {"/formats/master_weights", nullptr, true},
+      {"/rounding", nullptr, true},
+      {"/rounding", R"("odd")", true},
+      {"/name", nullptr, false},
+      {"/internal", nullptr, false},
+      {"/formats/loss", nullptr, false},
+      {"/formats/loss", R"("fp33")", false},
+      {"/formats/loss", R"("e9m3")", false},
+      {"/formats/loss", "32", false},
+      {"/formats/loss", R"({"subnormals": "flush"})", false},
+      {"/formats/loss", R"({"name": "fp16", "overflow": "wrap"})", false},
+      {"/formats/losses", R"("fp32")", false},
+      {"/rounding", R"("nearest")", false},
+      {"/kind", R"("workload")", false},
+      {"/schema_version", "2", false},
+      {"/unknown", "1", false},
+  };
+  expect_agreement(schema, read_json(kSource / "configs/recipes/bf16_fp32_master.json"), changes,
+                   [](const std::string& path) { load_recipe(path); });
+}
+
+const char* const kWorkload = R"({
+  "schema_version": 1, "kind": "workload", "name": "t", "description": "d", "source": "s",
+  "parameters": {"batch": 4, "wide": 2},
+  "inputs": [
+    {"name": "x", "shape": ["batch", "wide*3"], "initializer": {"kind": "normal", "stddev": 2}},
+    {"name": "l", "shape": ["batch"], "type": "int64", "role": "label",
+     "initializer": {"kind": "uniform_int", "high": 1}}],
+  "initializers": [{"name": "w", "shape": [2, 6], "initializer": {"kind": "kaiming_normal"}}],
+  "blocks": {"b": {"parameters": {"n": 1}, "inputs": ["i"],
+    "nodes": [{"op": "Relu", "name": "r", "inputs": ["i"], "outputs": ["o"]}], "outputs": ["o"]}},
+  "nodes": [
+    {"op": "Gemm", "name": "fc", "inputs": ["x", "w", ""], "attributes": {"transB": 1}},
+    {"block": "b", "name": "s", "repeat": 2, "inputs": ["fc.out"], "outputs": ["y"]}],
+  "outputs": ["y"],
+  "training": {"logits": "y", "labels": "l", "optimizer": {"kind": "sgd", "learning_rate": 0.1}}
+})";
+
+TEST(Schema, WorkloadsAgreeWithTheReader) {
+  const JsonSchema schema("workload.schema.json");
+  for (const auto& entry : fs::directory_iterator(kSource / "workloads"))
+    if (entry.path().extension() == ".json") {
+      EXPECT_TRUE(schema.accepts(read_json(entry.path()))) << entry.path();
+    }
+  const std::vector<Change> changes = {
+      {"/description", nullptr, true},
+      {"/training", nullptr, true},
+      {"/training/optimizer", nullptr, true},
+      {"/inputs/0/initializer", nullptr, true},
+      {"/inputs/0/initializer", R"({"kind": "uniform"})", true},
+      {"/inputs/0/initializer", R"({"kind": "file", "path": "x.npy"})", true},
+      {"/initializers/0/initializer", R"({"kind": "ones"})", true},
+      {"/initializers/0/initializer", R"({"kind": "constant", "value": 0.5})", true},
+      {"/initializers/0/initializer", R"({"kind": "xavier_uniform"})", true},
+      {"/nodes/1/repeat", R"("wide+1")", true},
+      {"/name", nullptr, false},
+      {"/name", R"("")", false},
+      {"/inputs/0/shape", nullptr, false},
+      {"/inputs/0/shape/1", "0", false},
+      {"/inputs/0/shape/1", "-6", false},
+      {"/inputs/0/shape/1", "6.5", false},
+      {"/inputs/0/shape/1", R"("wide^3")", false},
+      {"/inputs/0/type", R"("int32")", false},
+      {"/inputs/1/type", nullptr, false},
+      {"/inputs/0/role", R"("weight")", false},
+      {"/initializers/0/initializer", nullptr, false},
+      {"/initializers/0/initializer", R"({"kind": "kaiming"})", false},
+      {"/initializers/0/initializer", R"({"kind": "constant"})", false},
+      {"/initializers/0/initializer", R"({"kind": "normal", "stddev": -1})", false},
+      {"/initializers/0/initializer", R"({"kind": "normal", "low": 0})", false},
+      {"/initializers/0/role", R"("activation")", false},
+      {"/nodes/0/op", nullptr, false},
+      {"/nodes/0/block", R"("b")", false},
+      {"/nodes/0/name", nullptr, false},
+      {"/nodes/0/repeat", "2", false},
+      {"/nodes/1/repeat", "0", false},
+      {"/nodes/1/attributes", "{}", false},
+      {"/blocks/b/outputs", nullptr, false},
+      {"/outputs", "[]", false},
+      {"/training/logits", nullptr, false},
+      {"/training/optimizer/kind", R"("adam")", false},
+      {"/training/optimizer/learning_rate", "-1", false},
+      {"/training/momentum", "0.9", false},
+      {"/unknown", "1", false},
+  };
+  expect_agreement(schema, json::parse(kWorkload), changes,
+                   [](const std::string& path) { load_workload(path); });
+}
+
+}  // namespace
+}  // namespace npusim::workloads
