@@ -2,6 +2,8 @@
 npusim_test(workloads_ops_test
   SOURCES
     ops_conv_test.cpp
+    ops_elementwise_test.cpp
+    ops_loss_test.cpp
     ops_matrix_test.cpp
     ops_pool_test.cpp
     ops_support.cpp
