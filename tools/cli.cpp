@@ -209,7 +209,7 @@ void define_coverage(CLI::App& app, Chosen& chosen) {
 
 void define_check(CLI::App& app, Chosen& chosen) {
   CLI::App& sub = add_command(app, "check", "Regression runs: a suite against its baselines",
-                              "npusim check configs/suites/smoke.json --junit check.xml");
+                              "npusim check tests/golden/suite.json --junit check.xml");
   auto arguments = command(sub, chosen, check);
   sub.add_option("suite", arguments->suite, "Suite: file or shipped name")->required();
   CLI::Option* update =

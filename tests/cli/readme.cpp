@@ -13,17 +13,20 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::vector<std::string> readme_commands() {
-  std::vector<std::string> commands;
+/// The text of every block fenced as this language.
+std::vector<std::string> readme_blocks(const std::string& language) {
+  std::vector<std::string> blocks;
   bool within = false;
   for (const std::string& line :
        lines_of(read_text(std::string(NPUSIM_SOURCE_DIR) + "/README.md"))) {
-    if (line.rfind("```", 0) == 0)
-      within = line == "```sh";
-    else if (within && line.rfind("npusim ", 0) == 0)
-      commands.push_back(line);
+    if (line.rfind("```", 0) == 0) {
+      within = line == "```" + language;
+      if (within) blocks.emplace_back();
+    } else if (within) {
+      blocks.back() += line + "\n";
+    }
   }
-  return commands;
+  return blocks;
 }
 
 /// The files that the README's examples name.
@@ -49,12 +52,26 @@ int run_readme_commands(const std::function<bool(const std::string&)>& chosen) {
   const std::string path =
       "PATH=" + fs::path(npusim_binary()).parent_path().string() + ":$PATH; export PATH; ";
   int count = 0;
-  for (const std::string& command : readme_commands()) {
-    if (!chosen(command)) continue;
-    ++count;
-    const Outcome outcome = run_program({"sh", "-c", path + command}, folder.path());
-    EXPECT_EQ(outcome.exit_code, 0) << command << "\n" << outcome.err;
-    EXPECT_NE(outcome.out + outcome.err, "") << command;
+  for (const std::string& block : readme_blocks("sh"))
+    for (const std::string& command : lines_of(block)) {
+      if (command.rfind("npusim ", 0) != 0 || !chosen(command)) continue;
+      ++count;
+      const Outcome outcome = run_program({"sh", "-c", path + command}, folder.path());
+      EXPECT_EQ(outcome.exit_code, 0) << command << "\n" << outcome.err;
+      EXPECT_NE(outcome.out + outcome.err, "") << command;
+    }
+  return count;
+}
+
+int validate_readme_files() {
+  TempFolder folder;
+  fill(folder);
+  int count = 0;
+  for (const std::string& block : readme_blocks("json")) {
+    if (!contains(block, "\"schema_version\"")) continue;
+    const std::string file = folder.write("readme_" + std::to_string(count++) + ".json", block);
+    const Outcome outcome = npusim({"validate", file});
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
   }
   return count;
 }

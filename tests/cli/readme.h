@@ -12,6 +12,10 @@ namespace npusim::cli_test {
 /// how many ran.
 int run_readme_commands(const std::function<bool(const std::string&)>& chosen);
 
+/// Validates every ```json block that is a config file, placed where its `extends` says. Returns
+/// how many.
+int validate_readme_files();
+
 /// Runs whole networks: minutes in a debug build.
 bool is_long(const std::string& command);
 

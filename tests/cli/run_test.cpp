@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
 
+#include <cstring>
+
 #include "base/array_file.h"
 #include "tests/cli/child.h"
 
@@ -134,6 +136,40 @@ TEST(Run, InputsAreReadAndOutputsAreDumped) {
   EXPECT_NE(logits.values[0], 0.0);
   // Equal input rows give equal output rows.
   for (std::size_t i = 3; i < 12; ++i) EXPECT_EQ(logits.values[i], logits.values[i % 3]);
+}
+
+/// 8 bytes of header length, a JSON header, the values.
+std::string safetensors(const std::string& header, const std::vector<float>& values) {
+  std::string bytes(8, '\0');
+  bytes[0] = static_cast<char>(header.size());
+  bytes += header;
+  const std::size_t start = bytes.size();
+  bytes.resize(start + values.size() * sizeof(float));
+  std::memcpy(bytes.data() + start, values.data(), values.size() * sizeof(float));
+  return bytes;
+}
+
+// With a zero last layer the logits are its bias, whatever the seed.
+TEST(Run, WeightsComeFromAFileByName) {
+  TempFolder folder;
+  std::vector<float> values(27, 0.0f);
+  values[24] = 1.5f;
+  values[25] = -2.0f;
+  values[26] = 0.1f;
+  const std::string file = folder.write(
+      "w.safetensors",
+      safetensors(R"({"fc2.weight":{"dtype":"F32","shape":[3,8],"data_offsets":[0,96]},)"
+                  R"("fc2.bias":{"dtype":"F32","shape":[3],"data_offsets":[96,108]}})",
+                  values));
+  const Outcome outcome =
+      npusim(tiny("run", {"--weights", file, "--dump-outputs", folder.path("out"), "--seed", "5"}));
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  const base::ArrayData logits = base::read_npy(folder.path("out/logits.npy"));
+  for (std::size_t row = 0; row < 4; ++row) {
+    EXPECT_EQ(logits.values[3 * row], 1.5);
+    EXPECT_EQ(logits.values[3 * row + 1], -2.0);
+    EXPECT_EQ(logits.values[3 * row + 2], 0.0999755859375);  // 0.1 in FP16
+  }
 }
 
 TEST(Run, AnUnknownInputNameIsRefused) {
