@@ -2,16 +2,22 @@
 #include "precision/gemm.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
+#include <optional>
 #include <vector>
 
 #include "precision/kernels/dispatch.h"
+#include "precision/kernels/packing.h"
 
 namespace npusim::precision {
 namespace {
 
+using kernels::AlignedArray;
+using kernels::ExponentRange;
+using kernels::kRows;
+using kernels::LaneFit;
 using kernels::LaneProgram;
+using kernels::OrderedRows;
 
 /// Rows of A that are packed at once: bounds memory, and B is read again for each such block.
 constexpr std::int64_t kPackedBytes = std::int64_t{32} << 20;
@@ -19,32 +25,23 @@ constexpr std::int64_t kPackedBytes = std::int64_t{32} << 20;
 constexpr std::int64_t kWantedTasks = 8;
 
 template <class Real>
-struct LaneCount;
+struct LaneTraits;
 template <>
-struct LaneCount<float> {
-  static constexpr std::int64_t value = kernels::kFloatLanes;
+struct LaneTraits<float> {
+  static constexpr std::int64_t kLanes = kernels::kFloatLanes;
+  using Rows = kernels::FloatRows;
+  static void run(const kernels::KernelSet& set, const LaneProgram& program, const Rows& rows) {
+    set.float_rows(program, rows);
+  }
 };
 template <>
-struct LaneCount<double> {
-  static constexpr std::int64_t value = kernels::kDoubleLanes;
+struct LaneTraits<double> {
+  static constexpr std::int64_t kLanes = kernels::kDoubleLanes;
+  using Rows = kernels::DoubleRows;
+  static void run(const kernels::KernelSet& set, const LaneProgram& program, const Rows& rows) {
+    set.double_rows(program, rows);
+  }
 };
-
-void run_kernel(const kernels::KernelSet& set, const LaneProgram& program, const float* a,
-                const float* panel, std::int64_t terms, const float* init, const float* after,
-                float* out) {
-  set.float_row(program, a, panel, static_cast<long>(terms), init, after, out);
-}
-void run_kernel(const kernels::KernelSet& set, const LaneProgram& program, const double* a,
-                const double* panel, std::int64_t terms, const double* init, const double* after,
-                double* out) {
-  set.double_row(program, a, panel, static_cast<long>(terms), init, after, out);
-}
-
-/// Operands whose products stay exact in float: zero, or a magnitude in [2^-60, 2^60].
-bool mid_range(double x) {
-  const double magnitude = std::fabs(x);
-  return magnitude == 0.0 || (magnitude >= 0x1p-60 && magnitude <= 0x1p60);
-}
 
 double canonical(double x) {
   return x == x ? x : std::numeric_limits<double>::quiet_NaN();
@@ -56,9 +53,9 @@ struct Problem {
   const OperandRows& a;
   const OperandRows& b;
   const Bias& bias;
-  std::vector<std::int64_t> order;
-  std::int64_t k;
+  std::vector<std::int64_t> order;  ///< filled with padding to whole blocks of the unit
 
+  std::int64_t k() const { return plan.terms(); }
   std::int64_t terms() const { return static_cast<std::int64_t>(order.size()); }
   double bias_at(std::int64_t row, std::int64_t column) const {
     return round_to(bias.values[bias.axis == Bias::Axis::by_row ? row : column],
@@ -66,159 +63,206 @@ struct Problem {
   }
 };
 
-/// Packs one row into plan order; false when a value leaves the middle range.
-template <class Real>
-bool pack_row(const Problem& problem, const OperandRows& rows, std::int64_t row,
-              std::vector<double>& canonical_values, Real* to, std::int64_t stride) {
-  rows.read(row, canonical_values.data());
-  bool middle = true;
-  for (std::int64_t i = 0; i < problem.terms(); ++i) {
-    const std::int64_t from = problem.order[static_cast<std::size_t>(i)];
-    const double value = from < 0 ? 0.0 : canonical_values[static_cast<std::size_t>(from)];
-    middle = middle && mid_range(value);
-    to[i * stride] = static_cast<Real>(value);
-  }
-  return middle;
+/// The padding is what a group cut short by the end of K is filled with anyway.
+std::vector<std::int64_t> whole_blocks(std::vector<std::int64_t> order, const MacUnit& unit) {
+  const auto block = static_cast<std::size_t>(unit.block_terms());
+  order.resize((order.size() + block - 1) / block * block, -1);
+  return order;
 }
 
-/// The whole product with lanes of Real. Returns false (nothing written) never; rows or panels that
-/// leave the middle range are computed by the fallback.
+/// The product in lanes of Real, with double lanes for rows and panels whose products are not all
+/// exact in binary32.
 template <class Real>
 class TiledGemm {
  public:
-  static constexpr std::int64_t kLanes = LaneCount<Real>::value;
+  static constexpr std::int64_t kLanes = LaneTraits<Real>::kLanes;
 
-  TiledGemm(const Problem& problem, const LaneProgram& program, const LaneProgram* wide,
+  TiledGemm(const Problem& problem, const LaneFit& lanes, const std::optional<LaneFit>& wide,
             GemmOutput& out, const ParallelFor& parallel)
       : problem_(problem),
-        program_(program),
+        lanes_(lanes),
         wide_(wide),
         out_(out),
         parallel_(parallel),
-        kernels_(kernels::chosen_kernels()) {}
+        kernels_(kernels::chosen_kernels()),
+        product_bits_(problem.unit.a.fraction_bits + problem.unit.b.fraction_bits) {}
 
   void run() {
     const std::int64_t rows = problem_.a.rows();
     const std::int64_t bytes =
         std::max<std::int64_t>(1, problem_.terms()) * static_cast<std::int64_t>(sizeof(Real));
-    const std::int64_t block = std::max<std::int64_t>(1, kPackedBytes / bytes);
+    const std::int64_t block = std::max<std::int64_t>(kRows, kPackedBytes / bytes / kRows * kRows);
     for (std::int64_t first = 0; first < rows; first += block)
       run_rows(first, std::min(rows, first + block));
   }
 
  private:
+  /// A panel of B: in double lanes as well once a row needs it.
+  struct Panel {
+    std::int64_t column, count;
+    AlignedArray<Real> values;
+    ExponentRange range;
+    AlignedArray<double> wide;
+  };
+
   void run_rows(std::int64_t first, std::int64_t last) {
     pack_a(first, last);
     const std::int64_t panels = (problem_.b.rows() + kLanes - 1) / kLanes;
+    const std::int64_t groups = (last - first + kRows - 1) / kRows;
     const std::int64_t splits = std::max<std::int64_t>(
-        1, std::min(last - first, kWantedTasks / std::max<std::int64_t>(1, panels)));
-    const std::int64_t share = (last - first + splits - 1) / splits;
+        1, std::min(groups, kWantedTasks / std::max<std::int64_t>(1, panels)));
+    const std::int64_t share = (groups + splits - 1) / splits * kRows;
     parallel_(panels * splits, [&](std::int64_t task) {
       const std::int64_t begin = first + task % splits * share;
-      run_panel(task / splits, first, begin, std::min(last, begin + share));
+      if (begin < last) run_panel(task / splits, first, begin, std::min(last, begin + share));
     });
   }
 
   void pack_a(std::int64_t first, std::int64_t last) {
     const std::int64_t terms = problem_.terms();
-    packed_a_.resize(static_cast<std::size_t>((last - first) * terms));
-    a_middle_.assign(static_cast<std::size_t>(last - first), 1);
+    const std::int64_t rows = last - first;
+    packed_a_ = AlignedArray<Real>(rows * terms);
+    a_ranges_.assign(static_cast<std::size_t>(rows), ExponentRange());
     constexpr std::int64_t kRowsATask = 16;
-    parallel_((last - first + kRowsATask - 1) / kRowsATask, [&](std::int64_t task) {
-      std::vector<double> values(static_cast<std::size_t>(problem_.k));
-      const std::int64_t stop = std::min(last - first, (task + 1) * kRowsATask);
+    parallel_((rows + kRowsATask - 1) / kRowsATask, [&](std::int64_t task) {
+      OrderedRows source(problem_.a, problem_.order, problem_.k());
+      const std::int64_t stop = std::min(rows, (task + 1) * kRowsATask);
       for (std::int64_t i = task * kRowsATask; i < stop; ++i)
-        a_middle_[static_cast<std::size_t>(i)] =
-            pack_row(problem_, problem_.a, first + i, values, packed_a_.data() + i * terms, 1);
+        source.pack_row(first + i, packed_a_.data() + i * terms,
+                        a_ranges_[static_cast<std::size_t>(i)]);
     });
   }
 
-  void run_panel(std::int64_t panel, std::int64_t first, std::int64_t begin,
+  Panel pack_panel(std::int64_t index) const {
+    const std::int64_t column = index * kLanes;
+    Panel panel{column, std::min(kLanes, problem_.b.rows() - column),
+                AlignedArray<Real>(problem_.terms() * kLanes), ExponentRange(),
+                AlignedArray<double>()};
+    OrderedRows source(problem_.b, problem_.order, problem_.k());
+    for (std::int64_t lane = 0; lane < panel.count; lane += OrderedRows::kAtOnce)
+      source.pack_lanes(column + lane, std::min(OrderedRows::kAtOnce, panel.count - lane), kLanes,
+                        panel.values.data() + lane, panel.range);
+    return panel;
+  }
+
+  void run_panel(std::int64_t index, std::int64_t first, std::int64_t begin,
                  std::int64_t end) const {
-    const std::int64_t terms = problem_.terms();
-    const std::int64_t column = panel * kLanes;
-    const std::int64_t count = std::min(kLanes, problem_.b.rows() - column);
-    std::vector<Real> packed(static_cast<std::size_t>(terms * kLanes), Real(0));
-    std::vector<double> values(static_cast<std::size_t>(problem_.k));
-    bool middle = true;
-    for (std::int64_t lane = 0; lane < count; ++lane)
-      middle =
-          pack_row(problem_, problem_.b, column + lane, values, packed.data() + lane, kLanes) &&
-          middle;
-    double results[kLanes];
-    for (std::int64_t row = begin; row < end; ++row) {
-      const Real* a = packed_a_.data() + (row - first) * terms;
-      const bool safe =
-          wide_ == nullptr || (middle && a_middle_[static_cast<std::size_t>(row - first)]);
-      if (safe)
-        run_row(program_, a, packed.data(), row, column, count, results);
+    Panel panel = pack_panel(index);
+    for (std::int64_t row = begin; row < end; row += kRows) {
+      const std::int64_t rows = std::min<std::int64_t>(kRows, end - row);
+      const Real* a = packed_a_.data() + (row - first) * problem_.terms();
+      ExponentRange range;
+      for (std::int64_t r = 0; r < rows; ++r)
+        range.add(a_ranges_[static_cast<std::size_t>(row - first + r)]);
+      if (lanes_.needs_range && !products_fit_float(range, panel.range, product_bits_))
+        run_wide(a, panel, row, rows);
       else
-        run_wide(a, packed, row, column, count, results);
-      out_.write(row, column, count, results);
+        run_tile<Real>(lanes_.program, a, panel.values.data(), row, rows, panel.column,
+                       panel.count);
     }
   }
 
   template <class Lane>
-  void run_row(const LaneProgram& program, const Lane* a, const Lane* panel, std::int64_t row,
-               std::int64_t column, std::int64_t count, double* results) const {
-    constexpr std::int64_t kWidth = LaneCount<Lane>::value;
-    alignas(64) Lane sums[kWidth];
-    alignas(64) Lane bias[kWidth] = {};
-    const Lane* init = nullptr;
-    const Lane* after = nullptr;
+  void run_tile(const LaneProgram& program, const Lane* a, const Lane* panel, std::int64_t row,
+                std::int64_t rows, std::int64_t column, std::int64_t count) const {
+    constexpr std::int64_t kWidth = LaneTraits<Lane>::kLanes;
+    alignas(64) Lane sums[kRows * kWidth];
+    alignas(64) Lane bias[kRows * kWidth] = {};
+    typename LaneTraits<Lane>::Rows tile{};
+    tile.a = a;
+    tile.a_stride = tile.terms = static_cast<long>(problem_.terms());
+    tile.rows = static_cast<long>(rows);
+    tile.panel = panel;
+    tile.out = sums;
     if (problem_.bias.axis != Bias::Axis::none) {
-      for (std::int64_t l = 0; l < count; ++l)
-        bias[l] = static_cast<Lane>(problem_.bias_at(row, column + l));
-      (problem_.plan.bias == BiasEntry::preload ? init : after) = bias;
+      for (std::int64_t r = 0; r < rows; ++r)
+        for (std::int64_t l = 0; l < count; ++l)
+          bias[r * kWidth + l] = static_cast<Lane>(problem_.bias_at(row + r, column + l));
+      (problem_.plan.bias == BiasEntry::preload ? tile.init : tile.after) = bias;
     }
-    run_kernel(kernels_, program, a, panel, problem_.terms(), init, after, sums);
-    for (std::int64_t l = 0; l < count; ++l) results[l] = canonical(static_cast<double>(sums[l]));
+    LaneTraits<Lane>::run(kernels_, program, tile);
+    double results[kWidth];
+    for (std::int64_t r = 0; r < rows; ++r) {
+      for (std::int64_t l = 0; l < count; ++l)
+        results[l] = canonical(static_cast<double>(sums[r * kWidth + l]));
+      out_.write(row + r, column, count, results);
+    }
   }
 
-  /// The same row in double lanes: products of far apart operands leave float's range.
-  void run_wide(const Real* a, const std::vector<Real>& panel, std::int64_t row,
-                std::int64_t column, std::int64_t count, double* results) const {
-    constexpr std::int64_t kWide = LaneCount<double>::value;
+  void run_wide(const Real* a, Panel& panel, std::int64_t row, std::int64_t rows) const {
+    constexpr std::int64_t kWide = LaneTraits<double>::kLanes;
+    static_assert(kLanes % kWide == 0, "double panels divide the panel");
     const std::int64_t terms = problem_.terms();
-    const std::vector<double> wide_a(a, a + terms);
-    std::vector<double> wide_panel(static_cast<std::size_t>(terms * kWide));
-    for (std::int64_t part = 0; part < count; part += kWide) {
-      const std::int64_t lanes = std::min(kWide, count - part);
-      for (std::int64_t k = 0; k < terms; ++k)
-        for (std::int64_t l = 0; l < lanes; ++l)
-          wide_panel[static_cast<std::size_t>(k * kWide + l)] =
-              static_cast<double>(panel[static_cast<std::size_t>(k * kLanes + part + l)]);
-      run_row(*wide_, wide_a.data(), wide_panel.data(), row, column + part, lanes, results + part);
+    const std::int64_t parts = (panel.count + kWide - 1) / kWide;
+    if (panel.wide.empty()) {
+      panel.wide = AlignedArray<double>(parts * terms * kWide);
+      for (std::int64_t part = 0; part < parts; ++part)
+        for (std::int64_t i = 0; i < terms; ++i)
+          for (std::int64_t l = 0; l < kWide; ++l)
+            panel.wide.data()[(part * terms + i) * kWide + l] =
+                static_cast<double>(panel.values.data()[i * kLanes + part * kWide + l]);
     }
+    const std::vector<double> wide_a(a, a + rows * terms);
+    for (std::int64_t part = 0; part < parts; ++part)
+      run_tile<double>(wide_->program, wide_a.data(), panel.wide.data() + part * terms * kWide, row,
+                       rows, panel.column + part * kWide,
+                       std::min(kWide, panel.count - part * kWide));
   }
 
   const Problem& problem_;
-  const LaneProgram& program_;
-  const LaneProgram*
-      wide_;  ///< for rows that leave the middle range; nullptr: lanes are double already
+  const LaneFit& lanes_;
+  const std::optional<LaneFit>& wide_;
   GemmOutput& out_;
   const ParallelFor& parallel_;
   kernels::KernelSet kernels_;
-  std::vector<Real> packed_a_;
-  std::vector<char> a_middle_;
+  int product_bits_;
+  AlignedArray<Real> packed_a_;
+  std::vector<ExponentRange> a_ranges_;
 };
 
 /// Units beyond the kernels' limits: the scalar code itself.
 void scalar_gemm(const Problem& problem, GemmOutput& out, const ParallelFor& parallel) {
   parallel(problem.a.rows(), [&](std::int64_t row) {
-    std::vector<double> a(static_cast<std::size_t>(problem.k));
-    std::vector<double> b(static_cast<std::size_t>(problem.k));
+    std::vector<double> a(static_cast<std::size_t>(problem.k()));
+    std::vector<double> b(static_cast<std::size_t>(problem.k()));
     problem.a.read(row, a.data());
     for (std::int64_t column = 0; column < problem.b.rows(); ++column) {
       problem.b.read(column, b.data());
-      double bias = 0.0;
       const bool has_bias = problem.bias.axis != Bias::Axis::none;
-      if (has_bias) bias = problem.bias_at(row, column);
+      const double bias = has_bias ? problem.bias_at(row, column) : 0.0;
       const double value =
           planned_dot(problem.unit, problem.plan, a.data(), b.data(), has_bias ? &bias : nullptr);
       out.write(row, column, 1, &value);
     }
   });
+}
+
+/// The product with its operands exchanged.
+class TransposedOutput final : public GemmOutput {
+ public:
+  explicit TransposedOutput(GemmOutput& out) : out_(out) {}
+  void write(std::int64_t row, std::int64_t column, std::int64_t count,
+             const double* values) override {
+    for (std::int64_t i = 0; i < count; ++i) out_.write(column + i, row, 1, values + i);
+  }
+
+ private:
+  GemmOutput& out_;
+};
+
+Bias::Axis other_axis(Bias::Axis axis) {
+  if (axis == Bias::Axis::by_row) return Bias::Axis::by_column;
+  return axis == Bias::Axis::by_column ? Bias::Axis::by_row : axis;
+}
+
+void run(const Problem& problem, GemmOutput& out, const ParallelFor& parallel) {
+  const kernels::KernelSet set = kernels::chosen_kernels();
+  const auto narrow = kernels::fit_float(problem.unit, problem.plan, set);
+  const auto wide = kernels::fit_double(problem.unit, problem.plan, set);
+  if (narrow && (!narrow->needs_range || wide))
+    return TiledGemm<float>(problem, *narrow, wide, out, parallel).run();
+  if (wide) return TiledGemm<double>(problem, *wide, std::nullopt, out, parallel).run();
+  scalar_gemm(problem, out, parallel);
 }
 
 }  // namespace
@@ -234,59 +278,16 @@ void emulated_gemm(const MacUnit& unit, const ReductionPlan& plan, const Operand
                    const ParallelFor& parallel) {
   validate(unit);
   validate(plan, unit);
-  const Problem problem{unit, plan, a, b, bias, expand_order(plan), plan.terms()};
-  const auto wide = kernels::lane_program(unit, plan, false);
-  if (!wide) return scalar_gemm(problem, out, parallel);
-  if (!kernels::fits_float(unit, plan))
-    return TiledGemm<double>(problem, *wide, nullptr, out, parallel).run();
-  const auto narrow = kernels::lane_program(unit, plan, true);
-  TiledGemm<float>(problem, *narrow, &*wide, out, parallel).run();
-}
-
-void reference_gemm(std::int64_t k, const OperandRows& a, const OperandRows& b, const Bias& bias,
-                    GemmOutput& out, const ParallelFor& parallel) {
-  constexpr std::int64_t kLanes = kernels::kDoubleLanes;
-  constexpr std::int64_t kRows = 4;
-  constexpr std::int64_t kBlock = 256;  // terms of a panel that stay in the first-level cache
-  const kernels::KernelSet kernels = kernels::chosen_kernels();
-  const std::int64_t panels = (b.rows() + kLanes - 1) / kLanes;
-  const std::int64_t splits = std::max<std::int64_t>(
-      1,
-      std::min((a.rows() + kRows - 1) / kRows, kWantedTasks / std::max<std::int64_t>(1, panels)));
-  const std::int64_t share = ((a.rows() + splits - 1) / splits + kRows - 1) / kRows * kRows;
-  parallel(panels * splits, [&](std::int64_t task) {
-    const std::int64_t column = task / splits * kLanes;
-    const std::int64_t count = std::min(kLanes, b.rows() - column);
-    std::vector<double> panel(static_cast<std::size_t>(k * kLanes), 0.0);
-    std::vector<double> values(static_cast<std::size_t>(k * kRows));
-    for (std::int64_t lane = 0; lane < count; ++lane) {
-      b.read(column + lane, values.data());
-      for (std::int64_t i = 0; i < k; ++i)
-        panel[static_cast<std::size_t>(i * kLanes + lane)] = values[static_cast<std::size_t>(i)];
-    }
-    const std::int64_t begin = task % splits * share;
-    const std::int64_t end = std::min(a.rows(), begin + share);
-    for (std::int64_t row = begin; row < end; row += kRows) {
-      const std::int64_t rows = std::min(kRows, end - row);
-      alignas(64) double sums[kRows][kLanes] = {};
-      double* out_rows[kRows];
-      for (std::int64_t r = 0; r < kRows; ++r) {
-        a.read(row + std::min(r, rows - 1), values.data() + r * k);
-        out_rows[r] = sums[r];
-      }
-      for (std::int64_t at = 0; at < k; at += kBlock) {
-        const double* a_rows[kRows];
-        for (std::int64_t r = 0; r < kRows; ++r) a_rows[r] = values.data() + r * k + at;
-        kernels.reference(a_rows, panel.data() + at * kLanes,
-                          static_cast<long>(std::min(kBlock, k - at)), out_rows);
-      }
-      for (std::int64_t r = 0; r < rows; ++r) {
-        for (std::int64_t l = 0; l < count && bias.axis != Bias::Axis::none; ++l)
-          sums[r][l] += bias.values[bias.axis == Bias::Axis::by_row ? row + r : column + l];
-        out.write(row + r, column, count, sums[r]);
-      }
-    }
-  });
+  const auto order = whole_blocks(expand_order(plan), unit);
+  // Rows of B are the lanes: few of them leave most lanes idle, and a*b is b*a.
+  if (b.rows() < kernels::kDoubleLanes && a.rows() > b.rows()) {
+    MacUnit exchanged = unit;
+    std::swap(exchanged.a, exchanged.b);
+    TransposedOutput transposed(out);
+    const Bias exchanged_bias{other_axis(bias.axis), bias.values};
+    return run({exchanged, plan, b, a, exchanged_bias, order}, transposed, parallel);
+  }
+  run({unit, plan, a, b, bias, order}, out, parallel);
 }
 
 const char* simd_path() {

@@ -6,20 +6,30 @@
 #include "precision/rounding.h"
 
 namespace npusim::precision {
+namespace {
+
+/// One NaN: the kernels' integer arithmetic must not meet others.
+double canonical(double x) {
+  return x == x ? x : std::numeric_limits<double>::quiet_NaN();
+}
+
+}  // namespace
 
 void round_array(const double* in, double* out, long count, const Arithmetic& arithmetic) {
-  const Format& format = arithmetic.format;
-  if (format.precision() > 51) {
+  const auto lanes = kernels::double_arithmetic(arithmetic);
+  if (!lanes) {
     for (long i = 0; i < count; ++i) out[i] = round_to(in[i], arithmetic);
     return;
   }
-  if (format.non_finite != NonFinite::ieee) {
-    for (long i = 0; i < count; ++i) out[i] = round_to(in[i], arithmetic);
-    return;
+  constexpr long kBlock = 16 * kernels::kDoubleLanes;
+  const kernels::KernelSet set = kernels::chosen_kernels();
+  alignas(64) double block[kBlock] = {};
+  for (long at = 0; at < count; at += kBlock) {
+    const long length = std::min(kBlock, count - at);
+    for (long i = 0; i < length; ++i) block[i] = canonical(in[at + i]);
+    set.round(*lanes, block, kBlock);
+    for (long i = 0; i < length; ++i) out[at + i] = canonical(block[i]);
   }
-  kernels::chosen_kernels().round(kernels::lane_arithmetic(arithmetic, false), in, out, count);
-  for (long i = 0; i < count; ++i)
-    if (out[i] != out[i]) out[i] = std::numeric_limits<double>::quiet_NaN();
 }
 
 }  // namespace npusim::precision

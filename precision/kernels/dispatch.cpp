@@ -5,17 +5,30 @@
 #include <limits>
 #include <string>
 
+#if defined(NPUSIM_X86_KERNELS)
+#include <cpuid.h>
+#endif
+
 namespace npusim::precision::kernels {
 namespace {
 
 enum class Path { baseline, avx2, avx512 };
 
+#if defined(NPUSIM_X86_KERNELS)
+bool has_f16c() {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;
+}
+#endif
+
 Path widest_path() {
 #if defined(NPUSIM_X86_KERNELS)
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+  static const bool f16c = has_f16c();
+  const bool avx2 = f16c && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
     return Path::avx512;
-  if (__builtin_cpu_supports("avx2")) return Path::avx2;
+  if (avx2) return Path::avx2;
 #endif
   return Path::baseline;
 }
@@ -31,30 +44,106 @@ Path chosen_path() {
   return wanted < widest ? wanted : widest;
 }
 
-bool is_plain_ieee(const Arithmetic& a, int exponent_bits, int fraction_bits) {
-  return a.rounding == Rounding::rne && a.format.exponent_bits == exponent_bits &&
-         a.format.fraction_bits == fraction_bits &&
-         a.format.bias == (1 << (exponent_bits - 1)) - 1 &&
-         a.format.non_finite == NonFinite::ieee && a.format.overflow == Overflow::infinity &&
-         a.format.subnormals == Subnormals::keep;
+/// The lane types, as far as formats matter.
+struct Lane {
+  int exponent_bits, fraction_bits, min_exponent, max_exponent;
+  int smallest() const { return min_exponent - fraction_bits; }
+};
+constexpr Lane kFloat = {8, 23, -126, 127};
+constexpr Lane kDouble = {11, 52, -1022, 1023};
+
+bool is_plain(const Arithmetic& a, int exponent_bits, int fraction_bits) {
+  const Format& f = a.format;
+  return a.rounding == Rounding::rne && f.exponent_bits == exponent_bits &&
+         f.fraction_bits == fraction_bits && f.bias == (1 << (exponent_bits - 1)) - 1 &&
+         f.overflow == Overflow::infinity && f.subnormals == Subnormals::keep;
 }
 
-/// Rounding in float lanes needs two spare bits and the format's range inside binary32's.
-bool rounds_in_float(const Arithmetic& a) {
-  if (is_plain_ieee(a, 8, 23)) return true;
-  return a.format.precision() <= 22 && a.format.max_exponent() <= 127 &&
-         a.format.min_exponent() >= -126 &&
-         a.format.min_exponent() - a.format.fraction_bits >= -149;
+/// How a lane rounds to the format; nullopt when it cannot. Anything but the native operations goes
+/// through sums rounded to odd, which need two bits more than the format has.
+std::optional<LaneShape> shape_of(const Arithmetic& a, const Lane& lane) {
+  const Format& f = a.format;
+  if (f.non_finite != NonFinite::ieee) return std::nullopt;
+  if (is_plain(a, lane.exponent_bits, lane.fraction_bits)) return kNative;
+  if (f.fraction_bits > lane.fraction_bits - 2) return std::nullopt;
+  const bool in_float = lane.fraction_bits == kFloat.fraction_bits;
+  if (in_float && is_plain(a, 5, 10)) return kHalf;
+  if (!in_float && is_plain(a, 8, 23)) return kSingle;
+  if (in_float && f.min_exponent() == lane.min_exponent && f.max_exponent() == lane.max_exponent)
+    return is_plain(a, 8, f.fraction_bits) ? kPlainWide : kWide;
+  const bool narrow =
+      f.max_exponent() + 1 + lane.fraction_bits - f.fraction_bits <= lane.max_exponent &&
+      f.min_exponent() >= lane.min_exponent &&
+      f.min_exponent() - f.fraction_bits >= lane.smallest();
+  return narrow ? std::optional<LaneShape>(kNarrow) : std::nullopt;
 }
 
-template <class Check>
-bool every_arithmetic(const MacUnit& unit, const ReductionPlan& plan, const Check& check) {
-  if (unit.product && !check(*unit.product)) return false;
-  for (const Stage& stage : unit.stages)
-    if (!check(stage.arithmetic)) return false;
-  for (const Chunk& chunk : plan.chunks)
-    if (!check(chunk.arithmetic)) return false;
-  return true;
+std::optional<LaneArithmetic> lane_arithmetic(const Arithmetic& arithmetic, const Lane& lane) {
+  const auto shape = shape_of(arithmetic, lane);
+  if (!shape) return std::nullopt;
+  const Format& format = arithmetic.format;
+  LaneArithmetic result;
+  result.shape = *shape;
+  result.mode = static_cast<int>(arithmetic.rounding);
+  result.fraction_bits = format.fraction_bits;
+  result.min_exponent = format.min_exponent();
+  result.max_exponent = format.max_exponent();
+  result.max_finite = format.max_finite();
+  result.infinity = format.overflow == Overflow::infinity ? std::numeric_limits<double>::infinity()
+                                                          : format.max_finite();
+  result.flush_below = format.subnormals == Subnormals::flush ? format.min_normal() : 0.0;
+  return result;
+}
+
+std::optional<LaneProgram> lane_program(const MacUnit& unit, const ReductionPlan& plan,
+                                        const Lane& lane) {
+  if (unit.stages.size() > kMaxStages || plan.chunks.size() > kMaxChunks) return std::nullopt;
+  LaneProgram program{};
+  for (const Stage& stage : unit.stages) {
+    const auto arithmetic = lane_arithmetic(stage.arithmetic, lane);
+    if (!arithmetic || stage.terms > kMaxGroup) return std::nullopt;
+    const int tree = stage.combine == Combine::tree ? 1 : 0;
+    program.stage[program.stages++] = {static_cast<long>(stage.terms), tree, *arithmetic};
+  }
+  for (const Chunk& chunk : plan.chunks) {
+    const auto arithmetic = lane_arithmetic(chunk.arithmetic, lane);
+    if (!arithmetic) return std::nullopt;
+    const int carry = chunk.join == Chunk::Join::carry ? 1 : 0;
+    program.chunk[program.chunks++] = {static_cast<long>(chunk.terms), carry, *arithmetic};
+  }
+  if (unit.product) {
+    const auto arithmetic = lane_arithmetic(*unit.product, lane);
+    if (!arithmetic) return std::nullopt;
+    program.rounds_product = 1;
+    program.product = *arithmetic;
+    program.product_as_accumulator = *unit.product == unit.accumulator() ? 1 : 0;
+  }
+  return program;
+}
+
+int smallest_exponent(const Format& f) {
+  return f.min_exponent() - f.fraction_bits;
+}
+
+bool holds_values(const Format& f, const Lane& lane) {
+  return f.precision() <= lane.fraction_bits + 1 && f.max_exponent() <= lane.max_exponent &&
+         smallest_exponent(f) >= lane.smallest();
+}
+
+std::optional<LaneFit> fit(const MacUnit& unit, const ReductionPlan& plan, const KernelSet& set,
+                           const Lane& lane) {
+  const auto program = lane_program(unit, plan, lane);
+  if (!program || !holds_values(unit.a, lane) || !holds_values(unit.b, lane)) return std::nullopt;
+  const bool native_product = unit.product && program->product.shape == kNative;
+  const bool lone_chain = unit.stages.size() == 1 && !unit.product;
+  const bool fused =
+      lone_chain && (program->stage[0].arithmetic.shape == kNative ? set.fused : set.fused_odd);
+  if (native_product || fused) return LaneFit{*program, false};
+  if (unit.a.precision() + unit.b.precision() > lane.fraction_bits + 1) return std::nullopt;
+  const bool always_in_range =
+      unit.a.max_exponent() + unit.b.max_exponent() + 2 <= lane.max_exponent + 1 &&
+      smallest_exponent(unit.a) + smallest_exponent(unit.b) >= lane.smallest();
+  return LaneFit{*program, !always_in_range};
 }
 
 }  // namespace
@@ -63,14 +152,14 @@ KernelSet chosen_kernels() {
 #if defined(NPUSIM_X86_KERNELS)
   switch (chosen_path()) {
     case Path::avx512:
-      return avx512_kernels();
+      return avx512::kernels();
     case Path::avx2:
-      return avx2_kernels();
+      return avx2::kernels();
     case Path::baseline:
       break;
   }
 #endif
-  return baseline_kernels();
+  return baseline::kernels();
 }
 
 const char* chosen_name() {
@@ -85,51 +174,20 @@ const char* chosen_name() {
   return "baseline";
 }
 
-LaneArithmetic lane_arithmetic(const Arithmetic& arithmetic, bool in_float) {
-  const Format& format = arithmetic.format;
-  LaneArithmetic lane;
-  lane.native = in_float ? is_plain_ieee(arithmetic, 8, 23) : is_plain_ieee(arithmetic, 11, 52);
-  lane.rounding = static_cast<int>(arithmetic.rounding);
-  lane.fraction_bits = format.fraction_bits;
-  lane.min_exponent = format.min_exponent();
-  lane.flush = format.subnormals == Subnormals::flush ? 1 : 0;
-  lane.max_finite = format.max_finite();
-  lane.min_normal = format.min_normal();
-  lane.infinity = format.overflow == Overflow::infinity ? std::numeric_limits<double>::infinity()
-                                                        : format.max_finite();
-  return lane;
+std::optional<LaneArithmetic> double_arithmetic(const Arithmetic& arithmetic) {
+  return lane_arithmetic(arithmetic, kDouble);
 }
 
-bool fits_float(const MacUnit& unit, const ReductionPlan& plan) {
-  const auto narrow = [](const Format& f) {
-    return f.max_exponent() <= 127 && f.min_exponent() >= -126;
-  };
-  return unit.a.precision() + unit.b.precision() <= 24 && narrow(unit.a) && narrow(unit.b) &&
-         every_arithmetic(unit, plan, rounds_in_float);
+std::optional<LaneFit> fit_float(const MacUnit& unit, const ReductionPlan& plan,
+                                 const KernelSet& set) {
+  return fit(unit, plan, set, kFloat);
 }
 
-std::optional<LaneProgram> lane_program(const MacUnit& unit, const ReductionPlan& plan,
-                                        bool in_float) {
-  const auto has_infinity = [](const Arithmetic& a) {
-    return a.format.non_finite == NonFinite::ieee;
-  };
-  if (unit.stages.size() > kMaxStages || plan.chunks.size() > kMaxChunks) return std::nullopt;
-  if (!every_arithmetic(unit, plan, has_infinity)) return std::nullopt;
-  LaneProgram program;
-  for (const Stage& stage : unit.stages) {
-    if (stage.terms > kMaxGroup) return std::nullopt;
-    program.stage[program.stages++] = {stage.terms, stage.combine == Combine::tree ? 1 : 0,
-                                       lane_arithmetic(stage.arithmetic, in_float)};
-  }
-  for (const Chunk& chunk : plan.chunks) {
-    program.chunk[program.chunks++] = {chunk.terms, chunk.join == Chunk::Join::carry ? 1 : 0,
-                                       lane_arithmetic(chunk.arithmetic, in_float)};
-  }
-  if (unit.product) {
-    program.rounds_product = 1;
-    program.product = lane_arithmetic(*unit.product, in_float);
-  }
-  return program;
+std::optional<LaneFit> fit_double(const MacUnit& unit, const ReductionPlan& plan,
+                                  const KernelSet& set) {
+  const auto result = fit(unit, plan, set, kDouble);
+  // Products that binary64 does not hold exactly are for the scalar code.
+  return result && !result->needs_range ? result : std::nullopt;
 }
 
 }  // namespace npusim::precision::kernels

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which compiled copy of the kernels runs, and the translation of units and plans for them.
+// Which compiled copy of the kernels runs, and what of units and plans the lanes can hold.
 #pragma once
 
 #include <optional>
@@ -15,15 +15,17 @@ namespace npusim::precision::kernels {
 KernelSet chosen_kernels();
 const char* chosen_name();
 
-LaneArithmetic lane_arithmetic(const Arithmetic& arithmetic, bool in_float);
+/// The rounding in double lanes; nullopt when they cannot do it.
+std::optional<LaneArithmetic> double_arithmetic(const Arithmetic& arithmetic);
 
-/// The program for the lane kernels; nullopt when the unit or plan goes beyond their limits (then
-/// the scalar code runs).
-std::optional<LaneProgram> lane_program(const MacUnit& unit, const ReductionPlan& plan,
-                                        bool in_float);
-
-/// True when every rounding of unit and plan, and products of operands between 2^-60 and 2^60
-/// (always, for formats as narrow as fp16), are exact enough in float lanes.
-bool fits_float(const MacUnit& unit, const ReductionPlan& plan);
+/// A unit and plan in lanes of one type; nullopt where only the scalar code will do.
+struct LaneFit {
+  LaneProgram program;
+  bool needs_range;  ///< only where all products are exact in the lane type: see ProductRange
+};
+std::optional<LaneFit> fit_float(const MacUnit& unit, const ReductionPlan& plan,
+                                 const KernelSet& set);
+std::optional<LaneFit> fit_double(const MacUnit& unit, const ReductionPlan& plan,
+                                  const KernelSet& set);
 
 }  // namespace npusim::precision::kernels

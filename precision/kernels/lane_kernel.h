@@ -1,71 +1,104 @@
 // SPDX-License-Identifier: Apache-2.0
-// The vector kernel of emulated GEMM: one row of A against a panel of columns of B, every column a
-// lane. It does per lane, in the same order, what planned_dot does, in float or in double.
-// lane_kernel.cpp is compiled once per instruction set; nothing here may bring in an inline
-// function with external linkage (the linker could keep the copy of the widest instruction set for
-// all).
+// The vector kernels of emulated GEMM: a few rows of A against a panel of columns of B, every
+// column a lane. Per lane they do, in the same order, what planned_dot does, in float or in double
+// lanes. The kernel sources are compiled once per instruction set, each time in a namespace of its
+// own; nothing here may bring in an inline function with external linkage (the linker could keep
+// the copy of the widest instruction set for all).
 #pragma once
 
 namespace npusim::precision::kernels {
 
-enum { kFloatLanes = 64, kDoubleLanes = 32, kMaxStages = 4, kMaxChunks = 4, kMaxGroup = 256 };
+enum { kFloatLanes = 64, kDoubleLanes = 32, kRows = 4, kMaxStages = 4, kMaxChunks = 4 };
+enum { kMaxGroup = 256 };
+
+/// How lanes round; dispatch.cpp chooses, lane_arithmetic.h does.
+enum LaneShape {
+  kNative,     ///< the lane type's own RNE operations
+  kHalf,       ///< binary16, RNE, in float lanes: conversion instructions where there are any
+  kSingle,     ///< binary32, RNE, in double lanes: conversion instructions
+  kWide,       ///< the exponent range of the lane type: integer rounding of the fraction field
+  kPlainWide,  ///< the same with RNE, overflow to infinity and subnormals: bfloat16 in float lanes
+  kNarrow,     ///< any narrower range: adding and taking away a large number
+};
 
 /// One place of rounding, as plain numbers.
 struct LaneArithmetic {
-  int native = 0;  ///< the lane type's own addition already rounds like this
-  int rounding = 0;
-  int fraction_bits = 0;
-  int min_exponent = 0;
-  int flush = 0;
-  double max_finite = 0.0;
-  double min_normal = 0.0;
-  double infinity =
-      0.0;  ///< what an overflow that leaves the finite range becomes: inf or max_finite
+  int shape;  ///< LaneShape
+  int mode;   ///< precision::Rounding
+  int fraction_bits;
+  int min_exponent;
+  int max_exponent;
+  double max_finite;
+  double infinity;     ///< what an overflow beyond the finite range becomes: inf or max_finite
+  double flush_below;  ///< magnitudes below become zero; 0 when subnormals are kept
 };
 
 struct LaneStage {
-  long terms = 0;
-  int tree = 0;
+  long terms;
+  int tree;
   LaneArithmetic arithmetic;
 };
 
 struct LaneChunk {
-  long terms = 0;
-  int carry = 0;
+  long terms;
+  int carry;
   LaneArithmetic arithmetic;
 };
 
 struct LaneProgram {
-  int stages = 0;  ///< with the accumulator as the last
+  int stages;  ///< with the accumulator as the last
   LaneStage stage[kMaxStages];
-  int chunks = 0;
+  int chunks;
   LaneChunk chunk[kMaxChunks];
-  int rounds_product = 0;
+  int rounds_product;
+  int product_as_accumulator;  ///< the product rounds exactly as the accumulator
   LaneArithmetic product;
 };
 
-/// out[lane] = planned sum of `terms` ordered terms; a[k] times panel[k * lanes + lane]. init:
-/// lanes values, or nullptr for none. after: lanes values added to the finished sum, or nullptr.
-using FloatKernel = void (*)(const LaneProgram& program, const float* a, const float* panel,
-                             long terms, const float* init, const float* after, float* out);
-using DoubleKernel = void (*)(const LaneProgram& program, const double* a, const double* panel,
-                              long terms, const double* init, const double* after, double* out);
-/// out[lane] += a[k] * panel[k * lanes + lane] in double, k in order, for four rows at once.
-using ReferenceKernel = void (*)(const double* const a[4], const double* panel, long terms,
-                                 double* const out[4]);
-/// Rounds count values.
-using RoundKernel = void (*)(const LaneArithmetic& arithmetic, const double* in, double* out,
-                             long count);
-
-struct KernelSet {
-  FloatKernel float_row;
-  DoubleKernel double_row;
-  ReferenceKernel reference;
-  RoundKernel round;
+/// Up to kRows rows of A (row r begins at a + r * a_stride), `terms` ordered terms each, a multiple
+/// of the unit's block; panel[k * lanes + lane] aligned to 64 bytes; init, after and out hold rows
+/// * lanes values; init and after may be nullptr (no running sum to start from, nothing to add).
+struct FloatRows {
+  const float* a;
+  long a_stride;
+  long rows;
+  const float* panel;
+  long terms;
+  const float* init;
+  const float* after;
+  float* out;
+};
+struct DoubleRows {
+  const double* a;
+  long a_stride;
+  long rows;
+  const double* panel;
+  long terms;
+  const double* init;
+  const double* after;
+  double* out;
 };
 
-KernelSet baseline_kernels();
-KernelSet avx2_kernels();
-KernelSet avx512_kernels();
+struct KernelSet {
+  void (*float_rows)(const LaneProgram& program, const FloatRows& rows);
+  void (*double_rows)(const LaneProgram& program, const DoubleRows& rows);
+  /// out[r * lanes + lane] += a[r * a_stride + k] * panel[k * lanes + lane] in double, k in order,
+  /// product and sum rounded separately, for kRows rows.
+  void (*reference)(const double* a, long a_stride, const double* panel, long terms, double* out);
+  /// Rounds `count` values, a multiple of kDoubleLanes; arrays aligned to 64 bytes.
+  void (*round)(const LaneArithmetic& arithmetic, double* values, long count);
+  /// Chains of native or of other sums are fused: their products may be wider than the lane type.
+  bool fused, fused_odd;
+};
+
+namespace baseline {
+KernelSet kernels();
+}
+namespace avx2 {
+KernelSet kernels();
+}
+namespace avx512 {
+KernelSet kernels();
+}
 
 }  // namespace npusim::precision::kernels

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rounding and rounded sums on vectors: what round_to and rounded_sum do to one value, for a
+// vector. Included by kernel sources only.
+#pragma once
+
+#include "precision/kernels/vector.h"
+
+namespace npusim::precision::kernels::NPUSIM_KERNELS {
+
+/// The exponent range of the lane type itself: dropping low bits of the fraction is one integer
+/// addition, subnormals and the carry into infinity included.
+template <class T, int kMode, bool kPlain>
+class WideRounder {
+ public:
+  using L = Vectors<T>;
+  using V = typename T::Vector;
+  using B = typename T::Bits;
+  using Real = typename T::Real;
+  using Word = typename T::Word;
+
+  explicit NPUSIM_INLINE WideRounder(const LaneArithmetic& a)
+      : drop_(T::kFraction - a.fraction_bits),
+        low_((Word(1) << drop_) - 1),
+        largest_(static_cast<Real>(a.max_finite)),
+        infinity_(static_cast<Real>(a.infinity)),
+        flush_below_(static_cast<Real>(a.flush_below)) {}
+
+  NPUSIM_INLINE V operator()(V x) const {
+    const B m = L::bits(x) & ~T::kSign;
+    B up = B{};  // what carries into the kept bits when the dropped ones say so
+    if (kMode == kRne) up = ((m >> drop_) & Word(1)) + (low_ >> 1);
+    if (kMode == kRna) up = (low_ >> 1) + 1 + B{};
+    if (kMode == kRu) up = bit_cast<B>(L::bits(x) == m) & low_;
+    if (kMode == kRd) up = bit_cast<B>(L::bits(x) != m) & low_;
+    B kept = (m + up) & ~low_;
+    if (kMode == kOdd) kept |= bit_cast<B>((m & low_) != Word(0)) & (low_ + 1);
+    V r = L::real(kept);
+    if (!kPlain) {
+      r = r > largest_ ? L::all(infinity_) : r;
+      r = r < flush_below_ ? V{} : r;
+    }
+    return L::with_sign(r, x);
+  }
+
+ private:
+  int drop_;
+  Word low_;
+  Real largest_, infinity_, flush_below_;
+};
+
+/// A narrower range: the sum with 1.5 * 2^k, k such that its last place is the format's quantum
+/// around the value, holds the value in quanta. Needs two spare bits and (max_exponent + 1) one
+/// binade and fraction_bits below the lane type's largest: dispatch.cpp checks.
+template <class T, int kMode>
+class NarrowRounder {
+ public:
+  using L = Vectors<T>;
+  using V = typename T::Vector;
+  using B = typename T::Bits;
+  using M = typename T::Mask;
+  using Real = typename T::Real;
+  using Word = typename T::Word;
+
+  explicit NPUSIM_INLINE NarrowRounder(const LaneArithmetic& a)
+      : least_(static_cast<Word>(a.min_exponent + T::kBias) << T::kFraction),
+        most_(static_cast<Word>(a.max_exponent + 1 + T::kBias) << T::kFraction),
+        lift_((static_cast<Word>(T::kFraction - a.fraction_bits) << T::kFraction) |
+              (Word(1) << (T::kFraction - 1))),
+        largest_(static_cast<Real>(a.max_finite)),
+        infinity_(static_cast<Real>(a.infinity)),
+        flush_below_(static_cast<Real>(a.flush_below)) {}
+
+  NPUSIM_INLINE V operator()(V x) const {
+    const V m = L::magnitude(x);
+    B exponent = L::bits(m) & L::bits(L::all(T::kInfinity));
+    exponent = exponent < least_ ? least_ + B{} : exponent;
+    exponent = exponent > most_ ? most_ + B{} : exponent;
+    const V lift = L::real(exponent + lift_);
+    const V lifted = m + lift;
+    V r = lifted - lift;
+    if (kMode != kRne) r = directed(x, m, lift, lifted, r);
+    r = r > largest_ ? overflow(x) : r;
+    if (kMode != kRne && kMode != kRna) r = m == T::kInfinity ? L::all(infinity_) : r;
+    r = r < flush_below_ ? V{} : r;
+    return L::with_sign(r, x);
+  }
+
+ private:
+  NPUSIM_INLINE V directed(V x, V m, V lift, V lifted, V nearest) const {
+    const B floor = L::bits(lifted) + bit_cast<B>(nearest > m);  // a mask is minus one
+    const V floor_value = L::real(floor) - lift;
+    const V rest = m - floor_value;
+    M up = M{};
+    if (kMode == kRna) up = rest + rest >= L::real(floor + Word(1)) - L::real(floor);
+    if (kMode == kRu) up = (floor_value != m) & (L::bits(x) == L::bits(m));
+    if (kMode == kRd) up = (floor_value != m) & (L::bits(x) != L::bits(m));
+    if (kMode == kOdd) up = (floor_value != m) & ((floor & Word(1)) == Word(0));
+    return L::real(floor - bit_cast<B>(up)) - lift;
+  }
+  /// IEEE 754 §7.4: which directions carry an overflow to infinity.
+  NPUSIM_INLINE V overflow(V x) const {
+    const V infinity = L::all(infinity_);
+    const V largest = L::all(largest_);
+    if (kMode == kRne || kMode == kRna) return infinity;
+    if (kMode == kRu) return (L::bits(x) & T::kSign) == Word(0) ? infinity : largest;
+    if (kMode == kRd) return (L::bits(x) & T::kSign) != Word(0) ? infinity : largest;
+    return largest;
+  }
+
+  Word least_, most_, lift_;
+  Real largest_, infinity_, flush_below_;
+};
+
+#if defined(__AVX512F__) || defined(__F16C__)
+class HalfRounder {
+ public:
+  explicit NPUSIM_INLINE HalfRounder(const LaneArithmetic&) {}
+  NPUSIM_INLINE FloatLane::Vector operator()(FloatLane::Vector x) const {
+#if defined(__AVX512F__)
+    return _mm512_cvtph_ps(_mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+#else
+    return _mm256_cvtph_ps(_mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+#endif
+  }
+};
+#else
+using HalfRounder = NarrowRounder<FloatLane, kRne>;
+#endif
+
+class SingleRounder {
+ public:
+  explicit NPUSIM_INLINE SingleRounder(const LaneArithmetic&) {}
+  NPUSIM_INLINE DoubleLane::Vector operator()(DoubleLane::Vector x) const {
+    typedef float Half __attribute__((vector_size(kVectorBytes / 2)));
+    return __builtin_convertvector(__builtin_convertvector(x, Half), DoubleLane::Vector);
+  }
+};
+
+/// Sums that round once: exactly, to odd in the lane type, then to the format.
+template <class T, int kMode, class Rounder>
+class OddArithmetic {
+ public:
+  using Lane = T;
+  using V = typename T::Vector;
+  explicit NPUSIM_INLINE OddArithmetic(const LaneArithmetic& a) : rounder_(a) {}
+  NPUSIM_INLINE V round(V x) const { return rounder_(x); }
+  NPUSIM_INLINE V add(V x, V y) const {
+    return rounder_(Vectors<T>::template odd_sum<kMode>(x, y));
+  }
+  NPUSIM_INLINE V fused(V a, V b, V sum) const {
+    return rounder_(Vectors<T>::template odd_fused<kMode>(a, b, sum));
+  }
+
+ private:
+  Rounder rounder_;
+};
+
+template <class T>
+class NativeArithmetic {
+ public:
+  using Lane = T;
+  using V = typename T::Vector;
+  explicit NPUSIM_INLINE NativeArithmetic(const LaneArithmetic&) {}
+  NPUSIM_INLINE V round(V x) const { return x; }
+  NPUSIM_INLINE V add(V x, V y) const { return x + y; }
+  NPUSIM_INLINE V fused(V a, V b, V sum) const { return Vectors<T>::fused(a, b, sum); }
+};
+
+/// Product and sum each rounded.
+template <class Arithmetic>
+class Unfused {
+ public:
+  using Lane = typename Arithmetic::Lane;
+  using V = typename Lane::Vector;
+  explicit NPUSIM_INLINE Unfused(const LaneArithmetic& a) : arithmetic_(a) {}
+  NPUSIM_INLINE V fused(V a, V b, V sum) const {
+    return arithmetic_.add(sum, arithmetic_.round(a * b));
+  }
+
+ private:
+  Arithmetic arithmetic_;
+};
+
+}  // namespace npusim::precision::kernels::NPUSIM_KERNELS

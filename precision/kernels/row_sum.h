@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// planned_dot for a few rows against a panel: PlannedSum::reduce and mac_chain, a block of lanes at
+// a time. Included by kernel sources only.
+#pragma once
+
+#include "precision/kernels/operations.h"
+
+namespace npusim::precision::kernels::NPUSIM_KERNELS {
+
+template <class T, class Rows>
+class RowSum {
+ public:
+  using Real = typename T::Real;
+
+  RowSum(const LaneProgram& program, const Rows& in) : program_(program), in_(in) {
+    for (int s = 0; s < program.stages; ++s)
+      stage_[s] = operations_of<T>(program.stage[s].arithmetic);
+    for (int c = 0; c < program.chunks; ++c)
+      chunk_[c] = operations_of<T>(program.chunk[c].arithmetic);
+    if (program.rounds_product != 0) product_ = operations_of<T>(program.product);
+    for (int s = 0; s + 1 < program.stages; ++s) block_ *= program.stage[s].terms;
+  }
+
+  void run() const {
+    alignas(64) Real sums[kRows * T::kLanes];
+    const long count = in_.rows * T::kLanes;
+    if (in_.init != nullptr) copy(sums, in_.init, count);
+    reduce(program_.chunks - 1, 0, in_.terms, in_.init != nullptr, sums);
+    if (in_.after != nullptr) {
+      alignas(64) Real after[kRows * T::kLanes];
+      copy(after, in_.after, count);
+      stage_[last()].add(program_.stage[last()].arithmetic, sums, after, count);
+    }
+    copy(in_.out, sums, count);
+  }
+
+ private:
+  int last() const { return program_.stages - 1; }
+
+  static void copy(Real* to, const Real* from, long count) {
+    for (long i = 0; i < count; ++i) to[i] = from[i];
+  }
+
+  /// has_init says whether out comes in with running sums.
+  void reduce(int level, long begin, long end, bool has_init, Real* out) const {
+    const long count = in_.rows * T::kLanes;
+    if (level < 0) {
+      for (long i = 0; i < count && !has_init; ++i) out[i] = 0;
+      return accumulate(begin, end, out);
+    }
+    const LaneChunk& chunk = program_.chunk[level];
+    bool started = has_init;
+    for (long at = begin; at < end; at += chunk.terms) {
+      const long stop = at + chunk.terms < end ? at + chunk.terms : end;
+      if (chunk.carry == 0 && started) {
+        alignas(64) Real sum[kRows * T::kLanes];
+        reduce(level - 1, at, stop, false, sum);
+        chunk_[level].add(chunk.arithmetic, out, sum, count);
+      } else {
+        reduce(level - 1, at, stop, started, out);
+        chunk_[level].round(chunk.arithmetic, out, count);
+      }
+      started = true;
+    }
+  }
+
+  /// The accumulator: blocks of terms one after the other.
+  void accumulate(long begin, long end, Real* sums) const {
+    const LaneArithmetic& accumulator = program_.stage[last()].arithmetic;
+    const Real* panel = in_.panel + begin * T::kLanes;
+    if (program_.stages == 1 &&
+        (program_.rounds_product == 0 || program_.product_as_accumulator != 0)) {
+      const auto chain = program_.rounds_product == 0 ? stage_[0].chain : stage_[0].unfused_chain;
+      return chain(accumulator, in_.a + begin, in_.a_stride, in_.rows, panel, end - begin, sums);
+    }
+    alignas(64) Real term[T::kLanes];
+    for (long row = 0; row < in_.rows; ++row) {
+      for (long at = begin; at < end; at += block_) {
+        group(last() - 1, in_.a + row * in_.a_stride, at, term);
+        stage_[last()].add(accumulator, sums + row * T::kLanes, term, T::kLanes);
+      }
+    }
+  }
+
+  void product(const Real* a, long k, Real* out) const {
+    const Real* b = in_.panel + k * T::kLanes;
+    for (int l = 0; l < T::kLanes; ++l) out[l] = a[k] * b[l];
+    if (program_.rounds_product != 0) product_.round(program_.product, out, T::kLanes);
+  }
+
+  /// The sum of the group of stage s that begins with term `at`.
+  void group(int s, const Real* a, long at, Real* out) const {
+    if (s < 0) return product(a, at, out);
+    const LaneStage& stage = program_.stage[s];
+    const bool of_products = s == 0 && program_.rounds_product == 0;
+    const bool power_of_two = (stage.terms & (stage.terms - 1)) == 0;
+    if (of_products && stage.tree != 0 && power_of_two && stage_[s].tree != nullptr)
+      return stage_[s].tree(stage.arithmetic, a + at, in_.panel + at * T::kLanes, stage.terms, out);
+    long step = 1;
+    for (int inner = 0; inner < s; ++inner) step *= program_.stage[inner].terms;
+    if (stage.tree != 0) return tree(s, a, at, step, out);
+    group(s - 1, a, at, out);
+    stage_[s].round(stage.arithmetic, out, T::kLanes);
+    alignas(64) Real term[T::kLanes];
+    for (long i = 1; i < stage.terms; ++i) {
+      group(s - 1, a, at + i * step, term);
+      stage_[s].add(stage.arithmetic, out, term, T::kLanes);
+    }
+  }
+
+  /// Pairwise: level by level over a buffer of the group's members.
+  void tree(int s, const Real* a, long at, long step, Real* out) const {
+    const LaneStage& stage = program_.stage[s];
+    alignas(64) Real members[kMaxGroup][T::kLanes];
+    for (long i = 0; i < stage.terms; ++i) group(s - 1, a, at + i * step, members[i]);
+    for (long count = stage.terms; count > 1; count = count / 2 + count % 2) {
+      for (long i = 0; i < count / 2; ++i) {
+        if (i != 0) copy(members[i], members[2 * i], T::kLanes);
+        stage_[s].add(stage.arithmetic, members[i], members[2 * i + 1], T::kLanes);
+      }
+      if (count % 2 != 0 && count > 1) copy(members[count / 2], members[count - 1], T::kLanes);
+    }
+    copy(out, members[0], T::kLanes);
+    stage_[s].round(stage.arithmetic, out, T::kLanes);
+  }
+
+  const LaneProgram& program_;
+  const Rows& in_;
+  Operations<T> stage_[kMaxStages] = {};
+  Operations<T> chunk_[kMaxChunks] = {};
+  Operations<T> product_ = {};
+  long block_ = 1;
+};
+
+}  // namespace npusim::precision::kernels::NPUSIM_KERNELS

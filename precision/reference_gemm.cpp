@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <vector>
+
+#include "precision/gemm.h"
+#include "precision/kernels/dispatch.h"
+#include "precision/kernels/packing.h"
+
+namespace npusim::precision {
+namespace {
+
+using kernels::kRows;
+constexpr std::int64_t kLanes = kernels::kDoubleLanes;
+/// Terms of a panel that stay in the first-level cache.
+constexpr std::int64_t kBlock = 128;
+constexpr std::int64_t kWantedTasks = 8;
+
+class ReferenceGemm {
+ public:
+  ReferenceGemm(std::int64_t k, const OperandRows& a, const OperandRows& b, const Bias& bias,
+                GemmOutput& out)
+      : k_(k), a_(a), b_(b), bias_(bias), out_(out), kernels_(kernels::chosen_kernels()) {}
+
+  void run(const ParallelFor& parallel) const {
+    const std::int64_t panels = (b_.rows() + kLanes - 1) / kLanes;
+    const std::int64_t groups = (a_.rows() + kRows - 1) / kRows;
+    const std::int64_t splits = std::max<std::int64_t>(
+        1, std::min(groups, kWantedTasks / std::max<std::int64_t>(1, panels)));
+    const std::int64_t share = (groups + splits - 1) / splits * kRows;
+    parallel(panels * splits, [&](std::int64_t task) {
+      const std::int64_t begin = task % splits * share;
+      run_panel(task / splits, begin, std::min(a_.rows(), begin + share));
+    });
+  }
+
+ private:
+  void run_panel(std::int64_t index, std::int64_t begin, std::int64_t end) const {
+    const std::int64_t column = index * kLanes;
+    const std::int64_t count = std::min(kLanes, b_.rows() - column);
+    kernels::AlignedArray<double> panel(k_ * kLanes);
+    std::vector<double> values(static_cast<std::size_t>(k_ * kRows));
+    for (std::int64_t lane = 0; lane < count; ++lane) {
+      b_.read(column + lane, values.data());
+      for (std::int64_t i = 0; i < k_; ++i)
+        panel.data()[i * kLanes + lane] = values[static_cast<std::size_t>(i)];
+    }
+    for (std::int64_t row = begin; row < end; row += kRows)
+      run_rows(row, std::min<std::int64_t>(kRows, end - row), column, count, panel.data(),
+               values.data());
+  }
+
+  void run_rows(std::int64_t row, std::int64_t rows, std::int64_t column, std::int64_t count,
+                const double* panel, double* values) const {
+    alignas(64) double sums[kRows * kLanes] = {};
+    for (std::int64_t r = 0; r < rows; ++r) a_.read(row + r, values + r * k_);
+    for (std::int64_t at = 0; at < k_; at += kBlock)
+      kernels_.reference(values + at, static_cast<long>(k_), panel + at * kLanes,
+                         static_cast<long>(std::min(kBlock, k_ - at)), sums);
+    for (std::int64_t r = 0; r < rows; ++r) {
+      double* results = sums + r * kLanes;
+      for (std::int64_t l = 0; l < count && bias_.axis != Bias::Axis::none; ++l)
+        results[l] += bias_.values[bias_.axis == Bias::Axis::by_row ? row + r : column + l];
+      out_.write(row + r, column, count, results);
+    }
+  }
+
+  std::int64_t k_;
+  const OperandRows& a_;
+  const OperandRows& b_;
+  const Bias& bias_;
+  GemmOutput& out_;
+  kernels::KernelSet kernels_;
+};
+
+}  // namespace
+
+void reference_gemm(std::int64_t k, const OperandRows& a, const OperandRows& b, const Bias& bias,
+                    GemmOutput& out, const ParallelFor& parallel) {
+  ReferenceGemm(k, a, b, bias, out).run(parallel);
+}
+
+}  // namespace npusim::precision
