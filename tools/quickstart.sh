@@ -19,4 +19,3 @@ build/release/bin/npusim compare \
   --npu systolic128_bf16 cube16_fp16 nvdla_fp16 \
   --workload resnet50 mlp:training \
   --json results/quickstart.json --csv results/quickstart.csv --markdown results/quickstart.md "$@"
-say "wrote results/quickstart.json, results/quickstart.csv, results/quickstart.md"
