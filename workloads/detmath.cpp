@@ -26,4 +26,29 @@ SinCos det_sincospi(double x) {
   return {both.x, both.y};
 }
 
+void det_log(const double* x, double* y, int count) {
+  int i = 0;
+#ifdef __SSE2__
+  for (; i + 2 <= count; i += 2)
+    _mm_storeu_pd(y + i, Sleef_cinz_logd2_u10sse2(_mm_loadu_pd(x + i)));
+#endif
+  for (; i < count; ++i) y[i] = det_log(x[i]);
+}
+
+void det_sincospi(const double* x, double* sin, double* cos, int count) {
+  int i = 0;
+#ifdef __SSE2__
+  for (; i + 2 <= count; i += 2) {
+    const Sleef___m128d_2 both = Sleef_cinz_sincospid2_u05sse2(_mm_loadu_pd(x + i));
+    _mm_storeu_pd(sin + i, both.x);
+    _mm_storeu_pd(cos + i, both.y);
+  }
+#endif
+  for (; i < count; ++i) {
+    const SinCos both = det_sincospi(x[i]);
+    sin[i] = both.sin;
+    cos[i] = both.cos;
+  }
+}
+
 }  // namespace npusim::workloads

@@ -19,4 +19,8 @@ struct SinCos {
 /// Of pi * x: no rounding of the argument to a multiple of pi.
 SinCos det_sincospi(double x);
 
+// Many values at once, several in one SIMD register: the bits of the functions above.
+void det_log(const double* x, double* y, int count);
+void det_sincospi(const double* x, double* sin, double* cos, int count);
+
 }  // namespace npusim::workloads

@@ -5,17 +5,16 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
+#include <functional>
 
 #include "base/error.h"
+#include "workloads/distributions.h"
 #include "workloads/initializer_file.h"
-#include "workloads/random.h"
 
 namespace npusim::workloads {
 namespace {
 
 using Kind = Initializer::Kind;
-__extension__ typedef unsigned __int128 Wide;
 
 struct Fans {
   double in = 1.0, out = 1.0;
@@ -32,70 +31,68 @@ Fans fans_of(const Shape& shape, const std::string& tensor_name) {
   return {static_cast<double>(shape[1]) * window, static_cast<double>(shape[0]) * window};
 }
 
-double binary32(double x) {
-  return static_cast<double>(static_cast<float>(x));
+/// Writes the values of a range of elements.
+using Draw = std::function<void(ElementRange, double*)>;
+
+Draw uniform(const RandomStream& stream, double low, double high) {
+  return [=](ElementRange range, double* out) { draw_uniform(stream, low, high, range, out); };
 }
 
-void fill_uniform(const RandomStream& stream, double low, double high, std::vector<double>& out) {
-  // Rounding to binary32 can reach `high`, which is not part of the interval.
-  const double below_high = static_cast<double>(
-      std::nextafter(static_cast<float>(high), -std::numeric_limits<float>::infinity()));
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    const double value = binary32(low + (high - low) * unit_interval(stream.bits(i)));
-    out[i] = value >= high && low < high ? std::max(below_high, low) : value;
-  }
+Draw normal(const RandomStream& stream, double mean, double stddev) {
+  return [=](ElementRange range, double* out) { draw_normal(stream, mean, stddev, range, out); };
 }
 
-void fill_normal(const RandomStream& stream, double mean, double stddev, std::vector<double>& out) {
-  for (std::size_t i = 0; i < out.size(); i += 2) {
-    const NormalPair pair = normal_pair(stream.block(i / 2));
-    out[i] = binary32(mean + stddev * pair.first);
-    if (i + 1 < out.size()) out[i + 1] = binary32(mean + stddev * pair.second);
-  }
+Draw constant(double value, ElementType type) {
+  if (type == ElementType::floating) value = static_cast<double>(static_cast<float>(value));
+  return [=](ElementRange range, double* out) { std::fill_n(out, range.count, value); };
 }
 
-/// low + floor(bits * span / 2^64): each integer within one part in 2^64 / span of equally likely.
-void fill_integers(const RandomStream& stream, double low, double high, std::vector<double>& out) {
-  const auto first = static_cast<std::int64_t>(low);
-  const auto span = static_cast<std::uint64_t>(static_cast<std::int64_t>(high) - first) + 1;
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    const Wide scaled = static_cast<Wide>(stream.bits(i)) * span;
-    out[i] = static_cast<double>(first + static_cast<std::int64_t>(scaled >> 64));
-  }
+Draw integers(const RandomStream& stream, double low, double high) {
+  return [=](ElementRange range, double* out) {
+    draw_integers(stream, static_cast<std::int64_t>(low), static_cast<std::int64_t>(high), range,
+                  out);
+  };
 }
 
-void generate(const Initializer& initializer, const std::string& tensor_name, std::uint64_t seed,
-              Tensor& tensor) {
-  const RandomStream stream(seed, initializer.stream.empty() ? tensor_name : initializer.stream);
-  std::vector<double>& out = tensor.values;
-  const auto fans = [&] { return fans_of(tensor.shape, tensor_name); };
+Draw generator(const Initializer& initializer, const RandomStream& stream, const Tensor& tensor,
+               const std::string& tensor_name) {
+  const Fans fans = needs_fans(initializer.kind) ? fans_of(tensor.shape, tensor_name) : Fans{};
+  const auto symmetric = [&](double bound) { return uniform(stream, -bound, bound); };
   switch (initializer.kind) {
     case Kind::constant:
-      out.assign(out.size(), tensor.type == ElementType::floating ? binary32(initializer.value)
-                                                                  : initializer.value);
-      return;
+      return constant(initializer.value, tensor.type);
     case Kind::uniform:
-      return fill_uniform(stream, initializer.low, initializer.high, out);
+      return uniform(stream, initializer.low, initializer.high);
     case Kind::normal:
-      return fill_normal(stream, initializer.mean, initializer.stddev, out);
+      return normal(stream, initializer.mean, initializer.stddev);
     case Kind::kaiming_normal:
-      return fill_normal(stream, initializer.mean, std::sqrt(2.0 / fans().in), out);
-    case Kind::kaiming_uniform: {
-      const double bound = std::sqrt(6.0 / fans().in);
-      return fill_uniform(stream, -bound, bound, out);
-    }
+      return normal(stream, initializer.mean, std::sqrt(2.0 / fans.in));
+    case Kind::kaiming_uniform:
+      return symmetric(std::sqrt(6.0 / fans.in));
     case Kind::xavier_normal:
-      return fill_normal(stream, 0.0, std::sqrt(2.0 / (fans().in + fans().out)), out);
-    case Kind::xavier_uniform: {
-      const double bound = std::sqrt(6.0 / (fans().in + fans().out));
-      return fill_uniform(stream, -bound, bound, out);
-    }
+      return normal(stream, 0.0, std::sqrt(2.0 / (fans.in + fans.out)));
+    case Kind::xavier_uniform:
+      return symmetric(std::sqrt(6.0 / (fans.in + fans.out)));
     case Kind::uniform_int:
-      return fill_integers(stream, initializer.low, initializer.high, out);
+      return integers(stream, initializer.low, initializer.high);
     case Kind::file:
       break;
   }
   throw base::InternalError("not a generator");
+}
+
+void fill(Tensor& tensor, const Draw& draw, const precision::ParallelFor& parallel) {
+  constexpr std::int64_t kBlock = 1 << 14;
+  const auto count = static_cast<std::int64_t>(tensor.values.size());
+  const auto block = [&](std::int64_t i) {
+    const std::int64_t begin = i * kBlock;
+    draw({begin, std::min(kBlock, count - begin)}, tensor.values.data() + begin);
+  };
+  const std::int64_t blocks = (count + kBlock - 1) / kBlock;
+  if (parallel && blocks > 1)
+    parallel(blocks, block);
+  else
+    for (std::int64_t i = 0; i < blocks; ++i) block(i);
 }
 
 bool integral(Kind kind) {
@@ -134,14 +131,16 @@ bool needs_fans(Kind kind) {
 }
 
 Tensor make_values(const Initializer& initializer, const Shape& shape, ElementType type,
-                   const std::string& tensor_name, std::uint64_t seed) {
+                   const std::string& tensor_name, std::uint64_t seed,
+                   const precision::ParallelFor& parallel) {
   if (type != ElementType::floating && !integral(initializer.kind))
     throw base::InputError(fmt::format("tensor {} holds integers: initialiser {} makes fractions",
                                        tensor_name, name_of(initializer.kind)),
                            "wrong-initializer");
   if (initializer.kind == Kind::file) return read_values(initializer, shape, type, tensor_name);
   Tensor tensor(shape, type);
-  generate(initializer, tensor_name, seed, tensor);
+  const RandomStream stream(seed, initializer.stream.empty() ? tensor_name : initializer.stream);
+  fill(tensor, generator(initializer, stream, tensor, tensor_name), parallel);
   return tensor;
 }
 

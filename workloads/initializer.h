@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 
+#include "precision/gemm.h"
 #include "workloads/tensor.h"
 
 namespace npusim::workloads {
@@ -41,7 +42,9 @@ bool needs_fans(Initializer::Kind kind);
 /// fan_in/fan_out of a weight: [out, in/groups, kernel...] for rank > 2; rank 2 follows Gemm with
 /// transB=1 ([out, in]). Integers and booleans take constants, uniform_int and files only. Throws
 /// base::InputError for a file of another shape or a missing tensor.
+/// `parallel` may be empty: everything on the caller's thread.
 Tensor make_values(const Initializer& initializer, const Shape& shape, ElementType type,
-                   const std::string& tensor_name, std::uint64_t seed);
+                   const std::string& tensor_name, std::uint64_t seed,
+                   const precision::ParallelFor& parallel = {});
 
 }  // namespace npusim::workloads

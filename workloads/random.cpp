@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "workloads/random.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/hash.h"
@@ -52,11 +53,25 @@ std::uint64_t RandomStream::bits(std::uint64_t index) const {
   return index % 2 == 0 ? pair.first : pair.second;
 }
 
-NormalPair normal_pair(RandomStream::Pair bits) {
-  const double u = unit_interval(bits.first) + 0x1p-53;  // (0, 1]: the logarithm stays finite
-  const double radius = std::sqrt(-2.0 * det_log(u));
-  const SinCos angle = det_sincospi(2.0 * unit_interval(bits.second));
-  return {radius * angle.cos, radius * angle.sin};
+void normal_values(const RandomStream::Pair* bits, int pairs, double* values) {
+  constexpr int kAtOnce = 64;
+  std::array<double, kAtOnce> u{}, logarithm{}, angle{}, sin{}, cos{};
+  for (int begin = 0; begin < pairs; begin += kAtOnce) {
+    const int count = std::min(kAtOnce, pairs - begin);
+    for (int i = 0; i < count; ++i) {
+      const auto at = static_cast<std::size_t>(i);
+      u[at] = unit_interval(bits[begin + i].first) + 0x1p-53;  // above 0: the logarithm is finite
+      angle[at] = 2.0 * unit_interval(bits[begin + i].second);
+    }
+    det_log(u.data(), logarithm.data(), count);
+    det_sincospi(angle.data(), sin.data(), cos.data(), count);
+    for (int i = 0; i < count; ++i) {
+      const auto at = static_cast<std::size_t>(i);
+      const double radius = std::sqrt(-2.0 * logarithm[at]);
+      values[2 * (begin + i)] = radius * cos[at];
+      values[2 * (begin + i) + 1] = radius * sin[at];
+    }
+  }
 }
 
 }  // namespace npusim::workloads

@@ -34,11 +34,8 @@ inline double unit_interval(std::uint64_t bits) {
   return static_cast<double>(bits >> 11) * 0x1p-53;
 }
 
-/// Two independent standard normal values from one block, by Box and Muller's transform (1958):
-/// the radius from 53 bits in (0, 1], the angle from 53 bits. |value| < 8.6.
-struct NormalPair {
-  double first, second;
-};
-NormalPair normal_pair(RandomStream::Pair bits);
+/// Standard normal values, two from each of `pairs` blocks, by Box and Muller's transform (1958):
+/// the radius from the first 53 bits in (0, 1], the angle from the second. |value| < 8.6.
+void normal_values(const RandomStream::Pair* bits, int pairs, double* values);
 
 }  // namespace npusim::workloads

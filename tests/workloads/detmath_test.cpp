@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 #include <random>
+#include <vector>
 
 namespace npusim::workloads {
 namespace {
@@ -81,6 +82,24 @@ TEST(Detmath, KnownBits) {
   EXPECT_EQ(det_erf(0.5), 0x1.0a7ef5c18edd2p-1);
   EXPECT_EQ(det_sincospi(0.3).sin, 0x1.9e3779b97f4a8p-1);
   EXPECT_EQ(det_sincospi(0.3).cos, 0x1.2cf2304755a5ep-1);
+}
+
+// SIMD lanes and the scalar functions are one function, whatever the count.
+TEST(Detmath, ArraysHaveTheScalarBits) {
+  std::mt19937_64 random(9);
+  std::uniform_real_distribution<double> unit(0.0, 1.0);
+  for (const int count : {0, 1, 2, 3, 20001}) {
+    const auto size = static_cast<std::size_t>(count);
+    std::vector<double> x(size), log(size), sin(size), cos(size);
+    for (double& value : x) value = 1.0 - unit(random);
+    det_log(x.data(), log.data(), count);
+    det_sincospi(x.data(), sin.data(), cos.data(), count);
+    for (std::size_t i = 0; i < size; ++i) {
+      ASSERT_EQ(log[i], det_log(x[i])) << x[i];
+      ASSERT_EQ(sin[i], det_sincospi(x[i]).sin) << x[i];
+      ASSERT_EQ(cos[i], det_sincospi(x[i]).cos) << x[i];
+    }
+  }
 }
 
 }  // namespace
