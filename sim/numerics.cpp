@@ -141,7 +141,7 @@ class Executor {
       return tensor;
     }
     return workloads::make_values(*info.initializer, info.shape, info.type, info.name,
-                                  options_.seed);
+                                  options_.seed, parallel_);
   }
 
   void initialise(std::size_t id) {
