@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <limits>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "precision/kernels/dispatch.h"
@@ -18,6 +19,7 @@ using kernels::kRows;
 using kernels::LaneFit;
 using kernels::LaneProgram;
 using kernels::OrderedRows;
+using kernels::TileOutput;
 
 /// Rows of A that are packed at once: bounds memory, and B is read again for each such block.
 constexpr std::int64_t kPackedBytes = std::int64_t{32} << 20;
@@ -78,7 +80,7 @@ class TiledGemm {
   static constexpr std::int64_t kLanes = LaneTraits<Real>::kLanes;
 
   TiledGemm(const Problem& problem, const LaneFit& lanes, const std::optional<LaneFit>& wide,
-            GemmOutput& out, const ParallelFor& parallel)
+            const TileOutput& out, const ParallelFor& parallel)
       : problem_(problem),
         lanes_(lanes),
         wide_(wide),
@@ -181,12 +183,10 @@ class TiledGemm {
       (problem_.plan.bias == BiasEntry::preload ? tile.init : tile.after) = bias;
     }
     LaneTraits<Lane>::run(kernels_, program, tile);
-    double results[kWidth];
-    for (std::int64_t r = 0; r < rows; ++r) {
-      for (std::int64_t l = 0; l < count; ++l)
-        results[l] = canonical(static_cast<double>(sums[r * kWidth + l]));
-      out_.write(row + r, column, count, results);
-    }
+    double results[kRows * kWidth];
+    for (std::int64_t i = 0; i < rows * kWidth; ++i)
+      results[i] = canonical(static_cast<double>(sums[i]));
+    out_.write(row, rows, column, count, results, kWidth);
   }
 
   void run_wide(const Real* a, Panel& panel, std::int64_t row, std::int64_t rows) const {
@@ -212,7 +212,7 @@ class TiledGemm {
   const Problem& problem_;
   const LaneFit& lanes_;
   const std::optional<LaneFit>& wide_;
-  GemmOutput& out_;
+  TileOutput out_;
   const ParallelFor& parallel_;
   kernels::KernelSet kernels_;
   int product_bits_;
@@ -237,32 +237,21 @@ void scalar_gemm(const Problem& problem, GemmOutput& out, const ParallelFor& par
   });
 }
 
-/// The product with its operands exchanged.
-class TransposedOutput final : public GemmOutput {
- public:
-  explicit TransposedOutput(GemmOutput& out) : out_(out) {}
-  void write(std::int64_t row, std::int64_t column, std::int64_t count,
-             const double* values) override {
-    for (std::int64_t i = 0; i < count; ++i) out_.write(column + i, row, 1, values + i);
-  }
-
- private:
-  GemmOutput& out_;
-};
-
 Bias::Axis other_axis(Bias::Axis axis) {
   if (axis == Bias::Axis::by_row) return Bias::Axis::by_column;
   return axis == Bias::Axis::by_column ? Bias::Axis::by_row : axis;
 }
 
-void run(const Problem& problem, GemmOutput& out, const ParallelFor& parallel) {
-  const kernels::KernelSet set = kernels::chosen_kernels();
-  const auto narrow = kernels::fit_float(problem.unit, problem.plan, set);
-  const auto wide = kernels::fit_double(problem.unit, problem.plan, set);
-  if (narrow && (!narrow->needs_range || wide))
-    return TiledGemm<float>(problem, *narrow, wide, out, parallel).run();
-  if (wide) return TiledGemm<double>(problem, *wide, std::nullopt, out, parallel).run();
-  scalar_gemm(problem, out, parallel);
+template <class Real>
+void tiled_gemm(const Problem& problem, const LaneFit& lanes, const std::optional<LaneFit>& wide,
+                GemmOutput& out, const ParallelFor& parallel) {
+  if (!kernels::lanes_over_a(problem.a.rows(), problem.b.rows(), LaneTraits<Real>::kLanes))
+    return TiledGemm<Real>(problem, lanes, wide, {out, false}, parallel).run();
+  MacUnit unit = problem.unit;
+  std::swap(unit.a, unit.b);
+  const Bias bias{other_axis(problem.bias.axis), problem.bias.values};
+  const Problem exchanged{unit, problem.plan, problem.b, problem.a, bias, problem.order};
+  TiledGemm<Real>(exchanged, lanes, wide, {out, true}, parallel).run();
 }
 
 }  // namespace
@@ -278,16 +267,14 @@ void emulated_gemm(const MacUnit& unit, const ReductionPlan& plan, const Operand
                    const ParallelFor& parallel) {
   validate(unit);
   validate(plan, unit);
-  const auto order = whole_blocks(expand_order(plan), unit);
-  // Rows of B are the lanes: few of them leave most lanes idle, and a*b is b*a.
-  if (b.rows() < kernels::kDoubleLanes && a.rows() > b.rows()) {
-    MacUnit exchanged = unit;
-    std::swap(exchanged.a, exchanged.b);
-    TransposedOutput transposed(out);
-    const Bias exchanged_bias{other_axis(bias.axis), bias.values};
-    return run({exchanged, plan, b, a, exchanged_bias, order}, transposed, parallel);
-  }
-  run({unit, plan, a, b, bias, order}, out, parallel);
+  const Problem problem{unit, plan, a, b, bias, whole_blocks(expand_order(plan), unit)};
+  const kernels::KernelSet set = kernels::chosen_kernels();
+  const auto narrow = kernels::fit_float(unit, plan, set);
+  const auto wide = kernels::fit_double(unit, plan, set);
+  if (narrow && (!narrow->needs_range || wide))
+    return tiled_gemm<float>(problem, *narrow, wide, out, parallel);
+  if (wide) return tiled_gemm<double>(problem, *wide, std::nullopt, out, parallel);
+  scalar_gemm(problem, out, parallel);
 }
 
 const char* simd_path() {

@@ -18,7 +18,7 @@ constexpr std::int64_t kWantedTasks = 8;
 class ReferenceGemm {
  public:
   ReferenceGemm(std::int64_t k, const OperandRows& a, const OperandRows& b, const Bias& bias,
-                GemmOutput& out)
+                const kernels::TileOutput& out)
       : k_(k), a_(a), b_(b), bias_(bias), out_(out), kernels_(kernels::chosen_kernels()) {}
 
   void run(const ParallelFor& parallel) const {
@@ -56,19 +56,18 @@ class ReferenceGemm {
     for (std::int64_t at = 0; at < k_; at += kBlock)
       kernels_.reference(values + at, static_cast<long>(k_), panel + at * kLanes,
                          static_cast<long>(std::min(kBlock, k_ - at)), sums);
-    for (std::int64_t r = 0; r < rows; ++r) {
-      double* results = sums + r * kLanes;
-      for (std::int64_t l = 0; l < count && bias_.axis != Bias::Axis::none; ++l)
-        results[l] += bias_.values[bias_.axis == Bias::Axis::by_row ? row + r : column + l];
-      out_.write(row + r, column, count, results);
-    }
+    for (std::int64_t r = 0; r < rows && bias_.axis != Bias::Axis::none; ++r)
+      for (std::int64_t l = 0; l < count; ++l)
+        sums[r * kLanes + l] +=
+            bias_.values[bias_.axis == Bias::Axis::by_row ? row + r : column + l];
+    out_.write(row, rows, column, count, sums, kLanes);
   }
 
   std::int64_t k_;
   const OperandRows& a_;
   const OperandRows& b_;
   const Bias& bias_;
-  GemmOutput& out_;
+  kernels::TileOutput out_;
   kernels::KernelSet kernels_;
 };
 
@@ -76,7 +75,12 @@ class ReferenceGemm {
 
 void reference_gemm(std::int64_t k, const OperandRows& a, const OperandRows& b, const Bias& bias,
                     GemmOutput& out, const ParallelFor& parallel) {
-  ReferenceGemm(k, a, b, bias, out).run(parallel);
+  if (!kernels::lanes_over_a(a.rows(), b.rows(), kLanes))
+    return ReferenceGemm(k, a, b, bias, {out, false}).run(parallel);
+  Bias exchanged = bias;
+  if (bias.axis == Bias::Axis::by_row) exchanged.axis = Bias::Axis::by_column;
+  if (bias.axis == Bias::Axis::by_column) exchanged.axis = Bias::Axis::by_row;
+  ReferenceGemm(k, b, a, exchanged, {out, true}).run(parallel);
 }
 
 }  // namespace npusim::precision

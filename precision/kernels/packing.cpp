@@ -4,7 +4,29 @@
 #include <cstring>
 #include <limits>
 
+#include "precision/kernels/lane_kernel.h"
+
 namespace npusim::precision::kernels {
+
+bool lanes_over_a(std::int64_t a_rows, std::int64_t b_rows, std::int64_t lanes) {
+  const auto tiles = [lanes](std::int64_t rows, std::int64_t columns) {
+    return static_cast<double>((rows + kRows - 1) / kRows * kRows) *
+           static_cast<double>((columns + lanes - 1) / lanes * lanes);
+  };
+  // Results then leave in short runs: worth it only from about a tenth on.
+  return tiles(b_rows, a_rows) < 0.9 * tiles(a_rows, b_rows);
+}
+
+void TileOutput::write(std::int64_t row, std::int64_t rows, std::int64_t column, std::int64_t count,
+                       const double* values, std::int64_t stride) const {
+  for (std::int64_t r = 0; r < rows && !exchanged; ++r)
+    out.write(row + r, column, count, values + r * stride);
+  for (std::int64_t l = 0; l < count && exchanged; ++l) {
+    double run[kRows];
+    for (std::int64_t r = 0; r < rows; ++r) run[r] = values[r * stride + l];
+    out.write(column + l, row, rows, run);
+  }
+}
 
 void ExponentRange::add(const double* values, std::int64_t count) {
   constexpr std::int64_t kInfinite = 0x7ff;

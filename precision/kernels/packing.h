@@ -29,6 +29,20 @@ class AlignedArray {
   std::vector<Line> lines_;
 };
 
+/// Lanes run over the rows of one operand: over A's when that leaves clearly fewer of them idle,
+/// since a*b is b*a.
+bool lanes_over_a(std::int64_t a_rows, std::int64_t b_rows, std::int64_t lanes);
+
+/// Where a tile of rows by lanes goes in the product; exchanged when lanes run over A's rows.
+struct TileOutput {
+  GemmOutput& out;
+  bool exchanged;
+
+  /// values[r * stride + l] is the result of row `row` + r and lane `column` + l.
+  void write(std::int64_t row, std::int64_t rows, std::int64_t column, std::int64_t count,
+             const double* values, std::int64_t stride) const;
+};
+
 /// Exponents of the non-zero finite values of some operand rows.
 struct ExponentRange {
   int low = 2000;
