@@ -5,6 +5,7 @@ npusim_test(workloads_ops_test
     ops_elementwise_test.cpp
     ops_loss_test.cpp
     ops_matrix_test.cpp
+    ops_network_test.cpp
     ops_pool_test.cpp
     ops_support.cpp
   LINK npusim::workloads)
