@@ -129,7 +129,7 @@ class Executor {
       from_file.path = file->second;
       return workloads::make_values(from_file, info.shape, info.type, info.name, options_.seed);
     }
-    const auto weight = loaded_.find(info.name);
+    const auto weight = loaded_.find(workloads::values_name(info));
     if (weight != loaded_.end()) {
       if (weight->second.shape != info.shape)
         throw base::InputError(options_.weights + ": tensor " + info.name + " has shape " +

@@ -47,6 +47,11 @@ const char* name_of(Phase phase) {
   throw base::InternalError("unknown Phase");
 }
 
+const std::string& values_name(const TensorInfo& info) {
+  const bool other = info.initializer && !info.initializer->stream.empty();
+  return other ? info.initializer->stream : info.name;
+}
+
 TensorId Graph::find(const std::string& tensor_name) const {
   const auto found = tensor_ids.find(tensor_name);
   return found == tensor_ids.end() ? kNoTensor : found->second;

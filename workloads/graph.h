@@ -42,6 +42,9 @@ struct TensorInfo {
   std::optional<Initializer> initializer;  ///< for inputs, weights, statistics, states
 };
 
+/// The name that the tensor's initial values go by: a master copy's are those of its weight.
+const std::string& values_name(const TensorInfo& info);
+
 using Attribute =
     std::variant<std::int64_t, double, std::string, std::vector<std::int64_t>, std::vector<double>>;
 using Attributes = std::map<std::string, Attribute>;

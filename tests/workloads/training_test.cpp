@@ -151,6 +151,8 @@ TEST(Training, MasterCopiesStartAsTheWeightsWould) {
   const Graph graph = make_training_step(workload, true);
   const Values forward = initial_values(workload.graph, 5);
   const Values training = initial_values(graph, 5);
+  EXPECT_EQ(values_name(graph.tensor(graph.find("w1.master"))), "w1");
+  EXPECT_EQ(values_name(graph.tensor(graph.find("x"))), "x");
   for (const char* name : {"w1", "b2"})
     EXPECT_EQ(training[static_cast<std::size_t>(graph.find(std::string(name) + ".master"))].values,
               forward[static_cast<std::size_t>(workload.graph.find(name))].values);

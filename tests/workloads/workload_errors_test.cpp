@@ -172,8 +172,8 @@ TEST(WorkloadErrors, HugeRepetitionEndsQuickly) {
   EXPECT_THAT(message(with_nodes(R"({"block": "b0", "name": "y", "inputs": ["x"],
 "outputs": ["y"]})",
                                  blocks)),
-              HasSubstr("more than 1000000"));
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(20));
+              HasSubstr("more than 200000"));
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));
 }
 
 TEST(WorkloadErrors, LabelsAndInitialisersMustFit) {

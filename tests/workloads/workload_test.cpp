@@ -4,6 +4,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
 #include "workload_text.h"
 
 namespace npusim::workloads {
@@ -123,6 +128,31 @@ TEST(Workload, CopiesFeedEachOther) {
   EXPECT_EQ(input_of("body.1.add", 1), "body.0.add.out");
   EXPECT_EQ(graph.tensor(graph.outputs[0]).name, "z");
   EXPECT_EQ(writers(graph)[static_cast<std::size_t>(graph.outputs[0])], 11);
+}
+
+TEST(Workload, TheExampleOfTheReadmeIsRight) {
+  std::ifstream file(std::string(NPUSIM_SOURCE_DIR) + "/workloads/README.md");
+  const std::string text(std::istreambuf_iterator<char>(file), {});
+  const std::size_t begin = text.find("```json\n") + 8;
+  const Workload workload = read_text(text.substr(begin, text.find("```", begin) - begin));
+  EXPECT_EQ(workload.graph.parameter_count(), 3 * 64 * 64 + 10 * 64);
+  EXPECT_NE(workload.graph.find("hidden.0.weight"), kNoTensor);
+  EXPECT_TRUE(workload.training);
+}
+
+TEST(Workload, EveryShippedNetworkLoadsUnderItsFileName) {
+  const std::filesystem::path folder = std::filesystem::path(NPUSIM_SOURCE_DIR) / "workloads";
+  int count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (entry.path().extension() != ".json") continue;
+    const Workload workload = load_workload(entry.path().string());
+    EXPECT_EQ(workload.name, entry.path().stem());
+    EXPECT_FALSE(workload.description.empty());
+    for (const TensorId id : workload.graph.inputs)
+      EXPECT_TRUE(workload.graph.tensor(id).initializer) << entry.path();
+    ++count;
+  }
+  EXPECT_GE(count, 3);
 }
 
 TEST(Workload, InputsMayHaveNoInitializer) {

@@ -97,7 +97,7 @@ Graph build_graph(const WorkloadSyntax& workload, const FlatNetwork& network) {
 }
 
 void check_training(const WorkloadSyntax& workload, const FlatNetwork& network) {
-  if (!workload.training) return;
+  if (!workload.training || !network.complete) return;
   const base::ValueReader& section = *workload.training_at;
   std::vector<std::string> tensors;
   std::vector<std::string> labels;

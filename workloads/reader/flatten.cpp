@@ -13,7 +13,7 @@ using base::ValueReader;
 
 constexpr std::size_t kMaxDepth = 16;
 constexpr std::int64_t kMaxRepeat = 100000;
-constexpr std::int64_t kMaxParts = 1000000;  ///< nodes, weights and block instances of a network
+constexpr std::int64_t kMaxParts = 200000;  ///< nodes, weights and block instances of a network
 
 /// A body in one of its uses: how its local names are called outside.
 struct Instance {
@@ -38,6 +38,8 @@ class Flattener {
       add_tensor(tensor, tensor.name, parameters_, network_.inputs);
     expand({&workload_.body, "", {}}, parameters_);
     report_unused_parameters();
+    if (stopped_) return {};
+    network_.complete = true;
     return std::move(network_);
   }
 

@@ -31,6 +31,7 @@ struct FlatNetwork {
   std::vector<FlatTensor> weights;
   std::vector<FlatNode> nodes;
   std::int64_t batch = 1;
+  bool complete = false;  ///< false: it grew too large (reported) and is empty
 };
 
 /// Reports mistakes to the places they stand; a tensor whose shape is wrong is left out.
