@@ -90,11 +90,11 @@ class NarrowRounder {
     const B floor = L::bits(lifted) + bit_cast<B>(nearest > m);  // a mask is minus one
     const V floor_value = L::real(floor) - lift;
     const V rest = m - floor_value;
-    M up = M{};
+    M up = M{};  // never for NaN: its payload must stay what WideRounder's integers can bear
     if (kMode == kRna) up = rest + rest >= L::real(floor + Word(1)) - L::real(floor);
-    if (kMode == kRu) up = (floor_value != m) & (L::bits(x) == L::bits(m));
-    if (kMode == kRd) up = (floor_value != m) & (L::bits(x) != L::bits(m));
-    if (kMode == kOdd) up = (floor_value != m) & ((floor & Word(1)) == Word(0));
+    if (kMode == kRu) up = (floor_value < m) & (L::bits(x) == L::bits(m));
+    if (kMode == kRd) up = (floor_value < m) & (L::bits(x) != L::bits(m));
+    if (kMode == kOdd) up = (floor_value < m) & ((floor & Word(1)) == Word(0));
     return L::real(floor - bit_cast<B>(up)) - lift;
   }
   /// IEEE 754 §7.4: which directions carry an overflow to infinity.
