@@ -230,6 +230,7 @@ TEST(NpuFile, KeysThatStandTwiceAreRefused) {
       edited_copy(shipped_npu(kSystolic), {{"\"rows\": 128", "\"rows\": 128, \"rows\": 64"}}));
   ASSERT_EQ(mistakes.size(), 1U);
   EXPECT_EQ(mistakes[0].code, "duplicate-key");
+  EXPECT_EQ(mistakes[0].pointer, "/mac_array/rows");
   EXPECT_THAT(mistakes[0].message, ::testing::HasSubstr("rows"));
   EXPECT_GT(mistakes[0].line, 0);
 }
