@@ -251,6 +251,7 @@ void define_describe(CLI::App& app, Chosen& chosen) {
   sub.add_option("name", arguments->name, "A name from `npusim list`, or a file")->required();
   sub.add_option("--kind", arguments->kind, "Which kind, when the name has several")
       ->type_name("KIND");
+  add_quiet(sub, arguments->common);
 }
 
 void define_formats(CLI::App& app, Chosen& chosen) {
