@@ -5,6 +5,9 @@
 
 #include <cmath>
 #include <limits>
+#include <stdexcept>
+#include <string>
+#include <vector>
 
 #include "oracle.h"
 #include "patterns.h"
@@ -198,6 +201,13 @@ TEST(SignedZeros, FollowIeee754) {
     EXPECT_TRUE(oracle::same(mac_chain(unit, &zero, &one, 1, 0.0), 0.0));
     EXPECT_TRUE(oracle::same(mac_chain(unit, &minus_zero, &one, 1, 0.0), cancelled));
   }
+}
+
+TEST(SignedZeros, AGroupCutShortIsFilledWithPlusZero) {
+  const std::vector<double> zeros(4, -0.0), ones(4, 1.0);
+  const MacUnit unit = units::tree(fp16(), 4, arithmetic(fp16(), Rounding::rne));
+  EXPECT_TRUE(oracle::same(mac_chain(unit, zeros.data(), ones.data(), 4, -0.0), -0.0));
+  EXPECT_TRUE(oracle::same(mac_chain(unit, zeros.data(), ones.data(), 3, -0.0), 0.0));
 }
 
 TEST(Validation, NamesTheBrokenRule) {
