@@ -28,8 +28,6 @@ if(NPUSIM_WARNINGS_AS_ERRORS)
   target_compile_options(npusim_flags INTERFACE -Werror)
 endif()
 if(NPUSIM_SANITIZE)
-  # GCC's documentation: sanitizers increase false positives of this warning (here: std::regex in GCC 12).
-  target_compile_options(npusim_flags INTERFACE -Wno-maybe-uninitialized)
   target_compile_options(npusim_flags INTERFACE -fsanitize=${NPUSIM_SANITIZE} -fno-omit-frame-pointer
                                                 -fno-sanitize-recover=all)
   target_link_options(npusim_flags INTERFACE -fsanitize=${NPUSIM_SANITIZE})
