@@ -69,14 +69,21 @@ std::string operand_finding(const Case& c, const OperatorEntry& entry,
 }
 
 /// The accumulator that the recipe asks for; empty when the NPU offers it.
+/// A recipe that names a format takes it as the array has it; options it spells out must be the
+/// array's.
 std::string accumulator_finding(const Case& c) {
   if (!c.recipe.accumulator) return "";
+  const precision::Format& wanted = *c.recipe.accumulator;
+  const bool name_only = wanted == precision::format_from_name(wanted.name);
   std::vector<std::string> names;
-  for (const precision::Format& choice : c.npu.mac_array.accumulator.choices)
+  for (const precision::Format& choice : c.npu.mac_array.accumulator.choices) {
+    if (choice.name == wanted.name && !name_only && choice != wanted)
+      return "the recipe treats small or large values of its " + wanted.name +
+             " accumulator otherwise than the array";
+    if (choice.name == wanted.name) return "";
     names.push_back(choice.name);
-  if (std::find(names.begin(), names.end(), c.recipe.accumulator->name) != names.end()) return "";
-  return "the recipe accumulates in " + c.recipe.accumulator->name + ", the array offers " +
-         joined(names);
+  }
+  return "the recipe accumulates in " + wanted.name + ", the array offers " + joined(names);
 }
 
 /// First storage format of the node's floating tensors that the entry does not list. Statistics do

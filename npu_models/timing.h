@@ -53,7 +53,7 @@ struct Energy {
 
 struct TimingResult {
   std::int64_t cycles = 0;  ///< makespan
-  std::int64_t macs = 0;
+  std::int64_t macs = 0;    ///< on the arrays; what the host computes stands in its op rows
   std::int64_t arrays = 1;
   std::int64_t busy_cycles = 0;  ///< array-cycles; busy + sum(stalls) == cycles * arrays
   std::map<std::string, std::int64_t> stall_cycles;  ///< every cause, zeros included

@@ -143,7 +143,7 @@ TimingResult assemble_timing(const NpuSpec& npu, const MappedGraph& mapped,
     }
     row.energy_mj = energy.total_mj();
     add(result.energy, energy);
-    result.macs += row.macs;
+    if (mapped.ops[i].engine == Engine::matrix) result.macs += row.macs;
     result.busy_cycles += row.array_busy_cycles;
     for (const auto& [cause, count] : row.stall_cycles) result.stall_cycles[cause] += count;
     result.dram_bytes += r.read_bytes + r.write_bytes;

@@ -77,8 +77,8 @@ class PlannedSum {
     for (std::int64_t at = begin; at < end; at += chunk.terms) {
       const std::int64_t stop = std::min(end, at + chunk.terms);
       if (chunk.join == Chunk::Join::carry) {
-        running =
-            round_to(reduce(level - 1, at, stop, started ? &running : nullptr), chunk.arithmetic);
+        running = reduce(level - 1, at, stop, started ? &running : nullptr);
+        if (stop < end) running = round_to(running, chunk.arithmetic);
       } else {
         const double sum = reduce(level - 1, at, stop, nullptr);
         running = started ? add(running, sum, chunk.arithmetic) : round_to(sum, chunk.arithmetic);

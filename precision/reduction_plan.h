@@ -38,7 +38,7 @@ struct Chunk {
   enum class Join {
     add,    ///< each chunk starts from +0 and its sum is added to the running sum, rounded to
             ///< `arithmetic`
-    carry,  ///< the running sum goes on, rounded to `arithmetic` at each cut (a spill)
+    carry,  ///< the running sum goes on, rounded to `arithmetic` between chunks (a spill)
   };
   std::int64_t terms = 0;
   Join join = Join::add;
@@ -76,8 +76,9 @@ std::string describe(const ReductionPlan& plan);
 ///   reduce(level, terms, init): at level -1 mac_chain from init (+0 without); at a level with
 ///   chunks, for each chunk in order — add: r = reduce(level-1, chunk, none), running =
 ///   round(running + r), the first chunk with no init is stored as round(r); carry: running =
-///   round(reduce(level-1, chunk, running)).
-/// The result is a value of the last rounding's format (accumulator or outermost chunk).
+///   reduce(level-1, chunk, running), rounded unless the chunk is the last: what is finished does
+///   not spill.
+/// The result is a value of the last rounding's format (accumulator or outermost added chunk).
 double planned_dot(const MacUnit& unit, const ReductionPlan& plan, const double* a, const double* b,
                    const double* bias);
 

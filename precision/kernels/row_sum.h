@@ -58,7 +58,9 @@ class RowSum {
         chunk_[level].add(chunk.arithmetic, out, sum, count);
       } else {
         reduce(level - 1, at, stop, started, out);
-        chunk_[level].round(chunk.arithmetic, out, count);
+        const bool is_cut =
+            chunk.carry == 0 || stop < end;  // a carried sum is rounded between chunks
+        if (is_cut) chunk_[level].round(chunk.arithmetic, out, count);
       }
       started = true;
     }

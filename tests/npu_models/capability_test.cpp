@@ -65,6 +65,14 @@ TEST(Capability, AccumulatorOutsideTheChoicesIsNeverSubstituted) {
   EXPECT_THAT(verdict.reason, HasSubstr("fp32"));
 }
 
+TEST(Capability, OptionsOfTheRecipesAccumulatorMustBeTheArrays) {
+  workloads::Recipe recipe = uniform_recipe(precision::fp16());
+  recipe.accumulator = precision::fp16();
+  recipe.accumulator->subnormals = precision::Subnormals::flush;
+  const NpuSpec npu = load_shipped("cube16_fp16");
+  EXPECT_EQ(verdict_of(npu, conv_relu(), recipe, "conv").support, Support::unsupported);
+}
+
 TEST(Capability, StorageFormatsAreJudgedForVectorOps) {
   workloads::Recipe recipe = uniform_recipe(precision::fp16());
   recipe.activations = precision::fp32();

@@ -170,6 +170,19 @@ TEST(Run, MemoryBoundLayerShowsLoadStalls) {
   EXPECT_GT(timing.stall_cycles.at("load"), timing.cycles / 2);
 }
 
+TEST(Run, MacsOfTheHostAreNotTheArrays) {
+  RunOptions options = quiet();
+  options.numerics = false;
+  const RunResult result = run(request("nvdla_fp16", "small_cnn", "", Mode::training), options);
+  ASSERT_EQ(result.status, Status::ok) << result.error;
+  std::int64_t arrays = 0;
+  std::int64_t host = 0;
+  for (const npu::OpTiming& op : result.timing->run.ops)
+    (op.engine == "matrix" ? arrays : host) += op.macs;
+  EXPECT_GT(host, 0);
+  EXPECT_EQ(result.timing->run.macs, arrays);
+}
+
 TEST(Run, UndeclaredFormatsAreUnsupportedRowsNotFailures) {
   const Result result = run_all({request("systolic128_bf16", "mlp", "fp16_fp16_accumulate"),
                                  request("systolic128_bf16", "mlp")},
