@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/cli/child.h"
+#include "tests/source_dir.h"
 
 #include <fcntl.h>
 #include <sys/wait.h>
@@ -97,7 +98,7 @@ std::string npusim_binary() {
 }
 
 std::string data(const std::string& name) {
-  return std::string(NPUSIM_SOURCE_DIR) + "/tests/cli/data/" + name;
+  return test::source_dir() + "/tests/cli/data/" + name;
 }
 
 std::string read_text(const std::string& path) {

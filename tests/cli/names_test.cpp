@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "tests/cli/child.h"
+#include "tests/source_dir.h"
 
 namespace npusim::cli_test {
 namespace {
@@ -22,7 +23,7 @@ TEST(Validate, SaysOkForEachGoodFile) {
 }
 
 TEST(Validate, EveryShippedFileIsValid) {
-  const std::string root = NPUSIM_SOURCE_DIR;
+  const std::string root = test::source_dir();
   const Outcome outcome =
       npusim({"validate", root + "/configs/npus/*.json", root + "/configs/mac_units/*.json",
               root + "/configs/recipes/*.json", root + "/configs/scenarios/*.json",

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "tests/cli/child.h"
+#include "tests/source_dir.h"
 
 namespace npusim::cli_test {
 namespace {
@@ -109,7 +110,7 @@ TEST(Worker, ThatDiesIsAFailedRowAndExitCodeFour) {
 }
 
 TEST(Data, IsFoundThroughTheEnvironment) {
-  const std::string source = NPUSIM_SOURCE_DIR;
+  const std::string source = test::source_dir();
   Child good({npusim_binary(), "list", "npu"}, "/", {"NPUSIM_DATA_DIR=" + source});
   EXPECT_EQ(good.wait().exit_code, 0);
   Child bad({npusim_binary(), "list", "npu"}, "/", {"NPUSIM_DATA_DIR=/tmp"});

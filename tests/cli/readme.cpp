@@ -7,6 +7,7 @@
 
 #include "base/array_file.h"
 #include "tests/cli/child.h"
+#include "tests/source_dir.h"
 
 namespace npusim::cli_test {
 namespace {
@@ -17,8 +18,7 @@ namespace fs = std::filesystem;
 std::vector<std::string> readme_blocks(const std::string& language) {
   std::vector<std::string> blocks;
   bool within = false;
-  for (const std::string& line :
-       lines_of(read_text(std::string(NPUSIM_SOURCE_DIR) + "/README.md"))) {
+  for (const std::string& line : lines_of(read_text(test::source_dir() + "/README.md"))) {
     if (line.rfind("```", 0) == 0) {
       within = line == "```" + language;
       if (within) blocks.emplace_back();
@@ -32,7 +32,7 @@ std::vector<std::string> readme_blocks(const std::string& language) {
 /// The files that the README's examples name.
 void fill(const TempFolder& folder) {
   for (const char* name : {"configs", "workloads", "tests"})
-    fs::create_symlink(fs::path(NPUSIM_SOURCE_DIR) / name, folder.path(name));
+    fs::create_symlink(fs::path(test::source_dir()) / name, folder.path(name));
   fs::create_directory(folder.path("results"));
   const base::ArrayData rows{base::ElementKind::f32, {2, 4}, {1, 2, 3, 4, 5, 6, 7, 8}};
   for (const char* name : {"a.npy", "b.npy", "x.npy"}) base::write_npy(folder.path(name), rows);

@@ -13,6 +13,7 @@
 #include <valijson/validator.hpp>
 
 #include "support.h"
+#include "tests/source_dir.h"
 
 namespace npusim::npu {
 namespace {
@@ -30,7 +31,7 @@ class SchemaFile {
  public:
   explicit SchemaFile(const std::string& kind) {
     const nlohmann::json text =
-        json_of(std::string(NPUSIM_SOURCE_DIR) + "/configs/schema/" + kind + ".schema.json");
+        json_of(test::source_dir() + "/configs/schema/" + kind + ".schema.json");
     const valijson::adapters::NlohmannJsonAdapter adapter(text);
     valijson::SchemaParser(valijson::SchemaParser::kDraft7).populateSchema(adapter, schema_);
   }
@@ -48,7 +49,7 @@ class SchemaFile {
 std::vector<std::string> files_in(const std::string& folder) {
   std::vector<std::string> files;
   for (const auto& entry :
-       std::filesystem::directory_iterator(std::string(NPUSIM_SOURCE_DIR) + "/configs/" + folder))
+       std::filesystem::directory_iterator(test::source_dir() + "/configs/" + folder))
     if (entry.path().extension() == ".json") files.push_back(entry.path());
   return files;
 }

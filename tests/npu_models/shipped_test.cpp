@@ -6,13 +6,14 @@
 
 #include "npu_models/mapping.h"
 #include "support.h"
+#include "tests/source_dir.h"
 #include "workloads/training/transform.h"
 #include "workloads/workload.h"
 
 namespace npusim::npu {
 namespace {
 
-const std::string kRoot = std::string(NPUSIM_SOURCE_DIR) + "/";
+const std::string kRoot = test::source_dir() + "/";
 
 workloads::Recipe default_recipe(const NpuSpec& npu) {
   return workloads::load_recipe(kRoot + "configs/recipes/" + npu.default_recipe + ".json");

@@ -9,12 +9,13 @@
 #include <sstream>
 
 #include "npu_models/npu_file.h"
+#include "tests/source_dir.h"
 
 namespace npusim::npu::testing {
 namespace {
 
 std::string configs() {
-  return std::string(NPUSIM_SOURCE_DIR) + "/configs/";
+  return test::source_dir() + "/configs/";
 }
 
 template <class Load>

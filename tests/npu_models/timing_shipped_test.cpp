@@ -4,6 +4,7 @@
 
 #include "tests/npu_models/support.h"
 #include "tests/npu_models/timing_support.h"
+#include "tests/source_dir.h"
 #include "workloads/training/transform.h"
 #include "workloads/workload.h"
 
@@ -14,12 +15,12 @@ using testing::load_shipped;
 using testing::run_all;
 
 workloads::Workload shipped_workload(const std::string& name) {
-  return workloads::load_workload(std::string(NPUSIM_SOURCE_DIR) + "/workloads/" + name + ".json");
+  return workloads::load_workload(test::source_dir() + "/workloads/" + name + ".json");
 }
 
 workloads::Recipe default_recipe(const NpuSpec& npu) {
-  return workloads::load_recipe(std::string(NPUSIM_SOURCE_DIR) + "/configs/recipes/" +
-                                npu.default_recipe + ".json");
+  return workloads::load_recipe(test::source_dir() + "/configs/recipes/" + npu.default_recipe +
+                                ".json");
 }
 
 std::vector<MappedGraph> graphs_on(const NpuSpec& npu) {

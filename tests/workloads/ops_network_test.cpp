@@ -8,6 +8,7 @@
 
 #include "base/config_file.h"
 #include "ops_support.h"
+#include "tests/source_dir.h"
 #include "workloads/training/transform.h"
 
 namespace npusim::workloads {
@@ -20,7 +21,7 @@ using ::testing::Gt;
 Workload shipped(const std::string& name, const std::vector<std::string>& set = {}) {
   std::vector<base::Override> overrides;
   for (const std::string& text : set) overrides.push_back(base::parse_override(text).override);
-  return load_workload(NPUSIM_SOURCE_DIR "/workloads/" + name + ".json", overrides);
+  return load_workload(test::source_dir() + "/workloads/" + name + ".json", overrides);
 }
 
 std::vector<Tensor> initial(const Graph& graph) {

@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "temp_file.h"
+#include "tests/source_dir.h"
 #include "workload_text.h"
 #include "workloads/training/transform.h"
 
@@ -17,7 +18,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 namespace fs = std::filesystem;
 
-const fs::path kRecipes = fs::path(NPUSIM_SOURCE_DIR) / "configs" / "recipes";
+const fs::path kRecipes = fs::path(test::source_dir()) / "configs" / "recipes";
 
 Recipe shipped(const std::string& name) {
   return load_recipe((kRecipes / (name + ".json")).string());

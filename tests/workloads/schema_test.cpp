@@ -11,6 +11,7 @@
 #include <valijson/validator.hpp>
 
 #include "temp_file.h"
+#include "tests/source_dir.h"
 #include "workload_text.h"
 #include "workloads/recipe.h"
 
@@ -20,7 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-const fs::path kSource = NPUSIM_SOURCE_DIR;
+const fs::path kSource = test::source_dir();
 
 json read_json(const fs::path& path) {
   return json::parse(std::ifstream(path));

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "tests/source_dir.h"
 #include "workload_text.h"
 
 namespace npusim::workloads {
@@ -131,7 +132,7 @@ TEST(Workload, CopiesFeedEachOther) {
 }
 
 TEST(Workload, TheExampleOfTheReadmeIsRight) {
-  std::ifstream file(std::string(NPUSIM_SOURCE_DIR) + "/workloads/README.md");
+  std::ifstream file(test::source_dir() + "/workloads/README.md");
   const std::string text(std::istreambuf_iterator<char>(file), {});
   const std::size_t begin = text.find("```json\n") + 8;
   const Workload workload = read_text(text.substr(begin, text.find("```", begin) - begin));
@@ -141,7 +142,7 @@ TEST(Workload, TheExampleOfTheReadmeIsRight) {
 }
 
 TEST(Workload, EveryShippedNetworkLoadsUnderItsFileName) {
-  const std::filesystem::path folder = std::filesystem::path(NPUSIM_SOURCE_DIR) / "workloads";
+  const std::filesystem::path folder = std::filesystem::path(test::source_dir()) / "workloads";
   int count = 0;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     if (entry.path().extension() != ".json") continue;
