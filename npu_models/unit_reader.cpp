@@ -56,7 +56,7 @@ precision::Arithmetic read_arithmetic(base::ObjectReader& object) {
   const auto format = object.required("format");
   arithmetic.format = format ? read_format(*format) : precision::fp32();
   if (const auto rounding = object.optional("rounding")) {
-    const std::vector<std::string>& names = precision::rounding_names();
+    const std::vector<std::string>& names = precision::deterministic_rounding_names();
     arithmetic.rounding = precision::rounding_from_name(names[rounding->choice(names)]);
   }
   arithmetic.format.subnormals = object.choice<precision::Subnormals>(

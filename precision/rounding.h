@@ -7,6 +7,7 @@
 // (Boldo & Melquiond 2008, theorem 2), in every mode.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,29 +23,44 @@ enum class Rounding {
   ru,   ///< toward +infinity
   rd,   ///< toward -infinity
   odd,  ///< exact values stay, others go to the neighbour whose last bit is one (never to infinity)
+  sr,   ///< stochastic: N random bits are added below the last place and the sum is truncated
 };
 
 const std::vector<std::string>& rounding_names();
-Rounding rounding_from_name(std::string_view name);  ///< std::invalid_argument
+const std::vector<std::string>& deterministic_rounding_names();  ///< all but sr
+Rounding rounding_from_name(std::string_view name);              ///< std::invalid_argument
 const char* name_of(Rounding rounding);
 
-/// Format, rounding and input treatment of one place where hardware rounds.
+/// Format and rounding of one place where hardware rounds.
 struct Arithmetic {
   Format format;
   Rounding rounding = Rounding::rne;
+  int random_bits = 0;  ///< with sr: how many random bits decide, 1 .. 32; otherwise 0
 
   bool operator==(const Arithmetic& other) const {
-    return format == other.format && rounding == other.rounding;
+    return format == other.format && rounding == other.rounding && random_bits == other.random_bits;
   }
 };
 
-/// x rounded to the format. NaN becomes the default quiet NaN (sign dropped), or zero when the
-/// format has none; signed zero is kept; infinities follow the overflow rule. Flushing happens
-/// after rounding: a result that rounds up to the smallest normal number survives.
+/// Throws std::invalid_argument: the format's rules, and random bits that fit: with sr, 1..32 and
+/// precision + random_bits <= 52, so that a sum rounded to odd still shows every bit that decides.
+void validate(const Arithmetic& arithmetic);
+
+/// x rounded to the format.
+///   NaN: the default quiet NaN (sign dropped), or +0 when the format has none or drops it
+///   zeros: keep their sign where the format has a negative zero
+///   infinities: follow the overflow rule
+///   fixed point: two's complement, so the most negative number has no positive twin
+///   scales: zero becomes the smallest scale, negative values NaN; a tie goes to the even code
+///   sr: of the discarded part, in units of the last place, the first random_bits bits count; the
+///   magnitude goes up when they and the top random_bits bits of `random` add up to 1 or more. What
+///   lies below those bits never rounds up: the bias of hardware with few random bits.
+double round_to(double x, const Arithmetic& arithmetic, std::uint32_t random = 0);
+/// The deterministic modes.
 double round_to(double x, const Format& format, Rounding rounding);
-inline double round_to(double x, const Arithmetic& a) {
-  return round_to(x, a.format, a.rounding);
-}
+
+/// What a machine that reads subnormals of the format as zeros (DAZ) sees.
+double without_subnormals(double x, const Format& format);
 
 /// True when x is a value of the format (signed zeros, infinities and NaN where it has them).
 bool representable(double x, const Format& format);

@@ -50,7 +50,8 @@ std::string meaning_of(const std::string& rounding) {
       {"rtz", "toward zero"},
       {"ru", "toward +infinity"},
       {"rd", "toward -infinity"},
-      {"odd", "exact values stay, others go to the neighbour whose last bit is one"}};
+      {"odd", "exact values stay, others go to the neighbour whose last bit is one"},
+      {"sr", "stochastic: random bits are added below the last place, then truncated"}};
   for (const auto& [name, meaning] : meanings)
     if (name == rounding) return meaning;
   return {};

@@ -72,7 +72,7 @@ void read_formats(ObjectReader reader, Recipe& recipe) {
 precision::Rounding read_rounding(ObjectReader& reader) {
   const auto value = reader.optional("rounding");
   if (!value) return precision::Rounding::rne;
-  const std::vector<std::string>& names = precision::rounding_names();
+  const std::vector<std::string>& names = precision::deterministic_rounding_names();
   return precision::rounding_from_name(names[value->choice(names)]);
 }
 

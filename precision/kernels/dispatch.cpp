@@ -63,7 +63,10 @@ bool is_plain(const Arithmetic& a, int exponent_bits, int fraction_bits) {
 /// through sums rounded to odd, which need two bits more than the format has.
 std::optional<LaneShape> shape_of(const Arithmetic& a, const Lane& lane) {
   const Format& f = a.format;
-  if (f.non_finite != NonFinite::ieee) return std::nullopt;
+  if (f.non_finite != NonFinite::ieee || f.nan != NanResult::keep || a.rounding == Rounding::sr)
+    return std::nullopt;
+  if (f.overflow != Overflow::infinity && f.overflow != Overflow::saturate) return std::nullopt;
+  if (f.subnormals != Subnormals::keep && f.subnormals != Subnormals::flush) return std::nullopt;
   if (is_plain(a, lane.exponent_bits, lane.fraction_bits)) return kNative;
   if (f.fraction_bits > lane.fraction_bits - 2) return std::nullopt;
   const bool in_float = lane.fraction_bits == kFloat.fraction_bits;

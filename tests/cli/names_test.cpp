@@ -97,7 +97,7 @@ TEST(List, NamesWhatIsBuiltIn) {
               testing::UnorderedElementsAre("systolic", "cube", "dot_product"));
   EXPECT_THAT(names_of("format"), testing::IsSupersetOf({"fp64", "fp32", "fp16", "bf16"}));
   EXPECT_THAT(names_of("rounding"),
-              testing::UnorderedElementsAre("rne", "rna", "rtz", "ru", "rd", "odd"));
+              testing::UnorderedElementsAre("rne", "rna", "rtz", "ru", "rd", "odd", "sr"));
   EXPECT_THAT(names_of("op"), testing::IsSupersetOf({"Conv", "Gemm", "MatMul", "Relu", "MaxPool"}));
 }
 

@@ -41,7 +41,7 @@ TEST(Format, RefusesUnknownNames) {
 TEST(Format, ValidationNamesEveryBrokenRule) {
   Format format = fp16();
   format.exponent_bits = 12;
-  format.fraction_bits = 0;
+  format.fraction_bits = 53;
   try {
     validate(format);
     FAIL() << "accepted";

@@ -61,6 +61,8 @@ double choose(const Neighbours& n, bool negative, Rounding rounding) {
       return negative ? n.below : n.above;
     case Rounding::rd:
       return negative ? n.above : n.below;
+    case Rounding::sr:  // has its own oracle
+      break;
     case Rounding::odd:
       return n.below_is_odd ? n.below : n.above;
   }

@@ -82,6 +82,20 @@ std::string describe_organisation(const std::string& name) {
   return Page("organisation " + organisation->name(), organisation->description()).text();
 }
 
+std::string specials_of(const precision::Format& format) {
+  switch (format.non_finite) {
+    case precision::NonFinite::ieee:
+      return "infinities and NaN (IEEE 754)";
+    case precision::NonFinite::nan_only:
+      return "one NaN a sign, no infinity";
+    case precision::NonFinite::fnuz:
+      return "one NaN in the place of -0, no infinity";
+    case precision::NonFinite::none:
+      return "none";
+  }
+  return {};
+}
+
 std::string describe_format(const std::string& name) {
   const precision::Format format = format_argument(name);
   const precision::FormatProperties p = precision::properties_of(format);
@@ -96,9 +110,7 @@ std::string describe_format(const std::string& name) {
   page.fact("decimal digits", fmt::format("{} survive, {} identify a value; {:.2f} = p*log10(2)",
                                           p.digits10, p.max_digits10, p.decimal_precision));
   page.fact("dynamic range", fmt::format("{:.1f} dB, {} binades", p.dynamic_range_db, p.binades));
-  page.fact("specials", format.non_finite == precision::NonFinite::ieee
-                            ? "infinities and NaN (IEEE 754)"
-                            : "none");
+  page.fact("specials", specials_of(format));
   page.fact("stored in", fmt::format("{} byte{}", format.storage_bytes(),
                                      format.storage_bytes() == 1 ? "" : "s"));
   return page.text();
