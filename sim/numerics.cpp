@@ -83,6 +83,31 @@ struct TensorState {
   int readers_left = 0;
 };
 
+base::ElementKind kind_of(ElementType integer) {
+  switch (integer) {
+    case ElementType::boolean:
+      return base::ElementKind::boolean;
+    case ElementType::int4:
+    case ElementType::int8:
+      return base::ElementKind::i8;
+    case ElementType::int16:
+      return base::ElementKind::i16;
+    case ElementType::int32:
+      return base::ElementKind::i32;
+    case ElementType::uint4:
+    case ElementType::uint8:
+      return base::ElementKind::u8;
+    case ElementType::uint16:
+      return base::ElementKind::u16;
+    case ElementType::uint32:
+      return base::ElementKind::u32;
+    case ElementType::uint64:
+      return base::ElementKind::u64;
+    default:
+      return base::ElementKind::i64;
+  }
+}
+
 class Executor {
  public:
   Executor(const npu::MappedGraph& mapped, const workloads::Recipe& recipe,
@@ -294,7 +319,7 @@ class Executor {
     array.shape = tensor.shape;
     array.values = tensor.values;
     array.kind = format.bits() <= 32 ? base::ElementKind::f32 : base::ElementKind::f64;
-    if (tensor.type == ElementType::int64) array.kind = base::ElementKind::i64;
+    if (tensor.type != ElementType::floating) array.kind = kind_of(tensor.type);
     std::string name = info.name;
     std::replace(name.begin(), name.end(), '/', '_');
     base::write_npy((std::filesystem::path(options_.dump_folder) / (name + ".npy")).string(),

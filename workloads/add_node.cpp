@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/object_reader.h"
+#include "workloads/constants.h"
 #include "workloads/op.h"
 
 namespace npusim::workloads {
@@ -72,10 +73,13 @@ void check_inputs(const Op& op, const Graph& graph, const std::vector<TensorId>&
   }
 }
 
-void check_outputs(const Graph& graph, std::size_t expected,
-                   const std::vector<std::string>& names) {
-  if (names.size() != expected)
-    throw base::InputError(fmt::format("has {} outputs, not {}", expected, names.size()),
+void check_outputs(const Graph& graph, const Op& op, const std::vector<std::string>& names) {
+  const auto count = static_cast<int>(names.size());
+  if (count < op.min_outputs() || count > op.max_outputs())
+    throw base::InputError(op.min_outputs() == op.max_outputs()
+                               ? fmt::format("has {} outputs, not {}", op.min_outputs(), count)
+                               : fmt::format("has {} to {} outputs, not {}", op.min_outputs(),
+                                             op.max_outputs(), count),
                            "wrong-output-count");
   for (std::size_t i = 0; i < names.size(); ++i) {
     const bool twice = std::find(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(i),
@@ -83,6 +87,15 @@ void check_outputs(const Graph& graph, std::size_t expected,
     if (twice || graph.find(names[i]) != kNoTensor)
       throw base::InputError("tensor \"" + names[i] + "\" exists already", "duplicate-tensor");
   }
+}
+
+/// A result has the declared format of what it was computed from, unless its op says otherwise.
+std::string declared_format(const NodeView& view, const OutputSpec& spec) {
+  if (spec.type != ElementType::floating) return {};
+  if (!spec.format.empty()) return spec.format;
+  for (int i = 0; i < view.input_count(); ++i)
+    if (view.has_input(i) && !view.input(i).format.empty()) return view.input(i).format;
+  return {};
 }
 
 /// Later code multiplies these freely.
@@ -119,15 +132,20 @@ std::vector<TensorId> Graph::add_node(const std::string& op_name, const std::str
   try {
     node.attributes = complete(op, attributes);
     check_inputs(op, *this, node.inputs);
+    check_outputs(*this, op, output_names);
+    node.outputs.assign(output_names.size(), kNoTensor);
     const NodeView view(*this, node);
+    for (const int i : op.constant_inputs())
+      if (view.has_input(i)) learn_values(*this, node.inputs[static_cast<std::size_t>(i)]);
     const std::vector<OutputSpec> specs = op.infer(view);
-    check_outputs(*this, static_cast<std::size_t>(op.output_count(view)), output_names);
-    NPUSIM_CHECK(specs.size() == output_names.size(), op_name + " inferred other outputs");
-    for (const OutputSpec& spec : specs) element_count(spec.shape);
-    for (std::size_t i = 0; i < specs.size(); ++i)
-      node.outputs.push_back(
-          add_tensor({output_names[i], specs[i].shape, specs[i].type, role, std::nullopt}));
+    NPUSIM_CHECK(specs.size() >= output_names.size(), op_name + " inferred other outputs");
+    for (std::size_t i = 0; i < output_names.size(); ++i) {
+      TensorInfo info{output_names[i], specs[i].shape, specs[i].type, role, std::nullopt};
+      info.format = declared_format(view, specs[i]);
+      node.outputs[i] = add_tensor(std::move(info));
+    }
     if (const auto contraction = op.contraction(view)) check_work(*contraction);
+    fold_constants(*this, node);
   } catch (const base::InputError& error) {
     for (std::size_t i = tensors_before; i < tensors.size(); ++i) tensor_ids.erase(tensors[i].name);
     tensors.resize(tensors_before);

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -24,7 +25,7 @@ enum class TensorRole {
   input,       ///< graph input: data
   label,       ///< integer targets
   weight,      ///< working copy that the ops read (trainable parameter)
-  statistics,  ///< running mean and variance of normalisation: kept, not trained
+  statistics,  ///< kept, not trained: running mean and variance, integer constants
   activation,
   activation_gradient,
   weight_gradient,
@@ -40,6 +41,11 @@ struct TensorInfo {
   ElementType type = ElementType::floating;
   TensorRole role = TensorRole::activation;
   std::optional<Initializer> initializer;  ///< for inputs, weights, statistics, states
+  /// Floating type that the model declares, as precision/ names it ("fp16", "bf16", "fp64"); empty:
+  /// none, which in ONNX means float. Conformance runs store tensors in it; recipes overrule it.
+  std::string format = {};
+  /// Values known before any run (constants.h); shared between copies of the graph.
+  std::shared_ptr<const Tensor> known = {};
 };
 
 /// The name that the tensor's initial values go by: a master copy's are those of its weight.
@@ -73,8 +79,9 @@ struct Graph {
   TensorId find(const std::string& tensor_name) const;  ///< kNoTensor when absent
 
   /// Adds a node: fills attribute defaults, checks inputs, infers output shapes and appends the
-  /// output tensors (names and role given). Throws base::InputError naming node and shapes; the
-  /// graph then stays as it was.
+  /// output tensors (names and role given; trailing optional outputs may be left out). Outputs that
+  /// follow from known values become known (constants.h). Throws base::InputError naming node and
+  /// shapes; the graph then stays as it was.
   std::vector<TensorId> add_node(const std::string& op, const std::string& node_name,
                                  std::vector<TensorId> node_inputs, Attributes attributes,
                                  const std::vector<std::string>& output_names,
@@ -85,6 +92,8 @@ struct Graph {
 
   /// Tensors by name, kept by add_tensor and rename_tensor.
   std::unordered_map<std::string, TensorId> tensor_ids;
+
+  std::int64_t known_elements = 0;  ///< held by known values that add_node computed
 
   std::int64_t parameter_count() const;  ///< elements of weights (master copies not counted twice)
   std::int64_t mac_count() const;        ///< over all nodes

@@ -76,6 +76,7 @@ Draw generator(const Initializer& initializer, const RandomStream& stream, const
     case Kind::uniform_int:
       return integers(stream, initializer.low, initializer.high);
     case Kind::file:
+    case Kind::values:
       break;
   }
   throw base::InternalError("not a generator");
@@ -95,8 +96,19 @@ void fill(Tensor& tensor, const Draw& draw, const precision::ParallelFor& parall
     for (std::int64_t i = 0; i < blocks; ++i) block(i);
 }
 
+void copy_given(const Initializer& initializer, Tensor& tensor, const std::string& tensor_name) {
+  const std::size_t given = initializer.values ? initializer.values->size() : 0;
+  if (given != tensor.values.size())
+    throw base::InputError(
+        fmt::format("tensor {} of shape {} has {} elements, {} values are given", tensor_name,
+                    to_string(tensor.shape), tensor.values.size(), given),
+        "shape-mismatch");
+  if (given > 0) tensor.values = *initializer.values;
+}
+
 bool integral(Kind kind) {
-  return kind == Kind::constant || kind == Kind::uniform_int || kind == Kind::file;
+  return kind == Kind::constant || kind == Kind::uniform_int || kind == Kind::file ||
+         kind == Kind::values;
 }
 
 }  // namespace
@@ -121,6 +133,8 @@ const char* name_of(Kind kind) {
       return "uniform_int";
     case Kind::file:
       return "file";
+    case Kind::values:
+      return "values";
   }
   throw base::InternalError("unknown initialiser");
 }
@@ -139,6 +153,10 @@ Tensor make_values(const Initializer& initializer, const Shape& shape, ElementTy
                            "wrong-initializer");
   if (initializer.kind == Kind::file) return read_values(initializer, shape, type, tensor_name);
   Tensor tensor(shape, type);
+  if (initializer.kind == Kind::values) {
+    copy_given(initializer, tensor, tensor_name);
+    return tensor;
+  }
   const RandomStream stream(seed, initializer.stream.empty() ? tensor_name : initializer.stream);
   fill(tensor, generator(initializer, stream, tensor, tensor_name), parallel);
   return tensor;

@@ -5,7 +5,9 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "precision/gemm.h"
 #include "workloads/tensor.h"
@@ -23,6 +25,7 @@ struct Initializer {
     xavier_uniform,   ///< bound = sqrt(6 / (fan_in + fan_out))
     uniform_int,      ///< integers low .. high inclusive
     file,             ///< .npy, or `tensor` of a .safetensors
+    values,           ///< given one by one, exact
   };
   Kind kind = Kind::constant;
   double value = 0.0;
@@ -33,6 +36,7 @@ struct Initializer {
   /// Name of the random stream; empty: the tensor's own name. A master copy draws the values that
   /// the weight would have drawn.
   std::string stream;
+  std::shared_ptr<const std::vector<double>> values;  ///< of kind values, row-major
 };
 
 const char* name_of(Initializer::Kind kind);
@@ -40,9 +44,9 @@ const char* name_of(Initializer::Kind kind);
 bool needs_fans(Initializer::Kind kind);
 
 /// fan_in/fan_out of a weight: [out, in/groups, kernel...] for rank > 2; rank 2 follows Gemm with
-/// transB=1 ([out, in]). Integers and booleans take constants, uniform_int and files only. Throws
-/// base::InputError for a file of another shape or a missing tensor.
-/// `parallel` may be empty: everything on the caller's thread.
+/// transB=1 ([out, in]). Integers and booleans take constants, uniform_int, values and files only.
+/// Throws base::InputError for a file of another shape or a missing tensor. `parallel` may be
+/// empty: everything on the caller's thread.
 Tensor make_values(const Initializer& initializer, const Shape& shape, ElementType type,
                    const std::string& tensor_name, std::uint64_t seed,
                    const precision::ParallelFor& parallel = {});

@@ -65,12 +65,12 @@ base::ArrayData find_tensor(const std::string& path, const std::string& name) {
 void check_elements(const std::string& path, ElementType type, const std::vector<double>& values) {
   if (type == ElementType::floating) return;
   for (std::size_t i = 0; i < values.size(); ++i) {
-    const bool fits = type == ElementType::boolean ? values[i] == 0.0 || values[i] == 1.0
-                                                   : std::nearbyint(values[i]) == values[i];
+    const bool fits = std::nearbyint(values[i]) == values[i] && values[i] >= lowest_of(type) &&
+                      values[i] <= std::nextafter(highest_of(type), 1e300);
     if (!fits)
-      throw base::InputError(fmt::format("{}: element {} is {}, not {}", path, i, values[i],
-                                         type == ElementType::boolean ? "0 or 1" : "an integer"),
-                             "wrong-element");
+      throw base::InputError(
+          fmt::format("{}: element {} is {}, no {}", path, i, values[i], name_of(type)),
+          "wrong-element");
   }
 }
 

@@ -33,6 +33,26 @@ const TensorInfo& NodeView::output(int i) const {
   return graph_->tensor(node_->outputs[static_cast<std::size_t>(i)]);
 }
 
+const Tensor* NodeView::known(int i) const {
+  return has_input(i) ? input(i).known.get() : nullptr;
+}
+
+const Tensor& NodeView::constant(int i) const {
+  if (const Tensor* values = known(i)) return *values;
+  throw base::InputError(
+      "input " + std::to_string(i) + " (" + input(i).name +
+          ") decides a shape, so that its values must be known before the run: "
+          "an initializer of few elements, or computed from such and from shapes",
+      "not-constant");
+}
+
+std::vector<std::int64_t> NodeView::constant_integers(int i) const {
+  std::vector<std::int64_t> result;
+  for (const double value : constant(i).values)
+    result.push_back(static_cast<std::int64_t>(saturated(value, ElementType::int64)));
+  return result;
+}
+
 std::int64_t NodeView::integer(const std::string& attribute) const {
   return attribute_of<std::int64_t>(*node_, attribute);
 }

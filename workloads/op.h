@@ -31,7 +31,9 @@ struct AttributeSpec {
 };
 
 /// Work of the vector unit: `elements` applications of one function ("add", "mul", "max", "div",
-/// "exp", "log", "sqrt", "compare", "copy"). NPU configs give throughputs for these names.
+/// "exp", "log", "sqrt", "compare", "copy"). NPU configs give throughputs for these names. Other
+/// transcendental functions (tanh, erf, sin, pow, ...) count as "exp", bit and logic functions as
+/// "compare", remainders as "div".
 struct VectorWork {
   std::string function;
   std::int64_t elements = 0;
@@ -48,6 +50,17 @@ class NodeView {
   bool has_input(int i) const;
   const TensorInfo& input(int i) const;
   const TensorInfo& output(int i = 0) const;
+  /// Outputs that the node writes; during Op::infer, those it is asked for.
+  int output_count() const { return static_cast<int>(node_->outputs.size()); }
+
+  /// Values of an input that are known before any run, else nullptr: initializers of kind values,
+  /// constant or file, and what was computed from them or from shapes (constants.h). Shapes are
+  /// static, so ops whose shape depends on values declare these inputs in Op::constant_inputs().
+  const Tensor* known(int i) const;
+  /// The same, or base::InputError ("not-constant") saying that the input must be known.
+  const Tensor& constant(int i) const;
+  std::vector<std::int64_t> constant_integers(int i) const;
+
   std::int64_t integer(const std::string& attribute) const;
   double number(const std::string& attribute) const;
   const std::string& text(const std::string& attribute) const;
@@ -61,6 +74,8 @@ class NodeView {
 struct OutputSpec {
   Shape shape;
   ElementType type = ElementType::floating;
+  /// Declared floating format; empty: that of the first floating input that declares one.
+  std::string format = {};
 };
 
 /// The products of one node, as one machine (or the FP64 reference) takes them.
@@ -119,11 +134,17 @@ class Op {
   virtual const std::vector<AttributeSpec>& attributes() const = 0;
   virtual int min_inputs() const = 0;
   virtual int max_inputs() const = 0;
-  virtual int output_count(const NodeView&) const { return 1; }
+  virtual int min_outputs() const { return 1; }
+  virtual int max_outputs() const { return 1; }
+  /// Inputs whose values infer() looks at (when they are there): ONNX's Reshape has {1}.
+  virtual std::vector<int> constant_inputs() const { return {}; }
+  /// False when the results follow from shapes alone: Shape, Size.
+  virtual bool reads_values() const { return true; }
   /// True for ops that only training graphs made by the transform contain.
   virtual bool internal() const { return false; }
 
-  /// Output shapes and types. Throws base::InputError saying which shapes do not fit and why.
+  /// Shapes and types of the outputs that the node is asked for (NodeView::output_count); more may
+  /// be given, they are left out. Throws base::InputError saying which shapes do not fit and why.
   virtual std::vector<OutputSpec> infer(const NodeView& view) const = 0;
   /// The op as the MAC array sees it; only for OpClass::matrix.
   virtual std::optional<Contraction> contraction(const NodeView&) const { return std::nullopt; }

@@ -227,11 +227,16 @@ TEST(Sgd, RoundsLikeFloats) {
   EXPECT_EQ(work_of("Sgd", {{7}, {7}}, {{"weight_decay", 0.1}}), (Work{{"mul", 14}, {"add", 14}}));
 }
 
-TEST(Cast, TakesTheFloatingElementTypesOfOnnx) {
+TEST(Cast, TakesTheElementTypesOfOnnx) {
   const Tensor x = random_tensor({3}, 1);
   for (const std::int64_t to : {0, 1, 10, 11, 16})
     expect_near(run_op("Cast", {x}, {{"to", one(to)}}), {3}, x.values, 0.0);
-  EXPECT_THAT(error_of("Cast", {{3}}, {{"to", one(7)}}), HasSubstr("to 7"));
+  const Tensor values = testing::typed_tensor({4}, ElementType::floating, {-2.9, 0.0, 300.5, 1e30});
+  const Tensor bytes = run_op("Cast", {values}, {{"to", one(2)}});
+  EXPECT_EQ(bytes.type, ElementType::uint8);
+  expect_near(bytes, {4}, {254, 0, 44, 0}, 0.0);
+  expect_near(run_op("Cast", {values}, {{"to", one(9)}}), {4}, {1, 0, 1, 1}, 0.0);
+  EXPECT_THAT(error_of("Cast", {{3}}, {{"to", one(8)}}), HasSubstr("element type 8"));
 }
 
 }  // namespace

@@ -18,6 +18,13 @@ bool omitted(const Tensor& tensor) {
   return tensor.shape == Shape{0};
 }
 
+Initializer given(const Tensor& tensor) {
+  Initializer initializer;
+  initializer.kind = Initializer::Kind::values;
+  initializer.values = std::make_shared<const std::vector<double>>(tensor.values);
+  return initializer;
+}
+
 TensorId add_input(Graph& graph, const std::string& name, const Shape& shape, ElementType type) {
   TensorInfo info;
   info.name = name;
@@ -85,14 +92,21 @@ Tensor labels_tensor(const std::vector<std::int64_t>& values) {
 }
 
 Graph one_node(const std::string& op, const std::vector<Tensor>& inputs,
-               const Attributes& attributes) {
+               const Attributes& attributes, int outputs) {
   Graph graph;
   std::vector<TensorId> ids;
-  for (const Tensor& input : inputs)
-    ids.push_back(omitted(input) ? kNoTensor
-                                 : add_input(graph, "in" + std::to_string(ids.size()), input.shape,
-                                             input.type));
-  graph.add_node(op, "node", ids, attributes, {"out"});
+  const std::vector<int> constant = ops().at(op).constant_inputs();
+  for (const Tensor& input : inputs) {
+    const auto index = static_cast<int>(ids.size());
+    ids.push_back(kNoTensor);
+    if (omitted(input)) continue;
+    ids.back() = add_input(graph, "in" + std::to_string(index), input.shape, input.type);
+    if (std::count(constant.begin(), constant.end(), index) > 0)
+      graph.tensors.back().initializer = given(input);
+  }
+  std::vector<std::string> names = {"out"};
+  for (int i = 1; i < outputs; ++i) names.push_back("out" + std::to_string(i));
+  graph.add_node(op, "node", ids, attributes, names);
   return graph;
 }
 
@@ -109,12 +123,15 @@ std::vector<Tensor> evaluate(const Graph& graph, std::vector<Tensor> values,
     for (const TensorId id : node.inputs)
       inputs.push_back(id == kNoTensor ? nullptr : &values[static_cast<std::size_t>(id)]);
     std::vector<Tensor> outputs;
-    outputs.emplace_back(graph.tensor(node.outputs[0]).shape, graph.tensor(node.outputs[0]).type);
-    // Whatever an op does not write must not look right by chance.
-    std::fill(outputs[0].values.begin(), outputs[0].values.end(), std::nan(""));
+    for (const TensorId id : node.outputs) {
+      outputs.emplace_back(graph.tensor(id).shape, graph.tensor(id).type);
+      // Whatever an op does not write must not look right by chance.
+      std::fill(outputs.back().values.begin(), outputs.back().values.end(), std::nan(""));
+    }
     Evaluation evaluation{NodeView(graph, node), inputs, outputs, engine, internal, backwards};
     ops().at(node.op).forward(evaluation);
-    values[static_cast<std::size_t>(node.outputs[0])] = std::move(outputs[0]);
+    for (std::size_t i = 0; i < outputs.size(); ++i)
+      values[static_cast<std::size_t>(node.outputs[i])] = std::move(outputs[i]);
   }
   return values;
 }
@@ -123,6 +140,26 @@ Tensor run_op(const std::string& op, const std::vector<Tensor>& inputs,
               const Attributes& attributes, const precision::Rounder& internal) {
   const Graph graph = one_node(op, inputs, attributes);
   return evaluate(graph, start_values(graph, inputs), internal).back();
+}
+
+std::vector<Tensor> run_op_outputs(const std::string& op, const std::vector<Tensor>& inputs,
+                                   const Attributes& attributes, int outputs,
+                                   const precision::Rounder& internal) {
+  const Graph graph = one_node(op, inputs, attributes, outputs);
+  std::vector<Tensor> values = evaluate(graph, start_values(graph, inputs), internal);
+  return {values.end() - outputs, values.end()};
+}
+
+Tensor typed_tensor(const Shape& shape, ElementType type, std::vector<double> values) {
+  Tensor tensor;
+  tensor.shape = shape;
+  tensor.type = type;
+  tensor.values = std::move(values);
+  return tensor;
+}
+
+Tensor integers_tensor(const std::vector<std::int64_t>& values) {
+  return labels_tensor(values);
 }
 
 precision::Rounder fp32_rounder() {
@@ -162,18 +199,17 @@ void expect_right_gradients(const std::string& op, const std::vector<Tensor>& in
   std::vector<TensorId> floating;
   for (std::size_t i = 0; i < graph.nodes[0].inputs.size(); ++i) {
     const TensorId id = graph.nodes[0].inputs[i];
-    if (id != kNoTensor && graph.tensor(id).type == ElementType::floating) floating.push_back(id);
+    if (id != kNoTensor && graph.tensor(id).type == ElementType::floating &&
+        !graph.tensor(id).initializer)
+      floating.push_back(id);
   }
   const Graph forward = graph;
   const std::vector<TensorId> gradients = add_backward(graph, loss, floating);
   std::vector<Tensor> start = values;
   start.resize(graph.tensors.size());
   for (std::size_t i = 0; i < graph.tensors.size(); ++i)
-    if (graph.tensors[i].initializer) {
-      start[i] = Tensor(graph.tensors[i].shape);
-      std::fill(start[i].values.begin(), start[i].values.end(),
-                graph.tensors[i].initializer->value);
-    }
+    if (const TensorInfo& info = graph.tensors[i]; info.initializer)
+      start[i] = make_values(*info.initializer, info.shape, info.type, info.name, 0);
   const std::vector<Tensor> trained = evaluate(graph, start, {});
   for (std::size_t i = 0; i < floating.size(); ++i) {
     const auto input = static_cast<std::size_t>(floating[i]);

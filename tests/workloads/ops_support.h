@@ -16,11 +16,14 @@ Tensor random_tensor(const Shape& shape, std::uint64_t seed);
 /// The same with values of binary32.
 Tensor random_floats(const Shape& shape, std::uint64_t seed);
 Tensor labels_tensor(const std::vector<std::int64_t>& values);
+Tensor integers_tensor(const std::vector<std::int64_t>& values);  ///< the same, not as labels
+Tensor typed_tensor(const Shape& shape, ElementType type, std::vector<double> values);
 
 /// A graph of one node; floating inputs are weights (so that they get gradients), integers labels.
-/// An input without elements and of rank 1 stands for an omitted one.
+/// An input without elements and of rank 1 stands for an omitted one. Inputs that must be
+/// known get their values as initializers.
 Graph one_node(const std::string& op, const std::vector<Tensor>& inputs,
-               const Attributes& attributes);
+               const Attributes& attributes, int outputs = 1);
 
 /// Evaluates every node, in FP64 or with the rounder inside vector ops, and with blocks of parallel
 /// loops run last first.
@@ -29,6 +32,10 @@ std::vector<Tensor> evaluate(const Graph& graph, std::vector<Tensor> values,
 
 Tensor run_op(const std::string& op, const std::vector<Tensor>& inputs,
               const Attributes& attributes = {}, const precision::Rounder& internal = {});
+/// All outputs of a node that is asked for this many.
+std::vector<Tensor> run_op_outputs(const std::string& op, const std::vector<Tensor>& inputs,
+                                   const Attributes& attributes, int outputs,
+                                   const precision::Rounder& internal = {});
 precision::Rounder fp32_rounder();
 
 /// The message of the InputError that the node is refused with; "accepted" without one.

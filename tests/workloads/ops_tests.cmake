@@ -1,6 +1,7 @@
 # The ops, one family a file, and the shipped networks.
 npusim_test(workloads_ops_test
   SOURCES
+    ops_constants_test.cpp
     ops_conv_test.cpp
     ops_elementwise_test.cpp
     ops_loss_test.cpp

@@ -16,25 +16,13 @@ namespace {
 
 using workloads::Graph;
 
-const char* type_name(workloads::ElementType type) {
-  switch (type) {
-    case workloads::ElementType::floating:
-      return "float";
-    case workloads::ElementType::int64:
-      return "int64";
-    case workloads::ElementType::boolean:
-      return "bool";
-  }
-  return "float";
-}
-
 sim::TextTable tensor_table(const Graph& graph) {
   sim::TextTable table;
   for (const char* header : {"", "tensor", "shape", "type"}) table.column(header);
   const auto add = [&](const char* side, const std::vector<workloads::TensorId>& ids) {
     for (const workloads::TensorId id : ids) {
       const workloads::TensorInfo& info = graph.tensor(id);
-      table.row({side, info.name, workloads::to_string(info.shape), type_name(info.type)});
+      table.row({side, info.name, workloads::to_string(info.shape), workloads::name_of(info.type)});
     }
   };
   add("input", graph.inputs);

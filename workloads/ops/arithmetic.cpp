@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Element-wise arithmetic: Add, Sub, Mul, Div with NumPy broadcasting; Relu, Identity, Cast.
+// Element-wise arithmetic: Add, Sub, Mul, Div with NumPy broadcasting; Relu.
 #include "workloads/ops/broadcast.h"
 #include "workloads/ops/families.h"
 #include "workloads/ops/simple_op.h"
@@ -175,36 +175,6 @@ class Neg final : public UnaryOp {
   double value(double x) const override { return -x; }
 };
 
-/// Identity: the values; a change of format happens when the result is stored.
-class Copy : public UnaryOp {
- public:
-  Copy(const char* name, const char* description, std::vector<AttributeSpec> attributes = {})
-      : UnaryOp(name, description, "copy", std::move(attributes)) {}
-  void gradient(GradientBuilder& g) const override {
-    if (g.wanted(0)) g.set_input_gradient(0, as_gradient_of(g, 0, g.output_gradient(0)));
-  }
-
- protected:
-  double value(double x) const override { return x; }
-};
-
-/// Recipes say what a tensor is stored in, so that any floating target type means that format.
-class Cast final : public Copy {
- public:
-  Cast()
-      : Copy("Cast", "x in the storage format that the recipe gives the result",
-             {{"to", std::int64_t{0}, false,
-               "ONNX element type, a floating one: 1, 10, 11 or 16; the recipe decides which"}}) {}
-  std::vector<OutputSpec> infer(const NodeView& view) const override {
-    const std::int64_t to = view.integer("to");
-    if (to == 0) return Copy::infer(view);
-    if (to != 1 && to != 10 && to != 11 && to != 16)
-      shape_error("attribute to " + std::to_string(to) +
-                  " is none of 1 (float), 10 (float16), 11 (double), 16 (bfloat16)");
-    return {{view.input(0).shape, ElementType::floating}};
-  }
-};
-
 /// dx = dy where the forward result was positive, else 0 (the subgradient 0 at 0).
 class ReluGradient final : public SimpleOp {
  public:
@@ -237,8 +207,6 @@ void register_arithmetic(OpRegistry& registry) {
   registry.add(std::make_unique<Relu>());
   registry.add(std::make_unique<Neg>());
   registry.add(std::make_unique<Scale>());
-  registry.add(std::make_unique<Copy>("Identity", "x"));
-  registry.add(std::make_unique<Cast>());
   registry.add(std::make_unique<ReluGradient>());
 }
 

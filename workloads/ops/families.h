@@ -7,6 +7,7 @@
 namespace npusim::workloads {
 
 void register_arithmetic(OpRegistry& registry);
+void register_casts(OpRegistry& registry);
 void register_conv(OpRegistry& registry);
 void register_conv_gradients(OpRegistry& registry);
 void register_loss(OpRegistry& registry);
@@ -15,8 +16,10 @@ void register_normalization(OpRegistry& registry);
 void register_pooling(OpRegistry& registry);
 void register_pool_gradients(OpRegistry& registry);
 void register_reductions(OpRegistry& registry);
+void register_reshapes(OpRegistry& registry);
 void register_sgd(OpRegistry& registry);
-void register_shapes(OpRegistry& registry);
+void register_shape_values(OpRegistry& registry);
 void register_softmax(OpRegistry& registry);
+void register_transpose(OpRegistry& registry);
 
 }  // namespace npusim::workloads

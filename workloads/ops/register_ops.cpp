@@ -7,6 +7,7 @@ const OpRegistry& ops() {
   static const OpRegistry registry = [] {
     OpRegistry all;
     register_arithmetic(all);
+    register_casts(all);
     register_conv(all);
     register_conv_gradients(all);
     register_loss(all);
@@ -15,9 +16,11 @@ const OpRegistry& ops() {
     register_pooling(all);
     register_pool_gradients(all);
     register_reductions(all);
+    register_reshapes(all);
     register_sgd(all);
-    register_shapes(all);
+    register_shape_values(all);
     register_softmax(all);
+    register_transpose(all);
     return all;
   }();
   return registry;

@@ -20,6 +20,9 @@ struct OpFacts {
   int max_inputs = 1;
   std::vector<AttributeSpec> attributes = {};
   bool internal = false;
+  int min_outputs = 1;
+  int max_outputs = 1;
+  std::vector<int> constant_inputs = {};
 };
 
 class SimpleOp : public Op {
@@ -32,6 +35,9 @@ class SimpleOp : public Op {
   int min_inputs() const override { return facts_.min_inputs; }
   int max_inputs() const override { return facts_.max_inputs; }
   bool internal() const override { return facts_.internal; }
+  int min_outputs() const override { return facts_.min_outputs; }
+  int max_outputs() const override { return facts_.max_outputs; }
+  std::vector<int> constant_inputs() const override { return facts_.constant_inputs; }
 
  private:
   OpFacts facts_;

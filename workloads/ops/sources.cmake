@@ -1,7 +1,9 @@
 # Every op family of this build; register_ops.cpp registers each by one line.
 set(NPUSIM_OP_SOURCES
   ops/arithmetic.cpp
+  ops/axes.cpp
   ops/broadcast.cpp
+  ops/casts.cpp
   ops/conv.cpp
   ops/conv_geometry.cpp
   ops/conv_gradients.cpp
@@ -12,7 +14,9 @@ set(NPUSIM_OP_SOURCES
   ops/pooling.cpp
   ops/reductions.cpp
   ops/register_ops.cpp
+  ops/reshapes.cpp
   ops/sgd.cpp
-  ops/shapes.cpp
+  ops/shape_values.cpp
   ops/simple_op.cpp
-  ops/softmax.cpp)
+  ops/softmax.cpp
+  ops/transpose.cpp)

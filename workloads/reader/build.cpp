@@ -39,7 +39,7 @@ class Builder {
     const TensorSyntax& syntax = *tensor.syntax;
     if (graph_.find(tensor.name) != kNoTensor) return std::nullopt;  // reported by check_names
     return graph_.add_tensor(
-        {tensor.name, tensor.shape, syntax.type, syntax.role, syntax.initializer});
+        {tensor.name, tensor.shape, syntax.type, syntax.role, syntax.initializer, syntax.format});
   }
 
   std::vector<int> sorted() {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 
@@ -28,6 +29,7 @@ const std::vector<std::pair<std::string, Choice>>& choices() {
       {"xavier_uniform", {Kind::xavier_uniform, std::nullopt}},
       {"uniform_int", {Kind::uniform_int, std::nullopt}},
       {"file", {Kind::file, std::nullopt}},
+      {"values", {Kind::values, std::nullopt}},
   };
   return kTable;
 }
@@ -46,10 +48,14 @@ void read_interval(base::ObjectReader& reader, const std::string& kind, Initiali
     reader.self().error("out-of-range", kind + ": low is above high", "low <= high");
 }
 
+base::IntegerRange integers_of(ElementType type) {
+  constexpr double kMost = 0x1p53;  // what a double holds exactly
+  return {static_cast<std::int64_t>(std::max(lowest_of(type), -kMost)),
+          static_cast<std::int64_t>(std::min(highest_of(type), kMost))};
+}
+
 void read_integers(base::ObjectReader& reader, ElementType type, Initializer& result) {
-  constexpr std::int64_t kMost = std::int64_t{1} << 53;
-  const base::IntegerRange range =
-      type == ElementType::boolean ? base::IntegerRange{0, 1} : base::IntegerRange{-kMost, kMost};
+  const base::IntegerRange range = integers_of(type);
   result.low = static_cast<double>(reader.integer("low", range, 0));
   result.high = static_cast<double>(reader.integer("high", range));
   if (result.low > result.high)
@@ -68,6 +74,16 @@ void read_constant(base::ObjectReader& reader, ElementType type, std::optional<d
     reader.error("value", "wrong-type", "the tensor holds integers", "an integer");
 }
 
+/// Their number is checked against the shape when the graph is built.
+void read_values(base::ObjectReader& reader, ElementType type, Initializer& result) {
+  auto values = std::make_shared<std::vector<double>>();
+  for (const base::ValueReader& item : reader.array("values")) {
+    const bool whole = type != ElementType::floating;
+    values->push_back(whole ? static_cast<double>(item.integer(integers_of(type))) : item.number());
+  }
+  result.values = std::move(values);
+}
+
 void read_details(base::ObjectReader& reader, const std::string& kind, ElementType type,
                   Initializer& result) {
   switch (result.kind) {
@@ -84,6 +100,8 @@ void read_details(base::ObjectReader& reader, const std::string& kind, ElementTy
       return read_integers(reader, type, result);
     case Kind::file:
       return read_file(reader, result);
+    case Kind::values:
+      return read_values(reader, type, result);
     default:
       return;
   }
@@ -92,10 +110,10 @@ void read_details(base::ObjectReader& reader, const std::string& kind, ElementTy
 void check_fit(const base::ValueReader& at, const std::string& kind, const Initializer& result,
                ElementType type, std::size_t rank) {
   const bool whole = result.kind == Kind::constant || result.kind == Kind::uniform_int ||
-                     result.kind == Kind::file;
+                     result.kind == Kind::file || result.kind == Kind::values;
   if (type != ElementType::floating && !whole)
     at.error("wrong-initializer", kind + " makes fractions, the tensor holds integers",
-             "constant, zeros, ones, uniform_int, file");
+             "constant, zeros, ones, uniform_int, values, file");
   if (needs_fans(result.kind) && rank < 2)
     at.error("wrong-initializer",
              kind + " needs a fan-in, a tensor of rank " + std::to_string(rank) + " has none",

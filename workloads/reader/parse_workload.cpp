@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "workloads/onnx_types.h"
 #include "workloads/reader/expression.h"
 #include "workloads/reader/syntax.h"
 
@@ -52,14 +53,26 @@ std::optional<Initializer> initializer(ObjectReader& reader, const TensorSyntax&
   return parse_initializer(*value, tensor.type, tensor.shape.size());
 }
 
+void read_type(ObjectReader& reader, TensorSyntax& tensor) {
+  std::vector<std::pair<std::string, DeclaredType>> table = {
+      {"float", {ElementType::floating, ""}},
+      {"float16", {ElementType::floating, "fp16"}},
+      {"bfloat16", {ElementType::floating, "bf16"}},
+      {"float64", {ElementType::floating, "fp64"}}};
+  for (const ElementType type :
+       {ElementType::boolean, ElementType::int4, ElementType::int8, ElementType::int16,
+        ElementType::int32, ElementType::int64, ElementType::uint4, ElementType::uint8,
+        ElementType::uint16, ElementType::uint32, ElementType::uint64})
+    table.push_back({name_of(type), {type, ""}});
+  const DeclaredType declared = reader.choice<DeclaredType>("type", table, table.front().second);
+  tensor.type = declared.type;
+  tensor.format = declared.format;
+}
+
 TensorSyntax parse_input(const ValueReader& at) {
   ObjectReader reader(at);
-  TensorSyntax tensor{at, nonempty(reader, "name"), reader.array("shape"), {}, {}, {}};
-  tensor.type = reader.choice<ElementType>("type",
-                                           {{"float", ElementType::floating},
-                                            {"int64", ElementType::int64},
-                                            {"bool", ElementType::boolean}},
-                                           ElementType::floating);
+  TensorSyntax tensor{at, nonempty(reader, "name"), reader.array("shape"), {}, {}, {}, {}};
+  read_type(reader, tensor);
   tensor.role = reader.choice<TensorRole>(
       "role", {{"input", TensorRole::input}, {"label", TensorRole::label}}, TensorRole::input);
   if (tensor.role == TensorRole::label && tensor.type != ElementType::int64)
@@ -72,10 +85,15 @@ TensorSyntax parse_input(const ValueReader& at) {
 
 TensorSyntax parse_weight(const ValueReader& at) {
   ObjectReader reader(at);
-  TensorSyntax tensor{at, nonempty(reader, "name"), reader.array("shape"), {}, {}, {}};
+  TensorSyntax tensor{at, nonempty(reader, "name"), reader.array("shape"), {}, {}, {}, {}};
+  read_type(reader, tensor);
+  const bool trained = tensor.type == ElementType::floating;
   tensor.role = reader.choice<TensorRole>(
       "role", {{"weight", TensorRole::weight}, {"statistics", TensorRole::statistics}},
-      TensorRole::weight);
+      trained ? TensorRole::weight : TensorRole::statistics);
+  if (tensor.role == TensorRole::weight && !trained)
+    reader.self().error("wrong-type", "weight \"" + tensor.name + "\" holds integers",
+                        "\"role\": \"statistics\"");
   tensor.initializer = initializer(reader, tensor, true);
   reader.finish();
   return tensor;

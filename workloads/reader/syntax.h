@@ -27,6 +27,7 @@ struct TensorSyntax {
   ElementType type = ElementType::floating;
   TensorRole role = TensorRole::input;
   std::optional<Initializer> initializer;
+  std::string format;  ///< of the declared type; empty for float and for integers
 };
 
 struct NodeSyntax {

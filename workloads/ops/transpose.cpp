@@ -1,62 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Flatten and its reverse (new shapes for the same bytes), and Transpose (moves them).
+// Transpose.
 #include "workloads/ops/families.h"
 #include "workloads/ops/simple_op.h"
 
 namespace npusim::workloads {
 namespace {
-
-class Flatten final : public SimpleOp {
- public:
-  Flatten()
-      : SimpleOp({"Flatten",
-                  "two dimensions: those before axis and the rest",
-                  OpClass::view,
-                  1,
-                  1,
-                  {{"axis", std::int64_t{1}, false, "first dimension of the second part"}}}) {}
-  std::vector<OutputSpec> infer(const NodeView& view) const override {
-    const Shape& x = view.input(0).shape;
-    const auto rank = static_cast<std::int64_t>(x.size());
-    std::int64_t axis = view.integer("axis");
-    if (axis < 0) axis += rank;
-    if (axis < 0 || axis > rank)
-      shape_error("axis " + std::to_string(view.integer("axis")) + " is outside shape " +
-                  to_string(x));
-    const auto split = x.begin() + static_cast<std::ptrdiff_t>(axis);
-    return {{{element_count(Shape(x.begin(), split)), element_count(Shape(split, x.end()))},
-             view.input(0).type}};
-  }
-  std::vector<VectorWork> vector_work(const NodeView&) const override { return {}; }
-  void forward(Evaluation& e) const override { e.outputs[0].values = e.inputs[0]->values; }
-  bool differentiable() const override { return true; }
-  void gradient(GradientBuilder& g) const override {
-    if (g.wanted(0))
-      g.set_input_gradient(0, g.add("ReshapeTo", "dx", {g.output_gradient(0)},
-                                    {{"shape", g.view().input(0).shape}}, gradient_role(g, 0)));
-  }
-};
-
-class ReshapeTo final : public SimpleOp {
- public:
-  ReshapeTo()
-      : SimpleOp({"ReshapeTo",
-                  "the same elements in a given shape",
-                  OpClass::view,
-                  1,
-                  1,
-                  {{"shape", std::vector<std::int64_t>{}, true, "the new shape"}},
-                  true}) {}
-  std::vector<OutputSpec> infer(const NodeView& view) const override {
-    const Shape& to = view.integers("shape");
-    if (element_count(to) != elements_of(view.input(0)))
-      shape_error("shape " + to_string(to) + " holds another number of elements than " +
-                  to_string(view.input(0).shape));
-    return {{to, view.input(0).type}};
-  }
-  std::vector<VectorWork> vector_work(const NodeView&) const override { return {}; }
-  void forward(Evaluation& e) const override { e.outputs[0].values = e.inputs[0]->values; }
-};
 
 class Transpose final : public SimpleOp {
  public:
@@ -124,9 +72,7 @@ class Transpose final : public SimpleOp {
 
 }  // namespace
 
-void register_shapes(OpRegistry& registry) {
-  registry.add(std::make_unique<Flatten>());
-  registry.add(std::make_unique<ReshapeTo>());
+void register_transpose(OpRegistry& registry) {
   registry.add(std::make_unique<Transpose>());
 }
 
