@@ -30,5 +30,7 @@ void write_npy(const std::string& path, const ArrayData& array);
 /// All tensors of a .safetensors file, by name.
 std::map<std::string, ArrayData> read_safetensors(const std::string& path);
 std::map<std::string, ArrayData> parse_safetensors(std::string_view bytes, const std::string& name);
+/// Tensors in order of their names; values converted as format_npy does.
+std::string format_safetensors(const std::map<std::string, ArrayData>& tensors);
 
 }  // namespace npusim::base

@@ -15,6 +15,17 @@ namespace {
 
 constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;  // the reference implementation's limit
 
+struct KindName {
+  const char* name;
+  ElementKind kind;
+};
+constexpr KindName kKinds[] = {
+    {"F64", ElementKind::f64},     {"F32", ElementKind::f32}, {"F16", ElementKind::f16},
+    {"BF16", ElementKind::bf16},   {"I64", ElementKind::i64}, {"I32", ElementKind::i32},
+    {"I16", ElementKind::i16},     {"I8", ElementKind::i8},   {"U64", ElementKind::u64},
+    {"U32", ElementKind::u32},     {"U16", ElementKind::u16}, {"U8", ElementKind::u8},
+    {"BOOL", ElementKind::boolean}};
+
 struct TensorEntry {
   std::string name;
   ElementKind kind = ElementKind::f32;
@@ -35,19 +46,9 @@ TensorEntry read_entry(const std::string& name, const ValueReader& value,
   ObjectReader reader(value);
   TensorEntry entry;
   entry.name = name;
-  entry.kind = reader.choice<ElementKind>("dtype", {{"F64", ElementKind::f64},
-                                                    {"F32", ElementKind::f32},
-                                                    {"F16", ElementKind::f16},
-                                                    {"BF16", ElementKind::bf16},
-                                                    {"I64", ElementKind::i64},
-                                                    {"I32", ElementKind::i32},
-                                                    {"I16", ElementKind::i16},
-                                                    {"I8", ElementKind::i8},
-                                                    {"U64", ElementKind::u64},
-                                                    {"U32", ElementKind::u32},
-                                                    {"U16", ElementKind::u16},
-                                                    {"U8", ElementKind::u8},
-                                                    {"BOOL", ElementKind::boolean}});
+  std::vector<std::pair<std::string, ElementKind>> kinds;
+  for (const KindName& known : kKinds) kinds.emplace_back(known.name, known.kind);
+  entry.kind = reader.choice<ElementKind>("dtype", kinds);
   for (const ValueReader& size : reader.array("shape")) {
     entry.shape.push_back(size.integer({0, std::int64_t{1} << 62}));
   }
@@ -82,7 +83,48 @@ std::vector<TensorEntry> read_header(const JsonValue& header, std::uint64_t data
   return entries;
 }
 
+const char* name_of(ElementKind kind) {
+  for (const KindName& known : kKinds)
+    if (known.kind == kind) return known.name;
+  throw InternalError("an element kind without a name");
+}
+
+void append_elements(const std::string& name, const ArrayData& tensor, std::string& data) {
+  for (std::size_t i = 0; i < tensor.values.size(); ++i)
+    if (!encode_element(tensor.kind, tensor.values[i], data))
+      throw InputError("tensor \"" + name + "\", element " + std::to_string(i) + ": " +
+                           std::to_string(tensor.values[i]) + " is no " + name_of(tensor.kind) +
+                           " value",
+                       "bad-array-file");
+}
+
+JsonValue integer_list(const std::vector<std::int64_t>& values) {
+  JsonValue list = JsonValue::make_array();
+  for (const std::int64_t value : values) list.push_back(JsonValue::make_integer(value));
+  return list;
+}
+
 }  // namespace
+
+std::string format_safetensors(const std::map<std::string, ArrayData>& tensors) {
+  std::string data;
+  JsonValue header = JsonValue::make_object();
+  for (const auto& [name, tensor] : tensors) {
+    const auto begin = static_cast<std::int64_t>(data.size());
+    append_elements(name, tensor, data);
+    JsonValue entry = JsonValue::make_object();
+    entry.set("dtype", name_of(tensor.kind));
+    entry.set("shape", integer_list(tensor.shape));
+    entry.set("data_offsets", integer_list({begin, static_cast<std::int64_t>(data.size())}));
+    header.set(name, std::move(entry));
+  }
+  std::string text = dump_json(header, -1);
+  text.append((8 - text.size() % 8) % 8, ' ');  // data starts at a multiple of 8
+  std::string prefix;
+  for (unsigned i = 0; i < 8; ++i)
+    prefix += static_cast<char>((std::uint64_t{text.size()} >> (8 * i)) & 0xFFU);
+  return prefix + text + data;
+}
 
 std::map<std::string, ArrayData> parse_safetensors(std::string_view bytes,
                                                    const std::string& name) {

@@ -3,6 +3,7 @@ option(NPUSIM_BUILD_TESTS "Build the tests" ON)
 option(NPUSIM_WARNINGS_AS_ERRORS "Treat compiler warnings as errors" OFF)
 set(NPUSIM_SANITIZE "" CACHE STRING "Sanitizers, as for -fsanitize= (address,undefined or thread)")
 option(NPUSIM_COVERAGE "Measure line coverage" OFF)
+option(NPUSIM_FUZZ "Build the libFuzzer targets (clang)" OFF)
 
 set(CMAKE_CXX_STANDARD 17)  # Debian's SystemC is a C++17 library
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
@@ -33,6 +34,10 @@ if(NPUSIM_SANITIZE)
   target_link_options(npusim_flags INTERFACE -fsanitize=${NPUSIM_SANITIZE})
   # GCC sees false ones in instrumented standard headers (<regex>); plain builds keep the warning.
   target_compile_options(npusim_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
+endif()
+if(NPUSIM_FUZZ)
+  target_compile_options(npusim_flags INTERFACE -fsanitize=fuzzer-no-link)
+  target_link_options(npusim_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 if(NPUSIM_COVERAGE)
   target_compile_options(npusim_flags INTERFACE --coverage)

@@ -69,8 +69,8 @@ std::string description_in(const std::string& file) {
 }
 
 bool looks_like_path(const std::string& text) {
-  return text.find('/') != std::string::npos ||
-         (text.size() > 5 && text.compare(text.size() - 5, 5, ".json") == 0);
+  const fs::path extension = fs::path(text).extension();
+  return text.find('/') != std::string::npos || extension == ".json" || extension == ".onnx";
 }
 
 }  // namespace

@@ -314,10 +314,46 @@ void define_dot(CLI::App& app, Chosen& chosen) {
   add_quiet(sub, arguments->common);
 }
 
+void define_import(CLI::App& app, Chosen& chosen) {
+  CLI::App& sub = add_command(app, "import", "An ONNX model as a workload file and its weights",
+                              "npusim import model.onnx -o model.json --dim batch=8");
+  auto arguments = command(sub, chosen, import);
+  sub.add_option("model", arguments->input, "ONNX model, opset 7 or newer")
+      ->required()
+      ->type_name("M.onnx");
+  sub.add_option("-o,--output", arguments->output,
+                 "Workload; initializers go to the .safetensors of the same name")
+      ->required()
+      ->type_name("W.json");
+  sub.add_option("--dim", arguments->dims, "Size of an open dimension (repeatable)")
+      ->type_name("NAME=N")
+      ->allow_extra_args(false);
+  sub.add_flag("--allow-unsupported", arguments->allow_unsupported,
+               "Nodes that this build does not know become host ops without values: timing only");
+  add_quiet(sub, arguments->common);
+}
+
+void define_onnx_test(CLI::App& app, Chosen& chosen) {
+  CLI::App& sub =
+      add_command(app, "onnx-test", "Run ONNX backend-test folders: one line a case, then totals",
+                  "npusim onnx-test onnx/backend/test/data/node -v");
+  auto arguments = command(sub, chosen, onnx_test);
+  sub.add_option("folders", arguments->folders,
+                 "Folders with model.onnx and test_data_set_*, or folders of such")
+      ->required()
+      ->type_name("DIR");
+  sub.add_option("--seconds", arguments->seconds, "Time limit of a case (default 60)")
+      ->type_name("N")
+      ->check(CLI::Range(1, 86400));
+  sub.add_flag("-v,--verbose", arguments->common.verbose, "Reasons on stderr");
+  add_jobs(sub, arguments->common);
+  add_quiet(sub, arguments->common);
+}
+
 void define_commands(CLI::App& app, Chosen& chosen) {
-  for (const auto define :
-       {define_run, define_compare, define_coverage, define_check, define_validate, define_list,
-        define_describe, define_formats, define_quantize, define_dot})
+  for (const auto define : {define_run, define_compare, define_coverage, define_check,
+                            define_validate, define_list, define_describe, define_formats,
+                            define_quantize, define_dot, define_import, define_onnx_test})
     define(app, chosen);
 }
 

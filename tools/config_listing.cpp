@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "workloads/onnx/load_workload.h"
+
 namespace npusim::tools {
 namespace {
 
@@ -40,7 +42,9 @@ void ConfigListing::add(const std::string& kind, const std::string& file,
     return config.find("kind")->string() == kind && config.find("file")->string() == file;
   };
   if (std::any_of(known.begin(), known.end(), same)) return;
-  const JsonValue document = base::load_config(file, kind, overrides);
+  const JsonValue document = workloads::onnx::is_onnx_file(file)
+                                 ? workloads::load_workload(file, overrides).resolved
+                                 : base::load_config(file, kind, overrides);
   JsonValue values = JsonValue::make_object();
   flatten(document, "", values);
   JsonValue config = JsonValue::make_object();

@@ -89,4 +89,17 @@ struct DotArguments {
   bool round_inputs = false;
 };
 
+struct ImportArguments {
+  CommonOptions common;
+  std::string input, output;
+  std::vector<std::string> dims;  ///< NAME=N
+  bool allow_unsupported = false;
+};
+
+struct OnnxTestArguments {
+  CommonOptions common;
+  std::vector<std::string> folders;
+  int seconds = 60;  ///< for each case
+};
+
 }  // namespace npusim::tools

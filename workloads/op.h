@@ -140,6 +140,8 @@ class Op {
   virtual std::vector<int> constant_inputs() const { return {}; }
   /// False when the results follow from shapes alone: Shape, Size.
   virtual bool reads_values() const { return true; }
+  /// True for ops that no NPU can have because this build does not know what they compute.
+  virtual bool host_only() const { return false; }
   /// True for ops that only training graphs made by the transform contain.
   virtual bool internal() const { return false; }
 

@@ -4,6 +4,7 @@
 #include <set>
 #include <tuple>
 
+#include "workloads/onnx/load_workload.h"
 #include "workloads/reader/build.h"
 #include "workloads/training/transform.h"
 
@@ -38,6 +39,7 @@ void check_trainable(const Workload& workload, const WorkloadSyntax& syntax) {
 }  // namespace
 
 Workload load_workload(const std::string& path, const std::vector<base::Override>& overrides) {
+  if (onnx::is_onnx_file(path)) return onnx::load_onnx(path, overrides);
   Workload workload;
   workload.resolved = base::load_config(path, "workload", overrides);
   base::Diagnostics diagnostics;

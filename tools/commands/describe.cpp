@@ -12,6 +12,7 @@
 #include "tools/format_argument.h"
 #include "tools/output.h"
 #include "tools/registry.h"
+#include "workloads/onnx/load_workload.h"
 
 namespace npusim::tools {
 namespace {
@@ -91,6 +92,10 @@ Matches search(const std::string& name, const std::vector<std::string>& kinds) {
 }  // namespace
 
 int describe(const DescribeArguments& arguments) {
+  if (workloads::onnx::is_onnx_file(arguments.name)) {
+    print(describe_as("workload", arguments.name));
+    return kOk;
+  }
   if (looks_like_file(arguments.name)) {
     print(describe_as(base::kind_of_config(arguments.name), arguments.name));
     return kOk;

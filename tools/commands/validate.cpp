@@ -7,6 +7,7 @@
 #include "tools/commands.h"
 #include "tools/exit_code.h"
 #include "tools/output.h"
+#include "workloads/onnx/load_workload.h"
 #include "workloads/recipe.h"
 #include "workloads/training/transform.h"
 #include "workloads/workload.h"
@@ -50,6 +51,7 @@ void load_workload_fully(const std::string& file) {
 }
 
 void load(const std::string& file) {
+  if (workloads::onnx::is_onnx_file(file)) return load_workload_fully(file);
   const std::string kind = base::kind_of_config(file);
   if (kind == "npu") return check_default_recipe(npu::load_npu(file));
   if (kind == "workload") return load_workload_fully(file);

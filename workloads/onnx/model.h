@@ -83,11 +83,13 @@ struct Model {
   std::string file;  ///< as the user named it, for messages
   std::int64_t ir_version = 0;
   std::map<std::string, std::int64_t> opsets;  ///< domain -> version; "ai.onnx" is ""
+  std::string producer;                        ///< "pytorch 1.9", or ""
   std::string graph_name;
   std::vector<NodeDef> nodes;
   std::vector<TensorData> initializers;
   std::vector<ValueDef> inputs;  ///< those with an initializer are not left out
   std::vector<ValueDef> outputs;
+  std::vector<ValueDef> declared;  ///< types and shapes of values inside the graph, if it says so
 };
 
 }  // namespace npusim::workloads::onnx

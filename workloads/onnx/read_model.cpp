@@ -48,6 +48,7 @@ class ModelReader {
     Model model;
     model.file = root_.file;
     model.ir_version = proto.ir_version();
+    model.producer = producer_of(proto);
     read_opsets(proto, model);
     if (!proto.has_graph()) root_.fail("bad-onnx", "the model has no graph");
     const Place graph = root_.at("graph");
@@ -63,6 +64,9 @@ class ModelReader {
     for (int i = 0; i < proto.graph().output_size(); ++i)
       model.outputs.push_back(
           value(proto.graph().output(i), graph.at("output", static_cast<std::size_t>(i))));
+    for (int i = 0; i < proto.graph().value_info_size(); ++i)
+      model.declared.push_back(
+          value(proto.graph().value_info(i), graph.at("value_info", static_cast<std::size_t>(i))));
     for (int i = 0; i < proto.graph().node_size(); ++i)
       model.nodes.push_back(
           node(proto.graph().node(i), graph.at("node", static_cast<std::size_t>(i))));
@@ -70,6 +74,12 @@ class ModelReader {
   }
 
  private:
+  std::string producer_of(const ::onnx::ModelProto& proto) const {
+    const std::string version = printable(proto.producer_version(), root_.at("producer_version"));
+    return printable(proto.producer_name(), root_.at("producer_name")) +
+           (version.empty() ? "" : " " + version);
+  }
+
   void read_opsets(const ::onnx::ModelProto& proto, Model& model) const {
     for (const auto& opset : proto.opset_import()) {
       const std::string domain = opset.domain() == "ai.onnx" ? "" : opset.domain();

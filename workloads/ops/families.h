@@ -13,6 +13,7 @@ void register_conv_gradients(OpRegistry& registry);
 void register_loss(OpRegistry& registry);
 void register_matrix_products(OpRegistry& registry);
 void register_normalization(OpRegistry& registry);
+void register_opaque(OpRegistry& registry);
 void register_pooling(OpRegistry& registry);
 void register_pool_gradients(OpRegistry& registry);
 void register_reductions(OpRegistry& registry);

@@ -13,6 +13,7 @@ const OpRegistry& ops() {
     register_loss(all);
     register_matrix_products(all);
     register_normalization(all);
+    register_opaque(all);
     register_pooling(all);
     register_pool_gradients(all);
     register_reductions(all);

@@ -10,8 +10,9 @@ void shape_error(const std::string& message) {
 void require_rank(const NodeView& view, int input, std::size_t rank, const std::string& what) {
   const Shape& shape = view.input(input).shape;
   if (shape.size() != rank) {
-    shape_error(what + " " + view.input(input).name + " must have rank " + std::to_string(rank) +
-                ", not shape " + to_string(shape));
+    throw base::InputError(what + " " + view.input(input).name + " must have rank " +
+                               std::to_string(rank) + ", not shape " + to_string(shape),
+                           "unsupported-rank");
   }
 }
 

@@ -10,6 +10,7 @@ set(NPUSIM_OP_SOURCES
   ops/loss.cpp
   ops/matrix_products.cpp
   ops/normalization.cpp
+  ops/opaque.cpp
   ops/pool_gradients.cpp
   ops/pooling.cpp
   ops/reductions.cpp
