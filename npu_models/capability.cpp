@@ -165,8 +165,9 @@ Verdict judge(const NpuSpec& npu, const Graph& graph, const Node& node,
               const std::vector<precision::Arithmetic>& storage, const workloads::Recipe& recipe) {
   const Case c{npu, graph, node, storage, recipe};
   const Op& op = workloads::ops().at(node.op);
-  if (op.host_only()) return fall_back(c, Support::host, "", "this build does not know " +
-                         NodeView(graph, node).text("op_type"));
+  if (op.host_only())
+    return fall_back(c, Support::host, "",
+                     "this build does not know " + NodeView(graph, node).text("op_type"));
   const auto found = npu.operators.entries.find(node.op);
   if (found == npu.operators.entries.end()) {
     if (op.op_class() == OpClass::view) return {Support::native, ""};

@@ -48,9 +48,8 @@ class OnnxCli : public testing::Test {
   base::ArrayData run(const std::string& workload, const std::string& dump,
                       const std::vector<std::string>& more = {}) {
     std::vector<std::string> command = {
-        "run",         "--npu",       "systolic128_bf16",       "--workload",
-        workload,      "--input",
-        "x=" + input_, "--no-timing", "--dump-outputs",         folder_.path(dump)};
+        "run",     "--npu",       "systolic128_bf16", "--workload",     workload,
+        "--input", "x=" + input_, "--no-timing",      "--dump-outputs", folder_.path(dump)};
     command.insert(command.end(), more.begin(), more.end());
     run_program({"mkdir", "-p", folder_.path(dump)});
     const Outcome outcome = npusim(command);
