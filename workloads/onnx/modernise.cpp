@@ -289,15 +289,23 @@ class Rewriter {
     return std::visit(
         [&](const auto& held) -> Attribute {
           using T = std::decay_t<decltype(held)>;
-          if constexpr (std::is_constructible_v<Attribute, T> && !std::is_same_v<T, TensorData> &&
-                        !std::is_same_v<T, OpaqueValue> &&
-                        !std::is_same_v<T, std::vector<std::string>>) {
+          if constexpr (std::is_same_v<T, std::vector<std::string>>) {
+            return joined(held);
+          } else if constexpr (std::is_constructible_v<Attribute, T> &&
+                               !std::is_same_v<T, TensorData> && !std::is_same_v<T, OpaqueValue>) {
             return held;
           } else {
             at.fail("unsupported-attribute", "attributes of this type are not supported");
           }
         },
         value);
+  }
+
+  /// Attributes hold no lists of strings: LSTM's activations are one string, "Sigmoid,Tanh,Tanh".
+  static std::string joined(const std::vector<std::string>& texts) {
+    std::string all;
+    for (std::size_t i = 0; i < texts.size(); ++i) all += (i == 0 ? "" : ",") + texts[i];
+    return all;
   }
 
   NodeDef node_;

@@ -1,84 +1,105 @@
 // SPDX-License-Identifier: Apache-2.0
-// SoftmaxCrossEntropyLoss and NegativeLogLikelihoodLoss over (N, C) with integer targets (N), and
-// their gradients. The mean is a sum in index order and one division.
+// SoftmaxCrossEntropyLoss and NegativeLogLikelihoodLoss over (N, C, d1, ...) with integer targets
+// (N, d1, ...), class weights and an ignored target, and their gradients. Sums run in the order of
+// the targets; a mean is one sum and one division.
 #include "workloads/detmath.h"
 #include "workloads/ops/families.h"
-#include "workloads/ops/rows_along_axis.h"
+#include "workloads/ops/loss_rows.h"
 
 namespace npusim::workloads {
 namespace {
 
-std::vector<AttributeSpec> reduction_attribute() {
-  return {{"reduction", std::string("mean"), false, "mean or sum"}};
-}
-
-void check_loss_inputs(const NodeView& view, int scores, int labels) {
-  require_rank(view, scores, 2, "the scores");
-  const Shape& x = view.input(scores).shape;
-  if (view.input(labels).shape != Shape{x[0]} || view.input(labels).type != ElementType::int64)
-    shape_error("the targets " + view.input(labels).name + " must be int64 of shape [" +
-                std::to_string(x[0]) + "]");
-  const std::string& reduction = view.text("reduction");
-  if (reduction != "mean" && reduction != "sum")
-    shape_error("attribute reduction \"" + reduction + "\" is neither mean nor sum");
-}
-
-std::int64_t label_of(const Tensor& labels, std::int64_t row, std::int64_t classes) {
-  const auto label = static_cast<std::int64_t>(labels.values[static_cast<std::size_t>(row)]);
-  if (label < 0 || label >= classes)
-    throw base::InputError("target " + std::to_string(label) + " of row " + std::to_string(row) +
-                               " is outside 0.." + std::to_string(classes - 1),
-                           "out-of-range");
-  return label;
-}
-
-/// Divisor of a mean; 1 for a sum.
-double divisor_of(const NodeView& view, std::int64_t rows) {
-  return view.text("reduction") == "mean" ? static_cast<double>(rows) : 1.0;
-}
+constexpr LossInputs kForward = {1, 2};
 
 class Loss : public SimpleOp {
  public:
-  Loss(const char* name, const char* description)
-      : SimpleOp({name, description, OpClass::vector, 2, 2, reduction_attribute()}) {}
+  Loss(const char* name, const char* description, int max_outputs)
+      : SimpleOp({name,
+                  description,
+                  OpClass::vector,
+                  2,
+                  3,
+                  {ignore_index_attribute(), reduction_attribute()},
+                  false,
+                  1,
+                  max_outputs}) {}
   std::vector<OutputSpec> infer(const NodeView& view) const override {
-    check_loss_inputs(view, 0, 1);
-    return {{{}, ElementType::floating}};
+    const Shape& scores = view.input(0).shape;
+    check_loss(view, scores, kForward);
+    return {{reduced_shape(view, view.input(1).shape), ElementType::floating},
+            {scores, ElementType::floating}};
   }
   bool differentiable() const override { return true; }
 
  protected:
-  static Attributes same_attributes(GradientBuilder& g) { return g.view().node().attributes; }
+  static std::int64_t rows_of(const NodeView& view) { return elements_of(view.input(1)); }
+  static std::int64_t weighting(const NodeView& view) {
+    return view.has_input(2) ? rows_of(view) : 0;
+  }
+
+  /// losses[row] = -log p of the row's target, times its weight; then the reduction.
+  template <class LogProbability>
+  static void reduce(Evaluation& e, const LogProbability& log_probability) {
+    const LossRows loss(e, e.inputs[0]->shape, kForward);
+    std::vector<double>& y = e.outputs[0].values;
+    double sum = 0.0;
+    for (std::int64_t row = 0; row < loss.rows().rows(); ++row) {
+      const auto target = loss.target(row);
+      double value = target ? log_probability(loss.rows(), row, *target) : 0.0;
+      if (target && loss.weighted()) value = e.internal(value * loss.weight(*target));
+      if (loss.reduces())
+        sum = target ? e.internal(sum - value) : sum;
+      else
+        y[static_cast<std::size_t>(row)] = 0.0 - value;
+    }
+    if (loss.reduces()) y[0] = e.internal(sum / loss.divisor(e.internal));
+  }
+
+  static std::vector<TensorId> gradient_inputs(GradientBuilder& g, std::vector<TensorId> inputs) {
+    if (g.view().has_input(2)) inputs.push_back(g.view().node().inputs[2]);
+    return inputs;
+  }
 };
 
 class SoftmaxCrossEntropyLoss final : public Loss {
  public:
   SoftmaxCrossEntropyLoss()
-      : Loss("SoftmaxCrossEntropyLoss", "cross entropy of softmax(scores) with integer targets") {}
+      : Loss("SoftmaxCrossEntropyLoss",
+             "cross entropy of softmax(scores) with integer targets; second output log softmax",
+             2) {}
   std::vector<VectorWork> vector_work(const NodeView& view) const override {
     const std::int64_t n = elements_of(view.input(0));
-    const std::int64_t rows = view.input(0).shape[0];
-    return {{"max", n}, {"add", 2 * n + 3 * rows}, {"exp", n}, {"log", rows}, {"div", 1}};
+    const std::int64_t rows = rows_of(view);
+    std::vector<VectorWork> work = {
+        {"max", n}, {"add", 2 * n + 3 * rows}, {"exp", n}, {"log", rows}, {"div", 1}};
+    if (weighting(view) > 0) work.push_back({"mul", weighting(view)});
+    if (view.output_count() > 1) work.push_back({"copy", n});
+    return work;
   }
   void forward(Evaluation& e) const override {
     const Tensor& x = *e.inputs[0];
+    reduce(e, [&](const RowsAlongAxis& rows, std::int64_t row, std::int64_t target) {
+      const StableExponentials s = stable_exponentials(x.values, rows, row, e.internal);
+      return log_softmax(x, rows.at(row, target), s, e.internal);
+    });
+    if (e.outputs.size() < 2) return;
     const RowsAlongAxis rows = rows_along(x.shape, 1);
-    double sum = 0.0;
     for (std::int64_t row = 0; row < rows.rows(); ++row) {
       const StableExponentials s = stable_exponentials(x.values, rows, row, e.internal);
-      const std::size_t at = rows.at(row, label_of(*e.inputs[1], row, rows.length));
-      const double shifted = e.internal(x.values[at] - s.max);
-      const double log_probability = e.internal(shifted - e.internal(det_log(s.sum)));
-      sum = e.internal(sum - log_probability);
+      for (std::int64_t i = 0; i < rows.length; ++i)
+        e.outputs[1].values[rows.at(row, i)] = log_softmax(x, rows.at(row, i), s, e.internal);
     }
-    e.outputs[0].values[0] = e.internal(sum / divisor_of(e.view, rows.rows()));
   }
   void gradient(GradientBuilder& g) const override {
     const Node& node = g.view().node();
+    if (node.outputs.size() > 1 && g.output_gradient(1) != kNoTensor)
+      throw base::InputError(node.name + ": no gradient flows through its second output",
+                             "not-differentiable");
     if (g.wanted(0))
-      g.set_input_gradient(0, g.add("SoftmaxCrossEntropyLossGradient", "dx",
-                                    {g.output_gradient(0), node.inputs[0], node.inputs[1]},
-                                    same_attributes(g), gradient_role(g, 0)));
+      g.set_input_gradient(
+          0, g.add("SoftmaxCrossEntropyLossGradient", "dx",
+                   gradient_inputs(g, {g.output_gradient(0), node.inputs[0], node.inputs[1]}),
+                   node.attributes, gradient_role(g, 0)));
   }
   std::vector<std::string> decomposes_into() const override {
     return {"LogSoftmax", "NegativeLogLikelihoodLoss"};
@@ -87,68 +108,92 @@ class SoftmaxCrossEntropyLoss final : public Loss {
     const Node& node = d.view().node();
     const TensorId log_probabilities =
         d.add("LogSoftmax", "log_softmax", {node.inputs[0]}, {{"axis", std::int64_t{1}}});
-    return {d.add("NegativeLogLikelihoodLoss", "nll", {log_probabilities, node.inputs[1]},
-                  node.attributes)};
+    std::vector<TensorId> inputs = node.inputs;
+    inputs[0] = log_probabilities;
+    std::vector<TensorId> results = {
+        d.add("NegativeLogLikelihoodLoss", "nll", inputs, node.attributes)};
+    if (node.outputs.size() > 1) results.push_back(log_probabilities);
+    return results;
+  }
+
+ private:
+  static double log_softmax(const Tensor& x, std::size_t at, const StableExponentials& s,
+                            const precision::Rounder& internal) {
+    return internal(internal(x.values[at] - s.max) - internal(det_log(s.sum)));
   }
 };
 
-/// (softmax(x) - one_hot(target)) * dloss / N.
+/// (softmax(x) - one_hot(target)) * weight * dloss / divisor; 0 where the target is ignored.
 class SoftmaxCrossEntropyLossGradient final : public SimpleOp {
  public:
   SoftmaxCrossEntropyLossGradient()
       : SimpleOp({"SoftmaxCrossEntropyLossGradient",
-                  "gradient of SoftmaxCrossEntropyLoss from (dloss, scores, targets)",
-                  OpClass::vector, 3, 3, reduction_attribute(), true}) {}
+                  "gradient of SoftmaxCrossEntropyLoss from (dloss, scores, targets, weights)",
+                  OpClass::vector,
+                  3,
+                  4,
+                  {ignore_index_attribute(), reduction_attribute()},
+                  true}) {}
   std::vector<OutputSpec> infer(const NodeView& view) const override {
-    check_loss_inputs(view, 1, 2);
+    check_loss(view, view.input(1).shape, kInputs);
     return {{view.input(1).shape, ElementType::floating}};
   }
   std::vector<VectorWork> vector_work(const NodeView& view) const override {
     const std::int64_t n = elements_of(view.output());
-    return {
-        {"max", n}, {"add", 2 * n + view.output().shape[0]}, {"exp", n}, {"div", n}, {"mul", n}};
+    return {{"max", n},
+            {"add", 2 * n + elements_of(view.input(2))},
+            {"exp", n},
+            {"div", n},
+            {"mul", n}};
   }
   void forward(Evaluation& e) const override {
     const Tensor& x = *e.inputs[1];
-    const RowsAlongAxis rows = rows_along(x.shape, 1);
-    const double scale = e.internal(e.inputs[0]->values[0] / divisor_of(e.view, rows.rows()));
-    for (std::int64_t row = 0; row < rows.rows(); ++row) {
-      const StableExponentials s = stable_exponentials(x.values, rows, row, e.internal);
-      const std::int64_t label = label_of(*e.inputs[2], row, rows.length);
-      for (std::int64_t i = 0; i < rows.length; ++i) {
-        const std::size_t at = rows.at(row, i);
+    const LossRows loss(e, x.shape, kInputs);
+    const double shared = e.internal(e.inputs[0]->values[0] / loss.divisor(e.internal));
+    std::vector<double>& dx = e.outputs[0].values;
+    std::fill(dx.begin(), dx.end(), 0.0);
+    for (std::int64_t row = 0; row < loss.rows().rows(); ++row) {
+      const auto target = loss.target(row);
+      if (!target) continue;
+      const StableExponentials s = stable_exponentials(x.values, loss.rows(), row, e.internal);
+      const double scale = loss.scale(row, *target, shared, *e.inputs[0], e.internal);
+      for (std::int64_t i = 0; i < loss.rows().length; ++i) {
+        const std::size_t at = loss.rows().at(row, i);
         const double exponential = e.internal(det_exp(e.internal(x.values[at] - s.max)));
         const double probability = e.internal(exponential / s.sum);
-        const double difference = i == label ? e.internal(probability - 1.0) : probability;
-        e.outputs[0].values[at] = e.internal(difference * scale);
+        const double difference = i == *target ? e.internal(probability - 1.0) : probability;
+        dx[at] = e.internal(difference * scale);
       }
     }
   }
+
+ private:
+  static constexpr LossInputs kInputs = {2, 3};
 };
 
 class NegativeLogLikelihoodLoss final : public Loss {
  public:
   NegativeLogLikelihoodLoss()
-      : Loss("NegativeLogLikelihoodLoss", "mean or sum of -scores at the integer targets") {}
+      : Loss("NegativeLogLikelihoodLoss", "mean, sum or all of -scores at the integer targets", 1) {
+  }
   std::vector<VectorWork> vector_work(const NodeView& view) const override {
-    return {{"add", view.input(0).shape[0]}, {"div", 1}};
+    std::vector<VectorWork> work = {{"add", rows_of(view)}, {"div", 1}};
+    if (weighting(view) > 0) work.push_back({"mul", weighting(view)});
+    return work;
   }
   void forward(Evaluation& e) const override {
-    const Tensor& x = *e.inputs[0];
-    const RowsAlongAxis rows = rows_along(x.shape, 1);
-    double sum = 0.0;
-    for (std::int64_t row = 0; row < rows.rows(); ++row)
-      sum = e.internal(sum - x.values[rows.at(row, label_of(*e.inputs[1], row, rows.length))]);
-    e.outputs[0].values[0] = e.internal(sum / divisor_of(e.view, rows.rows()));
+    reduce(e, [&](const RowsAlongAxis& rows, std::int64_t row, std::int64_t target) {
+      return e.inputs[0]->values[rows.at(row, target)];
+    });
   }
   void gradient(GradientBuilder& g) const override {
     const NodeView view = g.view();
     if (!g.wanted(0)) return;
-    Attributes attributes = same_attributes(g);
+    Attributes attributes = view.node().attributes;
     attributes["classes"] = view.input(0).shape[1];
-    g.set_input_gradient(
-        0, g.add("NegativeLogLikelihoodLossGradient", "dx",
-                 {g.output_gradient(0), view.node().inputs[1]}, attributes, gradient_role(g, 0)));
+    g.set_input_gradient(0, g.add("NegativeLogLikelihoodLossGradient", "dx",
+                                  gradient_inputs(g, {g.output_gradient(0), view.node().inputs[1]}),
+                                  attributes, gradient_role(g, 0)));
   }
 };
 
@@ -156,15 +201,20 @@ class NegativeLogLikelihoodLossGradient final : public SimpleOp {
  public:
   NegativeLogLikelihoodLossGradient()
       : SimpleOp({"NegativeLogLikelihoodLossGradient",
-                  "gradient of NegativeLogLikelihoodLoss from (dloss, targets)",
+                  "gradient of NegativeLogLikelihoodLoss from (dloss, targets, weights)",
                   OpClass::vector,
                   2,
-                  2,
-                  {{"classes", std::int64_t{1}, true, "columns of the scores"},
-                   {"reduction", std::string("mean"), false, "mean or sum"}},
+                  3,
+                  {{"classes", std::int64_t{1}, true, "extent of the scores along axis 1"},
+                   ignore_index_attribute(),
+                   reduction_attribute()},
                   true}) {}
   std::vector<OutputSpec> infer(const NodeView& view) const override {
-    return {{{view.input(1).shape.at(0), view.integer("classes")}, ElementType::floating}};
+    Shape scores = view.input(1).shape;
+    if (scores.empty()) shape_error("the targets must have rank 1 or more");
+    scores.insert(scores.begin() + 1, view.integer("classes"));
+    check_loss(view, scores, kForward);
+    return {{scores, ElementType::floating}};
   }
   std::vector<VectorWork> vector_work(const NodeView& view) const override {
     return {{"copy", elements_of(view.output())}, {"div", 1}};
@@ -172,10 +222,14 @@ class NegativeLogLikelihoodLossGradient final : public SimpleOp {
   void forward(Evaluation& e) const override {
     Tensor& dx = e.outputs[0];
     std::fill(dx.values.begin(), dx.values.end(), 0.0);
-    const double value = e.internal(-e.inputs[0]->values[0] / divisor_of(e.view, dx.shape[0]));
-    for (std::int64_t row = 0; row < dx.shape[0]; ++row)
-      dx.values[static_cast<std::size_t>(row * dx.shape[1] +
-                                         label_of(*e.inputs[1], row, dx.shape[1]))] = value;
+    const LossRows loss(e, dx.shape, kForward);
+    const double shared = e.internal(-e.inputs[0]->values[0] / loss.divisor(e.internal));
+    Tensor negated = *e.inputs[0];
+    for (double& value : negated.values) value = -value;
+    for (std::int64_t row = 0; row < loss.rows().rows(); ++row)
+      if (const auto target = loss.target(row))
+        dx.values[loss.rows().at(row, *target)] =
+            loss.scale(row, *target, shared, negated, e.internal);
   }
 };
 

@@ -8,6 +8,7 @@ set(NPUSIM_OP_SOURCES
   ops/conv_geometry.cpp
   ops/conv_gradients.cpp
   ops/loss.cpp
+  ops/loss_rows.cpp
   ops/matrix_products.cpp
   ops/normalization.cpp
   ops/opaque.cpp
