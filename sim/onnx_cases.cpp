@@ -26,6 +26,7 @@ namespace onnx = workloads::onnx;
 using workloads::Tensor;
 
 constexpr double kRelative = 1e-3;
+constexpr double kRelativeBfloat16 = 0x1p-7;
 constexpr double kAbsolute = 1e-7;
 
 /// What the case expects turned out otherwise.
@@ -118,10 +119,16 @@ std::string type_text(const workloads::TensorInfo& info) {
   return info.format.empty() || info.format == "fp32" ? "float" : info.format;
 }
 
-bool close(double actual, double expected, bool exact) {
+/// `relative` 0: exact.
+bool close(double actual, double expected, double relative) {
   if (std::isnan(expected)) return std::isnan(actual);
-  if (exact || std::isinf(expected) || std::isinf(actual)) return actual == expected;
-  return std::fabs(actual - expected) <= kAbsolute + kRelative * std::fabs(expected);
+  if (relative == 0.0 || std::isinf(expected) || std::isinf(actual)) return actual == expected;
+  return std::fabs(actual - expected) <= kAbsolute + relative * std::fabs(expected);
+}
+
+double tolerance_of(const workloads::TensorInfo& info) {
+  if (info.type != workloads::ElementType::floating) return 0.0;
+  return info.format == "bf16" ? kRelativeBfloat16 : kRelative;
 }
 
 void compare(const workloads::TensorInfo& info, const Tensor& actual,
@@ -133,9 +140,9 @@ void compare(const workloads::TensorInfo& info, const Tensor& actual,
   if (actual.shape != expected.shape)
     throw Mismatch{subject + "shape " + workloads::to_string(actual.shape) + ", expected " +
                    workloads::to_string(expected.shape)};
-  const bool exact = info.type != workloads::ElementType::floating;
+  const double relative = tolerance_of(info);
   for (std::size_t i = 0; i < expected.values.size(); ++i)
-    if (!close(actual.values[i], expected.values[i], exact))
+    if (!close(actual.values[i], expected.values[i], relative))
       throw Mismatch{subject + "element " + std::to_string(i) + " is " +
                      std::to_string(actual.values[i]) + ", expected " +
                      std::to_string(expected.values[i])};

@@ -4,8 +4,9 @@
 // A case computes in the types that its model declares: every floating tensor is rounded to its
 // declared format when it is stored, steps inside vector ops are FP32 (FP64 for graphs that declare
 // double), products are summed in FP64 and rounded once. Floats must agree within rtol 1e-3 and
-// atol 1e-7 (the tolerance of ONNX's own runner), integers and booleans exactly. Test inputs count
-// as known constants where an op needs them for its shapes.
+// atol 1e-7 (the tolerance of ONNX's own runner), integers and booleans exactly; bfloat16 within
+// one unit in the last place, because the generator of ONNX 1.12 truncates it. Test inputs count as
+// known constants where an op needs them for its shapes.
 #pragma once
 
 #include <functional>

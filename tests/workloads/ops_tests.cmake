@@ -9,4 +9,5 @@ npusim_test(workloads_ops_test
     ops_network_test.cpp
     ops_pool_test.cpp
     ops_support.cpp
+    ops_volume_test.cpp
   LINK npusim::workloads)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Conv: 2-D convolution (ONNX), as products of weight rows with image windows read on the fly.
+// Conv: convolution in one to three dimensions (ONNX), as products of weight rows with image
+// windows read on the fly.
 #include "workloads/ops/conv_geometry.h"
 #include "workloads/ops/families.h"
 #include "workloads/ops/simple_op.h"
@@ -19,20 +20,17 @@ class WindowRows final : public precision::OperandRows {
     const double* plane = x_ + (image * g_.channels + first_channel_) * g_.in_pixels();
     const std::int64_t channels = g_.group_channels();
     if (g_.taps() == 1) {
-      const std::int64_t y = pixel / g_.out_width * g_.stride_height - g_.pad_top;
-      const std::int64_t x = pixel % g_.out_width * g_.stride_width - g_.pad_left;
-      const bool inside = y >= 0 && y < g_.in_height && x >= 0 && x < g_.in_width;
-      const double* source = inside ? plane + y * g_.in_width + x : nullptr;
+      const double* source = nullptr;
+      for_taps(g_, pixel, [&](std::int64_t, std::int64_t offset) { source = plane + offset; });
       for (std::int64_t c = 0; c < channels; ++c)
-        k_values[c] = inside ? source[c * g_.in_pixels()] : 0.0;
+        k_values[c] = source != nullptr ? source[c * g_.in_pixels()] : 0.0;
       return;
     }
     std::fill(k_values, k_values + channels * g_.taps(), 0.0);
-    for_taps(g_, pixel / g_.out_width, pixel % g_.out_width,
-             [&](std::int64_t tap, std::int64_t offset) {
-               for (std::int64_t c = 0; c < channels; ++c)
-                 k_values[c * g_.taps() + tap] = plane[c * g_.in_pixels() + offset];
-             });
+    for_taps(g_, pixel, [&](std::int64_t tap, std::int64_t offset) {
+      for (std::int64_t c = 0; c < channels; ++c)
+        k_values[c * g_.taps() + tap] = plane[c * g_.in_pixels() + offset];
+    });
   }
 
  private:
@@ -67,15 +65,17 @@ class ImageOutput final : public precision::GemmOutput {
 class Conv final : public SimpleOp {
  public:
   Conv()
-      : SimpleOp({"Conv", "2-D convolution of x (N,C,H,W) by w (K,C/group,R,S), optional bias (K)",
-                  OpClass::matrix, 2, 3, conv_attributes()}) {}
+      : SimpleOp(
+            {"Conv",
+             "convolution of x (N,C,H,W) by w (K,C/group,R,S), optional bias (K); 1-D and 3-D too",
+             OpClass::matrix, 2, 3, conv_attributes()}) {}
 
   std::vector<OutputSpec> infer(const NodeView& view) const override {
     const ConvGeometry g = geometry(view);
     if (view.has_input(2) && view.input(2).shape != Shape{g.out_channels})
       shape_error("bias " + view.input(2).name + " must have shape [" +
                   std::to_string(g.out_channels) + "], not " + to_string(view.input(2).shape));
-    return {{{g.images, g.out_channels, g.out_height, g.out_width}, ElementType::floating}};
+    return {{g.output_shape(), ElementType::floating}};
   }
   std::optional<Contraction> contraction(const NodeView& view) const override {
     const ConvGeometry g = geometry(view);
@@ -84,7 +84,8 @@ class Conv final : public SimpleOp {
     c.groups = g.groups;
     c.m = g.images * g.out_pixels();
     c.n = g.group_outputs();
-    c.dims = {{"C", g.group_channels()}, {"R", g.kernel_height}, {"S", g.kernel_width}};
+    c.dims = {
+        {"C", g.group_channels()}, {"R", g.kernel_depth * g.kernel_height}, {"S", g.kernel_width}};
     c.bias_input = view.has_input(2) ? 2 : -1;
     c.window = g.window();
     return c;
@@ -125,16 +126,22 @@ class Conv final : public SimpleOp {
                          gradient_role(builder, 1)));
     }
     if (view.has_input(2) && builder.wanted(2)) {
-      builder.set_input_gradient(2, builder.add("ReduceSum", "db", {dy},
-                                                {{"axes", std::vector<std::int64_t>{0, 2, 3}},
-                                                 {"keepdims", std::int64_t{0}}},
-                                                gradient_role(builder, 2)));
+      builder.set_input_gradient(
+          2, builder.add("ReduceSum", "db", {dy},
+                         {{"axes", all_but_channels(view)}, {"keepdims", std::int64_t{0}}},
+                         gradient_role(builder, 2)));
     }
   }
 
  private:
   static ConvGeometry geometry(const NodeView& view) {
     return conv_geometry(view, view.input(0).shape, view.input(1).shape);
+  }
+  static std::vector<std::int64_t> all_but_channels(const NodeView& view) {
+    std::vector<std::int64_t> axes = {0};
+    for (std::size_t i = 2; i < view.input(0).shape.size(); ++i)
+      axes.push_back(static_cast<std::int64_t>(i));
+    return axes;
   }
   static Attributes window_of(const NodeView& view) {
     Attributes attributes = view.node().attributes;

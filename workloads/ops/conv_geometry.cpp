@@ -16,12 +16,22 @@ bool within(const Integers& values, std::int64_t least) {
                      [&](std::int64_t value) { return value >= least && value <= kMost; });
 }
 
-Integers two_positive(const NodeView& view, const std::string& attribute) {
-  const Integers& values = view.integers(attribute);
-  if (values.empty()) return {1, 1};
-  if (values.size() != 2 || !within(values, 1))
-    shape_error("attribute " + attribute + " must be two integers of at least 1, not " +
+/// "two integers of at least 1" and the like, for messages.
+std::string wanted(std::size_t count, std::int64_t least) {
+  static const char* const kCounts[] = {"no", "one", "two", "three", "four", "five", "six"};
+  return std::string(kCounts[count]) + (count == 1 ? " integer" : " integers") + " of at least " +
+         std::to_string(least);
+}
+
+/// One value for each dimension of the image, lifted to three by ones in front; default 1.
+Integers three_positive(const NodeView& view, const std::string& attribute, int dimensions) {
+  const auto count = static_cast<std::size_t>(dimensions);
+  Integers values = view.integers(attribute);
+  if (values.empty()) return {1, 1, 1};
+  if (values.size() != count || !within(values, 1))
+    shape_error("attribute " + attribute + " must be " + wanted(count, 1) + ", not " +
                 to_string(values));
+  values.insert(values.begin(), 3 - count, 1);
   return values;
 }
 
@@ -52,30 +62,50 @@ std::int64_t resolve(Axis& axis, const std::string& auto_pad, bool ceil_mode, co
   return out;
 }
 
-void place_windows(const NodeView& view, ConvGeometry& g, bool ceil_mode) {
-  const std::string& auto_pad = view.text("auto_pad");
+void check_auto_pad(const std::string& auto_pad) {
   if (auto_pad != "NOTSET" && auto_pad != "VALID" && auto_pad != "SAME_UPPER" &&
       auto_pad != "SAME_LOWER")
     shape_error("attribute auto_pad \"" + auto_pad +
                 "\" is none of NOTSET, VALID, SAME_UPPER, SAME_LOWER");
-  Integers pads = view.integers("pads");
-  if (pads.empty()) pads = {0, 0, 0, 0};
-  if (pads.size() != 4 || !within(pads, 0))
-    shape_error(
-        "attribute pads must be four integers of at least 0 (top, left, bottom, right), not " +
-        to_string(pads));
-  const Integers strides = two_positive(view, "strides");
-  const Integers dilations = two_positive(view, "dilations");
-  Axis y{g.in_height, g.kernel_height, strides[0], dilations[0], pads[0], pads[2]};
-  Axis x{g.in_width, g.kernel_width, strides[1], dilations[1], pads[1], pads[3]};
+}
+
+/// Front, top, left, back, bottom, right.
+Integers six_pads(const NodeView& view, int dimensions) {
+  const auto count = static_cast<std::size_t>(dimensions);
+  const Integers& given = view.integers("pads");
+  Integers pads(6, 0);
+  if (given.empty()) return pads;
+  if (given.size() != 2 * count || !within(given, 0))
+    shape_error("attribute pads must be " + wanted(2 * count, 0) +
+                " (begin of each dimension, then ends), not " + to_string(given));
+  std::copy_n(given.begin(), count, pads.begin() + static_cast<std::ptrdiff_t>(3 - count));
+  std::copy_n(given.begin() + dimensions, count,
+              pads.begin() + static_cast<std::ptrdiff_t>(6 - count));
+  return pads;
+}
+
+void place_windows(const NodeView& view, ConvGeometry& g, bool ceil_mode) {
+  const std::string& auto_pad = view.text("auto_pad");
+  check_auto_pad(auto_pad);
+  const Integers pads = six_pads(view, g.dimensions);
+  const Integers strides = three_positive(view, "strides", g.dimensions);
+  const Integers dilations = three_positive(view, "dilations", g.dimensions);
+  Axis z{g.in_depth, g.kernel_depth, strides[0], dilations[0], pads[0], pads[3]};
+  Axis y{g.in_height, g.kernel_height, strides[1], dilations[1], pads[1], pads[4]};
+  Axis x{g.in_width, g.kernel_width, strides[2], dilations[2], pads[2], pads[5]};
+  g.out_depth = resolve(z, auto_pad, ceil_mode, "depth");
   g.out_height = resolve(y, auto_pad, ceil_mode, "height");
   g.out_width = resolve(x, auto_pad, ceil_mode, "width");
+  g.stride_depth = z.stride;
   g.stride_height = y.stride;
   g.stride_width = x.stride;
+  g.dilation_depth = z.dilation;
   g.dilation_height = y.dilation;
   g.dilation_width = x.dilation;
+  g.pad_front = z.pad_begin;
   g.pad_top = y.pad_begin;
   g.pad_left = x.pad_begin;
+  g.pad_back = z.pad_end;
   g.pad_bottom = y.pad_end;
   g.pad_right = x.pad_end;
 }
@@ -93,19 +123,38 @@ bool all_meet_image(std::int64_t in, std::int64_t out, std::int64_t kernel, std:
 }
 
 ConvGeometry of_image(const Shape& x) {
-  if (x.size() != 4)
-    shape_error("the image must have rank 4 (N, C, H, W), not shape " + to_string(x));
+  if (x.size() < 3 || x.size() > 5)
+    throw base::InputError(
+        "the image must have rank 3 to 5 (N, C and one to three dimensions), not shape " +
+            to_string(x),
+        "unsupported-rank");
   ConvGeometry g;
+  g.dimensions = static_cast<int>(x.size()) - 2;
   g.images = x[0];
   g.channels = x[1];
-  g.in_height = x[2];
-  g.in_width = x[3];
+  g.in_width = x.back();
+  if (x.size() > 3) g.in_height = x[x.size() - 2];
+  if (x.size() > 4) g.in_depth = x[2];
   return g;
+}
+
+void set_kernel(ConvGeometry& g, Integers kernel) {
+  kernel.insert(kernel.begin(), 3 - kernel.size(), 1);
+  g.kernel_depth = kernel[0];
+  g.kernel_height = kernel[1];
+  g.kernel_width = kernel[2];
 }
 
 }  // namespace
 
-Window ConvGeometry::window() const {
+Shape ConvGeometry::output_shape() const {
+  Shape shape = {images, out_channels, out_depth, out_height, out_width};
+  shape.erase(shape.begin() + 2, shape.begin() + 5 - dimensions);
+  return shape;
+}
+
+std::optional<Window> ConvGeometry::window() const {
+  if (dimensions > 2) return std::nullopt;
   Window w;
   w.images = images;
   w.channels = group_channels();
@@ -124,9 +173,9 @@ Window ConvGeometry::window() const {
 
 std::vector<AttributeSpec> window_attributes() {
   return {{"auto_pad", std::string("NOTSET"), false, "NOTSET, VALID, SAME_UPPER or SAME_LOWER"},
-          {"dilations", Integers{}, false, "step between taps; default 1, 1"},
-          {"pads", Integers{}, false, "top, left, bottom, right; default 0"},
-          {"strides", Integers{}, false, "step between windows; default 1, 1"}};
+          {"dilations", Integers{}, false, "step between taps; default 1"},
+          {"pads", Integers{}, false, "begin of each dimension, then ends; default 0"},
+          {"strides", Integers{}, false, "step between windows; default 1"}};
 }
 
 std::vector<AttributeSpec> conv_attributes() {
@@ -139,14 +188,15 @@ std::vector<AttributeSpec> conv_attributes() {
 
 ConvGeometry conv_geometry(const NodeView& view, const Shape& x, const Shape& w) {
   ConvGeometry g = of_image(x);
-  if (w.size() != 4)
-    shape_error("the weight must have rank 4 (K, C/group, R, S), not shape " + to_string(w));
-  if (!within({w[2], w[3]}, 1))
-    shape_error("weight " + to_string(w) + " has no kernel of at least 1 by 1");
+  if (w.size() != x.size())
+    shape_error("the weight must have rank " + std::to_string(x.size()) +
+                " (K, C/group, kernel) as the image, not shape " + to_string(w));
+  const Integers window(w.begin() + 2, w.end());
+  if (!within(window, 1))
+    shape_error("weight " + to_string(w) + " has no kernel of at least 1 in each dimension");
   g.groups = view.integer("group");
   g.out_channels = w[0];
-  g.kernel_height = w[2];
-  g.kernel_width = w[3];
+  set_kernel(g, window);
   if (g.groups < 1 || g.channels % g.groups != 0 || g.out_channels % g.groups != 0)
     shape_error("group " + std::to_string(g.groups) + " must divide the channels of image " +
                 to_string(x) + " and weight " + to_string(w));
@@ -155,7 +205,7 @@ ConvGeometry conv_geometry(const NodeView& view, const Shape& x, const Shape& w)
                 " channels a group, the image " + to_string(x) + " has " +
                 std::to_string(g.group_channels()));
   const Integers& kernel = view.integers("kernel_shape");
-  if (!kernel.empty() && kernel != Integers{w[2], w[3]})
+  if (!kernel.empty() && kernel != window)
     shape_error("attribute kernel_shape " + to_string(kernel) + " differs from weight " +
                 to_string(w));
   place_windows(view, g, false);
@@ -165,14 +215,16 @@ ConvGeometry conv_geometry(const NodeView& view, const Shape& x, const Shape& w)
 ConvGeometry pool_geometry(const NodeView& view, const Shape& x) {
   ConvGeometry g = of_image(x);
   const Integers& kernel = view.integers("kernel_shape");
-  if (kernel.size() != 2 || !within(kernel, 1))
-    shape_error("attribute kernel_shape must be two integers of at least 1, not " +
+  const auto count = static_cast<std::size_t>(g.dimensions);
+  if (kernel.size() != count || !within(kernel, 1))
+    shape_error("attribute kernel_shape must be " + wanted(count, 1) + ", not " +
                 to_string(kernel));
   g.out_channels = g.channels;
-  g.kernel_height = kernel[0];
-  g.kernel_width = kernel[1];
+  set_kernel(g, kernel);
   place_windows(view, g, view.integer("ceil_mode") != 0);
-  if (!all_meet_image(g.in_height, g.out_height, g.kernel_height, g.stride_height,
+  if (!all_meet_image(g.in_depth, g.out_depth, g.kernel_depth, g.stride_depth, g.dilation_depth,
+                      g.pad_front) ||
+      !all_meet_image(g.in_height, g.out_height, g.kernel_height, g.stride_height,
                       g.dilation_height, g.pad_top) ||
       !all_meet_image(g.in_width, g.out_width, g.kernel_width, g.stride_width, g.dilation_width,
                       g.pad_left))

@@ -15,7 +15,7 @@ std::vector<AttributeSpec> gradient_attributes(const char* shape, const char* de
 }
 
 void require_output_shape(const NodeView& view, const ConvGeometry& g) {
-  const Shape expected = {g.images, g.out_channels, g.out_height, g.out_width};
+  const Shape expected = g.output_shape();
   if (view.input(0).shape != expected)
     shape_error("dy " + view.input(0).name + " must have shape " + to_string(expected) + ", not " +
                 to_string(view.input(0).shape));
@@ -48,26 +48,35 @@ class ReachedOutputs final : public precision::OperandRows {
   std::int64_t rows() const override { return g_.images * g_.in_pixels(); }
   void read(std::int64_t row, double* k_values) const override {
     const std::int64_t image = row / g_.in_pixels();
-    const std::int64_t y = row % g_.in_pixels() / g_.in_width;
+    const std::int64_t z = row % g_.in_pixels() / (g_.in_height * g_.in_width);
+    const std::int64_t y = row / g_.in_width % g_.in_height;
     const std::int64_t x = row % g_.in_width;
     const double* planes = dy_ + (image * g_.out_channels + first_) * g_.out_pixels();
     std::fill(k_values, k_values + g_.group_outputs() * g_.taps(), 0.0);
-    for (std::int64_t r = 0; r < g_.kernel_height; ++r) {
-      const std::int64_t oy =
-          reached(y + g_.pad_top - r * g_.dilation_height, g_.stride_height, g_.out_height);
-      if (oy < 0) continue;
-      for (std::int64_t s = 0; s < g_.kernel_width; ++s) {
-        const std::int64_t ox =
-            reached(x + g_.pad_left - s * g_.dilation_width, g_.stride_width, g_.out_width);
-        if (ox < 0) continue;
-        const double* source = planes + oy * g_.out_width + ox;
-        for (std::int64_t k = 0; k < g_.group_outputs(); ++k)
-          k_values[k * g_.taps() + r * g_.kernel_width + s] = source[k * g_.out_pixels()];
+    for (std::int64_t t = 0; t < g_.kernel_depth; ++t) {
+      const std::int64_t oz =
+          reached(z + g_.pad_front - t * g_.dilation_depth, g_.stride_depth, g_.out_depth);
+      if (oz < 0) continue;
+      for (std::int64_t r = 0; r < g_.kernel_height; ++r) {
+        const std::int64_t oy =
+            reached(y + g_.pad_top - r * g_.dilation_height, g_.stride_height, g_.out_height);
+        if (oy >= 0)
+          read_line(planes + (oz * g_.out_height + oy) * g_.out_width, x,
+                    k_values + (t * g_.kernel_height + r) * g_.kernel_width);
       }
     }
   }
 
  private:
+  void read_line(const double* line, std::int64_t x, double* k_values) const {
+    for (std::int64_t s = 0; s < g_.kernel_width; ++s) {
+      const std::int64_t ox =
+          reached(x + g_.pad_left - s * g_.dilation_width, g_.stride_width, g_.out_width);
+      if (ox < 0) continue;
+      for (std::int64_t k = 0; k < g_.group_outputs(); ++k)
+        k_values[k * g_.taps() + s] = line[ox + k * g_.out_pixels()];
+    }
+  }
   static std::int64_t reached(std::int64_t offset, std::int64_t stride, std::int64_t extent) {
     if (offset < 0 || offset % stride != 0 || offset / stride >= extent) return -1;
     return offset / stride;
@@ -100,12 +109,13 @@ class PlaneOutput final : public precision::GemmOutput {
 
 /// The window over dy. With a stride, dy is read with zeros between its pixels, so that neighbours
 /// share more pixels than a window of stride 1 says: its bytes are an upper bound.
-Window window_over_dy(const ConvGeometry& g) {
-  Window w = g.window();
-  w.channels = g.group_outputs();
-  std::swap(w.in_height, w.out_height);
-  std::swap(w.in_width, w.out_width);
-  w.stride_height = w.stride_width = 1;
+std::optional<Window> window_over_dy(const ConvGeometry& g) {
+  std::optional<Window> w = g.window();
+  if (!w) return w;
+  w->channels = g.group_outputs();
+  std::swap(w->in_height, w->out_height);
+  std::swap(w->in_width, w->out_width);
+  w->stride_height = w->stride_width = 1;
   return w;
 }
 
@@ -126,7 +136,8 @@ class ConvDataGradient final : public SimpleOp {
     c.groups = g.groups;
     c.m = g.images * g.in_pixels();
     c.n = g.group_channels();
-    c.dims = {{"K", g.group_outputs()}, {"R", g.kernel_height}, {"S", g.kernel_width}};
+    c.dims = {
+        {"K", g.group_outputs()}, {"R", g.kernel_depth * g.kernel_height}, {"S", g.kernel_width}};
     c.window = window_over_dy(g);
     return c;
   }
@@ -174,22 +185,31 @@ class TapRows final : public precision::OperandRows {
   std::int64_t rows() const override { return g_.group_channels() * g_.taps(); }
   void read(std::int64_t row, double* k_values) const override {
     const std::int64_t channel = first_ + row / g_.taps();
-    const std::int64_t down = row % g_.taps() / g_.kernel_width * g_.dilation_height - g_.pad_top;
-    const std::int64_t right = row % g_.kernel_width * g_.dilation_width - g_.pad_left;
+    const std::int64_t tap = row % g_.taps();
+    const std::int64_t back =
+        tap / (g_.kernel_height * g_.kernel_width) * g_.dilation_depth - g_.pad_front;
+    const std::int64_t down =
+        tap / g_.kernel_width % g_.kernel_height * g_.dilation_height - g_.pad_top;
+    const std::int64_t right = tap % g_.kernel_width * g_.dilation_width - g_.pad_left;
     for (std::int64_t image = 0; image < g_.images; ++image) {
       const double* plane = x_ + (image * g_.channels + channel) * g_.in_pixels();
-      for (std::int64_t oy = 0; oy < g_.out_height; ++oy) {
-        const std::int64_t y = oy * g_.stride_height + down;
-        for (std::int64_t ox = 0; ox < g_.out_width; ++ox) {
-          const std::int64_t x = ox * g_.stride_width + right;
-          const bool inside = y >= 0 && y < g_.in_height && x >= 0 && x < g_.in_width;
-          *k_values++ = inside ? plane[y * g_.in_width + x] : 0.0;
-        }
-      }
+      for (std::int64_t oz = 0; oz < g_.out_depth; ++oz)
+        for (std::int64_t oy = 0; oy < g_.out_height; ++oy, k_values += g_.out_width)
+          read_line(plane, oz * g_.stride_depth + back, oy * g_.stride_height + down, right,
+                    k_values);
     }
   }
 
  private:
+  void read_line(const double* plane, std::int64_t z, std::int64_t y, std::int64_t right,
+                 double* k_values) const {
+    const bool line_inside = z >= 0 && z < g_.in_depth && y >= 0 && y < g_.in_height;
+    for (std::int64_t ox = 0; ox < g_.out_width; ++ox) {
+      const std::int64_t x = ox * g_.stride_width + right;
+      const bool inside = line_inside && x >= 0 && x < g_.in_width;
+      k_values[ox] = inside ? plane[(z * g_.in_height + y) * g_.in_width + x] : 0.0;
+    }
+  }
   const ConvGeometry& g_;
   const double* x_;
   std::int64_t first_;
@@ -212,7 +232,7 @@ class ConvWeightGradient final : public SimpleOp {
     c.groups = g.groups;
     c.m = g.group_channels() * g.taps();
     c.n = g.group_outputs();
-    c.dims = {{"N", g.images}, {"OH", g.out_height}, {"OW", g.out_width}};
+    c.dims = {{"N", g.images}, {"OH", g.out_depth * g.out_height}, {"OW", g.out_width}};
     c.m_input = 1;
     c.n_input = 0;
     return c;

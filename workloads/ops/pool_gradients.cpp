@@ -49,7 +49,7 @@ class MaxPoolGradient final : public SimpleOp {
       std::fill(dx, dx + g.in_pixels(), 0.0);
       for (std::int64_t i = 0; i < g.out_pixels(); ++i) {
         std::int64_t best = -1;
-        for_taps(g, i / g.out_width, i % g.out_width, [&](std::int64_t, std::int64_t offset) {
+        for_taps(g, i, [&](std::int64_t, std::int64_t offset) {
           if (best < 0 || x[offset] > x[best]) best = offset;
         });
         if (best >= 0) dx[best] = e.internal(dx[best] + dy[i]);
@@ -79,12 +79,10 @@ class AveragePoolGradient final : public SimpleOp {
       std::fill(dx, dx + g.in_pixels(), 0.0);
       for (std::int64_t i = 0; i < g.out_pixels(); ++i) {
         std::int64_t inside = 0;
-        for_taps(g, i / g.out_width, i % g.out_width,
-                 [&](std::int64_t, std::int64_t) { ++inside; });
-        const double share = e.internal(
-            dy[i] /
-            static_cast<double>(all ? padded_taps(g, i / g.out_width, i % g.out_width) : inside));
-        for_taps(g, i / g.out_width, i % g.out_width, [&](std::int64_t, std::int64_t offset) {
+        for_taps(g, i, [&](std::int64_t, std::int64_t) { ++inside; });
+        const double share =
+            e.internal(dy[i] / static_cast<double>(all ? padded_taps(g, i) : inside));
+        for_taps(g, i, [&](std::int64_t, std::int64_t offset) {
           dx[offset] = e.internal(dx[offset] + share);
         });
       }

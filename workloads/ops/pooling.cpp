@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// MaxPool, AveragePool, GlobalAveragePool over (N, C, H, W). Sums run over the taps in row-major
-// order with one rounding each; padding taps take no part in a maximum.
+// MaxPool, AveragePool, GlobalAveragePool over (N, C, H, W), in one and three dimensions too. Sums
+// run over the taps in row-major order with one rounding each; padding taps take no part in a
+// maximum.
 #include "workloads/ops/conv_geometry.h"
 #include "workloads/ops/families.h"
 #include "workloads/ops/simple_op.h"
@@ -11,7 +12,8 @@ namespace {
 std::vector<AttributeSpec> pool_attributes(bool average) {
   std::vector<AttributeSpec> attributes = window_attributes();
   attributes.push_back({"ceil_mode", std::int64_t{0}, false, "1: round the output size up"});
-  attributes.push_back({"kernel_shape", std::vector<std::int64_t>{}, true, "height, width"});
+  attributes.push_back(
+      {"kernel_shape", std::vector<std::int64_t>{}, true, "extent of a window in each dimension"});
   if (average)
     attributes.push_back(
         {"count_include_pad", std::int64_t{0}, false, "1: padding counts in the divisor"});
@@ -23,7 +25,7 @@ class Pool : public SimpleOp {
   using SimpleOp::SimpleOp;
   std::vector<OutputSpec> infer(const NodeView& view) const override {
     const ConvGeometry g = pool_geometry(view, view.input(0).shape);
-    return {{{g.images, g.channels, g.out_height, g.out_width}, ElementType::floating}};
+    return {{g.output_shape(), ElementType::floating}};
   }
   void forward(Evaluation& e) const override {
     const ConvGeometry g = pool_geometry(e.view, e.inputs[0]->shape);
@@ -40,33 +42,65 @@ class Pool : public SimpleOp {
                         std::int64_t position) const = 0;
 };
 
-class MaxPool final : public Pool {
+std::vector<AttributeSpec> max_pool_attributes() {
+  std::vector<AttributeSpec> attributes = pool_attributes(false);
+  attributes.push_back(
+      {"storage_order", std::int64_t{0}, false, "of the indices: 0 row-major, 1 column-major"});
+  return attributes;
+}
+
+class MaxPool final : public SimpleOp {
  public:
   MaxPool()
-      : Pool({"MaxPool", "largest value of each window", OpClass::vector, 1, 1,
-              pool_attributes(false)}) {}
+      : SimpleOp({"MaxPool", "largest value of each window; second output: where it stands",
+                  OpClass::vector, 1, 1, max_pool_attributes(), false, 1, 2}) {}
+  std::vector<OutputSpec> infer(const NodeView& view) const override {
+    const Shape shape = pool_geometry(view, view.input(0).shape).output_shape();
+    return {{shape, view.input(0).type}, {shape, ElementType::int64}};
+  }
   std::vector<VectorWork> vector_work(const NodeView& view) const override {
     const ConvGeometry g = pool_geometry(view, view.input(0).shape);
     return {{"max", elements_of(view.output()) * g.taps()}};
   }
+  void forward(Evaluation& e) const override {
+    const ConvGeometry g = pool_geometry(e.view, e.inputs[0]->shape);
+    const bool column_major = e.view.integer("storage_order") != 0;
+    e.parallel(g.images * g.channels, [&](std::int64_t plane) {
+      const double* in = e.inputs[0]->values.data() + plane * g.in_pixels();
+      for (std::int64_t i = 0; i < g.out_pixels(); ++i) {
+        const std::int64_t best = largest(g, in, i);
+        const auto at = static_cast<std::size_t>(plane * g.out_pixels() + i);
+        e.outputs[0].values[at] = in[best];
+        if (e.outputs.size() > 1)
+          e.outputs[1].values[at] = static_cast<double>(
+              plane * g.in_pixels() + (column_major ? transposed(g, best) : best));
+      }
+    });
+  }
+  bool differentiable() const override { return true; }
   void gradient(GradientBuilder& g) const override {
-    if (g.wanted(0))
-      g.set_input_gradient(
-          0, g.add("MaxPoolGradient", "dx", {g.output_gradient(0), g.view().node().inputs[0]},
-                   g.view().node().attributes, gradient_role(g, 0)));
+    if (!g.wanted(0)) return;
+    Attributes attributes = g.view().node().attributes;
+    attributes.erase("storage_order");
+    g.set_input_gradient(
+        0, g.add("MaxPoolGradient", "dx", {g.output_gradient(0), g.view().node().inputs[0]},
+                 attributes, gradient_role(g, 0)));
   }
 
- protected:
-  double window(const Evaluation&, const ConvGeometry& g, const double* in,
-                std::int64_t position) const override {
-    double best = 0.0;
-    bool any = false;
-    for_taps(g, position / g.out_width, position % g.out_width,
-             [&](std::int64_t, std::int64_t offset) {
-               if (!any || in[offset] > best || in[offset] != in[offset]) best = in[offset];
-               any = true;
-             });
+ private:
+  /// Offset of the first largest tap; a NaN counts as the largest.
+  static std::int64_t largest(const ConvGeometry& g, const double* in, std::int64_t position) {
+    std::int64_t best = -1;
+    for_taps(g, position, [&](std::int64_t, std::int64_t offset) {
+      if (best < 0 || in[offset] > in[best] || in[offset] != in[offset]) best = offset;
+    });
     return best;
+  }
+  static std::int64_t transposed(const ConvGeometry& g, std::int64_t offset) {
+    const std::int64_t x = offset % g.in_width;
+    const std::int64_t y = offset / g.in_width % g.in_height;
+    const std::int64_t z = offset / (g.in_width * g.in_height);
+    return (x * g.in_height + y) * g.in_depth + z;
   }
 };
 
@@ -92,15 +126,12 @@ class AveragePool final : public Pool {
                 std::int64_t position) const override {
     double sum = 0.0;
     std::int64_t inside = 0;
-    for_taps(g, position / g.out_width, position % g.out_width,
-             [&](std::int64_t, std::int64_t offset) {
-               sum = e.internal(sum + in[offset]);
-               ++inside;
-             });
+    for_taps(g, position, [&](std::int64_t, std::int64_t offset) {
+      sum = e.internal(sum + in[offset]);
+      ++inside;
+    });
     const bool all = e.view.integer("count_include_pad") != 0;
-    return e.internal(
-        sum / static_cast<double>(
-                  all ? padded_taps(g, position / g.out_width, position % g.out_width) : inside));
+    return e.internal(sum / static_cast<double>(all ? padded_taps(g, position) : inside));
   }
 };
 
