@@ -61,7 +61,7 @@ struct Problem {
   std::int64_t terms() const { return static_cast<std::int64_t>(order.size()); }
   double bias_at(std::int64_t row, std::int64_t column) const {
     return round_to(bias.values[bias.axis == Bias::Axis::by_row ? row : column],
-                    unit.accumulator());
+                    bias_arithmetic(unit));
   }
 };
 
@@ -220,18 +220,41 @@ class TiledGemm {
   std::vector<ExponentRange> a_ranges_;
 };
 
+/// One row of an operand with its scales.
+class ScaledRow {
+ public:
+  ScaledRow(const OperandRows& rows, std::int64_t k)
+      : rows_(rows),
+        values_(static_cast<std::size_t>(k)),
+        scales_(rows.has_scales() ? static_cast<std::size_t>(k) : 0) {}
+  void read(std::int64_t row) {
+    rows_.read(row, values_.data());
+    if (rows_.has_scales()) rows_.read_scales(row, scales_.data());
+  }
+  const double* values() const { return values_.data(); }
+  const double* scales() const { return scales_.empty() ? nullptr : scales_.data(); }
+
+ private:
+  const OperandRows& rows_;
+  std::vector<double> values_, scales_;
+};
+
 /// Units beyond the kernels' limits: the scalar code itself.
-void scalar_gemm(const Problem& problem, GemmOutput& out, const ParallelFor& parallel) {
+void scalar_gemm(const Problem& problem, GemmOutput& out, const ParallelFor& parallel,
+                 RandomKey key) {
   parallel(problem.a.rows(), [&](std::int64_t row) {
-    std::vector<double> a(static_cast<std::size_t>(problem.k()));
-    std::vector<double> b(static_cast<std::size_t>(problem.k()));
-    problem.a.read(row, a.data());
-    for (std::int64_t column = 0; column < problem.b.rows(); ++column) {
-      problem.b.read(column, b.data());
+    ScaledRow a(problem.a, problem.k());
+    ScaledRow b(problem.b, problem.k());
+    a.read(row);
+    const std::int64_t columns = problem.b.rows();
+    for (std::int64_t column = 0; column < columns; ++column) {
+      b.read(column);
       const bool has_bias = problem.bias.axis != Bias::Axis::none;
       const double bias = has_bias ? problem.bias_at(row, column) : 0.0;
+      const Operands operands{a.values(), b.values(), problem.k(), a.scales(), b.scales()};
       const double value =
-          planned_dot(problem.unit, problem.plan, a.data(), b.data(), has_bias ? &bias : nullptr);
+          planned_dot(problem.unit, problem.plan, operands, has_bias ? &bias : nullptr,
+                      derived_key(key, static_cast<std::uint64_t>(row * columns + column)));
       out.write(row, column, 1, &value);
     }
   });
@@ -264,7 +287,7 @@ ParallelFor serial() {
 
 void emulated_gemm(const MacUnit& unit, const ReductionPlan& plan, const OperandRows& a,
                    const OperandRows& b, const Bias& bias, GemmOutput& out,
-                   const ParallelFor& parallel) {
+                   const ParallelFor& parallel, RandomKey key) {
   validate(unit);
   validate(plan, unit);
   const Problem problem{unit, plan, a, b, bias, whole_blocks(expand_order(plan), unit)};
@@ -274,7 +297,7 @@ void emulated_gemm(const MacUnit& unit, const ReductionPlan& plan, const Operand
   if (narrow && (!narrow->needs_range || wide))
     return tiled_gemm<float>(problem, *narrow, wide, out, parallel);
   if (wide) return tiled_gemm<double>(problem, *wide, std::nullopt, out, parallel);
-  scalar_gemm(problem, out, parallel);
+  scalar_gemm(problem, out, parallel, key);
 }
 
 const char* simd_path() {

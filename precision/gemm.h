@@ -26,6 +26,9 @@ class OperandRows {
   virtual std::int64_t rows() const = 0;
   /// Writes the K values of a row in canonical K order.
   virtual void read(std::int64_t row, double* k_values) const = 0;
+  /// Block-scaled operands: read() gives elements, read_scales() the scale of each, one a term.
+  virtual bool has_scales() const { return false; }
+  virtual void read_scales(std::int64_t, double*) const {}
 };
 
 /// A dense row-major matrix as an operand; row_stride and k_stride in elements.
@@ -78,10 +81,11 @@ struct Bias {
 };
 
 /// Operand values must be representable in the unit's operand formats (callers round tensors
-/// before).
+/// before). Stochastic units: output (i, j) takes the random words of derived_key(key, i * columns
+/// + j); make the key from seed, training step and op.
 void emulated_gemm(const MacUnit& unit, const ReductionPlan& plan, const OperandRows& a,
                    const OperandRows& b, const Bias& bias, GemmOutput& out,
-                   const ParallelFor& parallel);
+                   const ParallelFor& parallel, RandomKey key = {});
 
 /// FP64: products and sums in double, K in canonical order, bias added last. `k` terms a row.
 void reference_gemm(std::int64_t k, const OperandRows& a, const OperandRows& b, const Bias& bias,

@@ -5,127 +5,205 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "precision/magnitude_bounds.h"
+
 namespace npusim::precision {
 namespace {
 
-/// Sums in binary64 with RNE are plain additions; all narrower ones go through an odd sum.
+class Rules {
+ public:
+  void check(bool holds, const std::string& text) {
+    if (!holds) broken_ += (broken_.empty() ? "" : "; ") + text;
+  }
+  /// A rule of precision/ itself that throws.
+  template <class Value>
+  void check_valid(const Value& value) {
+    try {
+      validate(value);
+    } catch (const std::invalid_argument& error) {
+      check(false, error.what());
+    }
+  }
+  const std::string& broken() const { return broken_; }
+
+ private:
+  std::string broken_;
+};
+
+void check_product(const MacUnit& unit, Rules& rules) {
+  rules.check(
+      products_hold(unit),
+      "products of the operand formats must be exact in binary64 (at most 53 significand "
+      "bits), unless the unit is one binary64 chain or rounds products to binary64 with rne");
+  if (unit.product) {
+    rules.check_valid(*unit.product);
+    rules.check(holds_sums(*unit.product),
+                "products are rounded to at most 51 significand bits, or to binary64 with rne");
+  }
+}
+
+void check_aligned(const Stage& stage, const std::string& where, Rules& rules) {
+  const auto in_range = [](int bits) { return bits >= 1 && bits <= 50; };
+  rules.check(in_range(stage.alignment.fraction_bits) &&
+                  in_range(stage.alignment.running_fraction_bits.value_or(1)),
+              where + ": an aligned sum keeps 1..50 fraction bits");
+  rules.check(stage.alignment.running_gap.value_or(0) >= 0, where + ": running_gap is 0 or more");
+}
+
+void check_step(const Stage& stage, bool last, const std::string& where, Rules& rules) {
+  const bool block = stage.combine == Combine::aligned || stage.combine == Combine::exact;
+  rules.check(block || (stage.step == 0 && stage.rounds),
+              where + ": only aligned and exact stages have a step and may hand on unrounded sums");
+  rules.check(!stage.starts_from_zero || (stage.combine == Combine::chain && !last),
+              where + ": only an inner chain starts from zero");
+  if (!block) return;
+  rules.check(stage.step >= 0 && (last || stage.step == 0 || stage.terms % stage.step == 0),
+              where + ": a step divides the stage's terms");
+  rules.check(!last || stage.combine == Combine::exact || stage.step >= 1,
+              where + ": an aligned accumulator takes its terms in steps");
+  rules.check(stage.rounds || (!last && stage.terms_of_step() == stage.terms),
+              where + ": only an inner stage of one step hands on an unrounded sum");
+}
+
+void check_stage(const MacUnit& unit, std::size_t i, Rules& rules) {
+  const Stage& stage = unit.stages[i];
+  const bool last = i + 1 == unit.stages.size();
+  const std::string where = "stage " + std::to_string(i);
+  rules.check_valid(stage.arithmetic);
+  rules.check(holds_sums(stage.arithmetic),
+              where + ": sums have at most 51 significand bits, or are binary64 with rne");
+  rules.check(!stage.arithmetic.format.is_scale(), where + ": a sum needs a signed format");
+  rules.check(
+      last ? stage.terms == 0 : stage.terms >= 2,
+      where + (last ? ": the accumulator takes all terms (0)" : ": a group has 2 terms or more"));
+  rules.check(!last || stage.combine != Combine::tree, where + ": the accumulator is no tree");
+  check_step(stage, last, where, rules);
+  if (stage.combine == Combine::aligned) check_aligned(stage, where, rules);
+}
+
+void check_widths(const MacUnit& unit, Rules& rules) {
+  for (std::size_t i = 0; i < unit.stages.size(); ++i) {
+    const Stage& stage = unit.stages[i];
+    if (stage.combine != Combine::aligned && stage.rounds) continue;
+    rules.check(sum_bits(unit, i) <= (stage.rounds ? 62 : 53),
+                "stage " + std::to_string(i) + ": its unrounded sum needs " +
+                    std::to_string(sum_bits(unit, i)) + " bits, at most " +
+                    (stage.rounds ? "62" : "53 can be handed on"));
+  }
+}
+
+void check_order(const MacUnit& unit, Rules& rules) {
+  std::vector<int> sorted = unit.order;
+  std::sort(sorted.begin(), sorted.end());
+  bool permutation = true;
+  for (std::size_t i = 0; i < sorted.size(); ++i)
+    permutation = permutation && sorted[i] == static_cast<int>(i);
+  rules.check(permutation, "order must hold each of 0..n-1 once");
+  if (!unit.order.empty())
+    rules.check(unit.block_terms() % static_cast<std::int64_t>(unit.order.size()) == 0,
+                "order and stages must divide each other's block");
+}
+
+void check_scales(const MacUnit& unit, Rules& rules) {
+  if (!unit.scales) return;
+  const BlockScales& scales = *unit.scales;
+  rules.check_valid(scales.format);
+  rules.check(scales.block >= 1, "a block scale covers at least one term");
+  rules.check(
+      scales.after_stages >= 0 && scales.after_stages < static_cast<int>(unit.stages.size()),
+      "block scales join at the products or behind an inner stage");
+  rules.check(unit.order.empty() || scales.after_stages == 0,
+              "scales that join behind a stage need terms in their own order");
+  rules.check(unit.passes.order.empty(), "block-scaled operands are multiplied in one pass");
+  rules.check(!unit.product, "block-scaled operands have exact products");
+  std::int64_t group = 1;
+  for (int i = 0; i < scales.after_stages && i + 1 < static_cast<int>(unit.stages.size()); ++i)
+    group *= unit.stages[static_cast<std::size_t>(i)].terms;
+  rules.check(scales.block < 1 || (group > 0 && scales.block % group == 0),
+              "the terms that share a scale must be whole groups of the stage it joins behind");
+  if (scales.after_stages > 0 && scales.after_stages < static_cast<int>(unit.stages.size()))
+    rules.check(!unit.stages[static_cast<std::size_t>(scales.after_stages) - 1].rounds,
+                "scales join behind a stage that hands on an unrounded sum");
+}
+
+void check_passes(const MacUnit& unit, Rules& rules) {
+  for (const Slices* slices : {&unit.slices_a, &unit.slices_b})
+    for (const Arithmetic& slice : *slices) {
+      rules.check_valid(slice);
+      rules.check(slice.rounding != Rounding::sr, "slices are cut deterministically");
+    }
+  rules.check(unit.passes.order.empty() == (unit.slices_a.empty() && unit.slices_b.empty()),
+              "slices go with passes");
+  for (const auto& [a, b] : unit.passes.order) {
+    const auto known = [](int slice, const Slices& slices) {
+      return slice >= 0 && slice < std::max(1, static_cast<int>(slices.size()));
+    };
+    rules.check(known(a, unit.slices_a) && known(b, unit.slices_b),
+                "a pass names a slice that its operand does not have");
+  }
+}
+
+}  // namespace
+
+bool Alignment::operator==(const Alignment& other) const {
+  return fraction_bits == other.fraction_bits && cut == other.cut && by == other.by &&
+         running_fraction_bits == other.running_fraction_bits && running_cut == other.running_cut &&
+         running_gap == other.running_gap && lowest_exponent == other.lowest_exponent;
+}
+
 bool is_binary64(const Arithmetic& arithmetic) {
   return arithmetic.format.fraction_bits == 52 && arithmetic.format.exponent_bits == 11 &&
          arithmetic.format.bias == 1023 && arithmetic.rounding == Rounding::rne;
 }
 
-/// IEEE 754 §6.3: an exact zero sum of non-zero or opposite terms is +0, -0 when rounding down.
-double zero_sum(double x, double y, Rounding rounding) {
-  if (x == 0.0 && y == 0.0 && std::signbit(x) == std::signbit(y)) return x;
-  return rounding == Rounding::rd ? -0.0 : 0.0;
-}
-
-double rounded_sum(double x, double y, const Arithmetic& arithmetic) {
-  if (is_binary64(arithmetic)) return round_to(x + y, arithmetic);
-  const double sum = odd_sum(x, y);
-  if (sum == 0.0) return zero_sum(x, y, arithmetic.rounding);
-  return round_to(sum, arithmetic);
-}
-
-/// Chains of std::fma: the one place where a product may be wider than binary64.
 bool is_fma_chain(const MacUnit& unit) {
-  return unit.stages.size() == 1 && !unit.product && is_binary64(unit.accumulator());
+  return unit.stages.size() == 1 && unit.stages.front().combine == Combine::chain &&
+         !unit.product && !unit.product_limit && unit.passes.order.empty() && !unit.scales &&
+         is_binary64(unit.accumulator());
 }
-
-/// Products computed in binary64 are what the unit means: exact, or rounded there anyway.
-bool products_hold(const MacUnit& unit) {
-  if (is_fma_chain(unit) || (unit.product && is_binary64(*unit.product))) return true;
-  const auto smallest = [](const Format& f) { return f.min_exponent() - f.fraction_bits; };
-  return unit.a.precision() + unit.b.precision() <= 53 &&
-         unit.a.max_exponent() + unit.b.max_exponent() + 2 <= 1024 &&
-         smallest(unit.a) + smallest(unit.b) >= -1074;
-}
-
-double product_of(const MacUnit& unit, double a, double b) {
-  return unit.product ? round_to(a * b, *unit.product) : a * b;
-}
-
-double tree_sum(const Stage& stage, std::vector<double> terms) {
-  while (terms.size() > 1) {
-    std::vector<double> next;
-    for (std::size_t i = 0; i + 1 < terms.size(); i += 2)
-      next.push_back(rounded_sum(terms[i], terms[i + 1], stage.arithmetic));
-    if (terms.size() % 2 != 0) next.push_back(terms.back());
-    terms = std::move(next);
-  }
-  return round_to(terms.front(), stage.arithmetic);
-}
-
-double chain_sum(const Stage& stage, const std::vector<double>& terms) {
-  double sum = round_to(terms.front(), stage.arithmetic);
-  for (std::size_t i = 1; i < terms.size(); ++i) sum = rounded_sum(sum, terms[i], stage.arithmetic);
-  return sum;
-}
-
-/// Groups of stage.terms results become one each; a short last group is filled with +0.
-std::vector<double> reduce_stage(const Stage& stage, std::vector<double> terms) {
-  const auto group = static_cast<std::size_t>(stage.terms);
-  terms.resize((terms.size() + group - 1) / group * group, 0.0);
-  std::vector<double> sums;
-  for (std::size_t i = 0; i < terms.size(); i += group) {
-    const auto first = terms.begin() + static_cast<std::ptrdiff_t>(i);
-    const std::vector<double> members(first, first + static_cast<std::ptrdiff_t>(group));
-    sums.push_back(stage.combine == Combine::tree ? tree_sum(stage, members)
-                                                  : chain_sum(stage, members));
-  }
-  return sums;
-}
-
-}  // namespace
 
 bool holds_sums(const Arithmetic& arithmetic) {
   return arithmetic.format.precision() <= 51 || is_binary64(arithmetic);
 }
 
+std::int64_t Stage::terms_of_step() const {
+  if (combine == Combine::chain) return 1;
+  return step == 0 ? terms : step;
+}
+
 std::int64_t MacUnit::block_terms() const {
   std::int64_t terms = 1;
   for (std::size_t i = 0; i + 1 < stages.size(); ++i) terms *= stages[i].terms;
-  return terms;
+  if (!stages.empty()) terms *= std::max<std::int64_t>(1, stages.back().terms_of_step());
+  const auto permuted = static_cast<std::int64_t>(order.size());
+  return permuted > terms && permuted % terms == 0 ? permuted : terms;
+}
+
+bool MacUnit::is_stochastic() const {
+  const auto stochastic = [](const Arithmetic& at) { return at.rounding == Rounding::sr; };
+  return (product && stochastic(*product)) ||
+         std::any_of(stages.begin(), stages.end(),
+                     [&](const Stage& stage) { return stochastic(stage.arithmetic); });
 }
 
 void validate(const MacUnit& unit) {
-  std::string broken;
-  const auto rule = [&](bool holds, const std::string& text) {
-    if (!holds) broken += (broken.empty() ? "" : "; ") + text;
-  };
-  rule(!unit.stages.empty(), "at least one stage (the accumulator) is needed");
-  rule(products_hold(unit),
-       "products of the operand formats must be exact in binary64 (at most 53 significand bits), "
-       "unless the unit is one binary64 chain or rounds products to binary64 with rne");
-  for (std::size_t i = 0; i < unit.stages.size(); ++i) {
-    const Stage& stage = unit.stages[i];
-    const bool last = i + 1 == unit.stages.size();
-    const std::string where = "stage " + std::to_string(i);
-    rule(holds_sums(stage.arithmetic),
-         where + ": sums have at most 51 significand bits, or are binary64 with rne");
-    rule(
-        last ? stage.terms == 0 : stage.terms >= 2,
-        where + (last ? ": the accumulator takes all terms (0)" : ": a group has 2 terms or more"));
-    rule(!last || stage.combine == Combine::chain, where + ": the accumulator is a chain");
+  Rules rules;
+  rules.check(!unit.stages.empty(), "at least one stage (the accumulator) is needed");
+  for (const Format* operand : {&unit.a, &unit.b}) {
+    rules.check_valid(*operand);
+    rules.check(!operand->is_scale(), "operands need a signed format");
   }
-  if (!broken.empty()) throw std::invalid_argument("MAC unit \"" + unit.name + "\": " + broken);
-}
-
-double mac_chain(const MacUnit& unit, const double* a, const double* b, std::int64_t n, double c) {
-  if (is_fma_chain(unit)) {
-    double sum = c;
-    for (std::int64_t i = 0; i < n; ++i)
-      sum = round_to(std::fma(a[i], b[i], sum), unit.accumulator());
-    return sum;
+  if (unit.c) rules.check_valid(*unit.c);
+  if (!unit.stages.empty()) {
+    check_product(unit, rules);
+    for (std::size_t i = 0; i < unit.stages.size(); ++i) check_stage(unit, i, rules);
+    check_order(unit, rules);
+    check_scales(unit, rules);
+    check_passes(unit, rules);
   }
-  std::vector<double> terms;
-  terms.reserve(static_cast<std::size_t>(n));
-  for (std::int64_t i = 0; i < n; ++i) terms.push_back(product_of(unit, a[i], b[i]));
-  for (std::size_t i = 0; i + 1 < unit.stages.size(); ++i)
-    terms = reduce_stage(unit.stages[i], std::move(terms));
-  double sum = c;
-  for (const double term : terms) sum = rounded_sum(sum, term, unit.accumulator());
-  return sum;
+  if (rules.broken().empty()) check_widths(unit, rules);
+  if (!rules.broken().empty())
+    throw std::invalid_argument("MAC unit \"" + unit.name + "\": " + rules.broken());
 }
 
 }  // namespace npusim::precision

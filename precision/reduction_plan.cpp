@@ -59,18 +59,43 @@ class OrderWalk {
   std::vector<std::int64_t> order_;
 };
 
+/// Operands in the order of summation; padding terms are +0 with scale 1.
+struct OrderedOperands {
+  OrderedOperands(const std::vector<std::int64_t>& order, const Operands& from)
+      : a(ordered(order, from.a, 0.0)),
+        b(ordered(order, from.b, 0.0)),
+        a_scales(ordered(order, from.a_scales, 1.0)),
+        b_scales(ordered(order, from.b_scales, 1.0)) {}
+
+  static std::vector<double> ordered(const std::vector<std::int64_t>& order, const double* values,
+                                     double padding) {
+    std::vector<double> result;
+    if (values == nullptr) return result;
+    result.reserve(order.size());
+    for (const std::int64_t index : order) result.push_back(index < 0 ? padding : values[index]);
+    return result;
+  }
+
+  Operands range(std::int64_t begin, std::int64_t end) const {
+    const auto from = [begin](const std::vector<double>& values) {
+      return values.empty() ? nullptr : values.data() + begin;
+    };
+    return {from(a), from(b), end - begin, from(a_scales), from(b_scales)};
+  }
+
+  std::vector<double> a, b, a_scales, b_scales;
+};
+
 class PlannedSum {
  public:
-  PlannedSum(const MacUnit& unit, const ReductionPlan& plan, const std::vector<double>& a,
-             const std::vector<double>& b)
-      : unit_(unit), plan_(plan), a_(a), b_(b) {}
+  PlannedSum(const MacUnit& unit, const ReductionPlan& plan, const OrderedOperands& operands,
+             RandomKey key)
+      : unit_(unit), plan_(plan), operands_(operands), random_{key, 0} {}
 
   /// reduce() of the header; init nullptr means none.
-  double reduce(int level, std::int64_t begin, std::int64_t end, const double* init) const {
-    if (level < 0) {
-      return mac_chain(unit_, a_.data() + begin, b_.data() + begin, end - begin,
-                       init != nullptr ? *init : 0.0);
-    }
+  double reduce(int level, std::int64_t begin, std::int64_t end, const double* init) {
+    if (level < 0)
+      return mac_chain(unit_, operands_.range(begin, end), init != nullptr ? *init : 0.0, random_);
     const Chunk& chunk = plan_.chunks[static_cast<std::size_t>(level)];
     double running = init != nullptr ? *init : 0.0;
     bool started = init != nullptr;
@@ -78,43 +103,42 @@ class PlannedSum {
       const std::int64_t stop = std::min(end, at + chunk.terms);
       if (chunk.join == Chunk::Join::carry) {
         running = reduce(level - 1, at, stop, started ? &running : nullptr);
-        if (stop < end) running = round_to(running, chunk.arithmetic);
+        if (stop < end) running = round(running, chunk.arithmetic);
       } else {
         const double sum = reduce(level - 1, at, stop, nullptr);
-        running = started ? add(running, sum, chunk.arithmetic) : round_to(sum, chunk.arithmetic);
+        running = started ? add(running, sum, chunk.arithmetic) : round(sum, chunk.arithmetic);
       }
       started = true;
     }
     return running;
   }
 
-  static double add(double x, double y, const Arithmetic& arithmetic) {
-    // One fused multiply-add x + y*1 of a one-stage unit: the same sum, written once.
-    static const double one = 1.0;
-    MacUnit adder;
-    adder.a = adder.b = arithmetic.format;
-    adder.stages = {{0, Combine::chain, arithmetic}};
-    return mac_chain(adder, &y, &one, 1, x);
+  double add(double x, double y, const Arithmetic& arithmetic) {
+    return rounded_sum(x, y, arithmetic, random_for(arithmetic));
   }
 
  private:
+  std::uint32_t random_for(const Arithmetic& arithmetic) {
+    return arithmetic.rounding == Rounding::sr ? random_.take() : 0;
+  }
+  double round(double x, const Arithmetic& arithmetic) {
+    return round_to(x, arithmetic, random_for(arithmetic));
+  }
+
   const MacUnit& unit_;
   const ReductionPlan& plan_;
-  const std::vector<double>& a_;
-  const std::vector<double>& b_;
+  const OrderedOperands& operands_;
+  RandomSequence random_;
 };
-
-std::vector<double> ordered(const std::vector<std::int64_t>& order, const double* values) {
-  std::vector<double> result;
-  result.reserve(order.size());
-  for (const std::int64_t index : order) result.push_back(index < 0 ? 0.0 : values[index]);
-  return result;
-}
 
 std::string text_of(const Arithmetic& arithmetic) {
   std::string text = arithmetic.format.name + " " + name_of(arithmetic.rounding);
-  if (arithmetic.format.subnormals == Subnormals::flush) text += " flush";
-  if (arithmetic.format.overflow == Overflow::saturate) text += " saturate";
+  if (arithmetic.random_bits > 0) text += std::to_string(arithmetic.random_bits);
+  static const char* const kFlush[] = {"", " flush", " flush_tiny_after", " flush_tiny_before"};
+  static const char* const kOverflow[] = {"", " always_infinity", " saturate", " nan"};
+  text += kFlush[static_cast<int>(arithmetic.format.subnormals)];
+  text += kOverflow[static_cast<int>(arithmetic.format.overflow)];
+  if (arithmetic.format.nan == NanResult::zero) text += " nan_is_zero";
   return text;
 }
 
@@ -156,6 +180,15 @@ void validate(const ReductionPlan& plan, const MacUnit& unit) {
     rule(holds_sums(chunk.arithmetic),
          "chunk sums have at most 51 significand bits, or are binary64 with rne");
   }
+  for (const Chunk& chunk : plan.chunks) {
+    try {
+      validate(chunk.arithmetic);
+    } catch (const std::invalid_argument& error) {
+      rule(false, error.what());
+    }
+  }
+  if (unit.scales && unit.scales->after_stages > 0)
+    rule(plan.order.empty(), "scales that join behind a stage need K in its own order");
   if (!plan.chunks.empty())
     rule(plan.chunks.front().terms % unit.block_terms() == 0,
          "chunks must hold whole blocks of the unit");
@@ -198,18 +231,29 @@ std::string describe(const ReductionPlan& plan) {
   return text + (plan.bias == BiasEntry::preload ? " | bias preload" : " | bias after");
 }
 
-double planned_dot(const MacUnit& unit, const ReductionPlan& plan, const double* a, const double* b,
-                   const double* bias) {
+double planned_dot(const MacUnit& unit, const ReductionPlan& plan, const Operands& operands,
+                   const double* bias, RandomKey key) {
   const std::vector<std::int64_t> order = expand_order(plan);
-  const std::vector<double> ordered_a = ordered(order, a);
-  const std::vector<double> ordered_b = ordered(order, b);
-  const PlannedSum sum(unit, plan, ordered_a, ordered_b);
+  const OrderedOperands ordered(order, operands);
+  PlannedSum sum(unit, plan, ordered, key);
   const auto terms = static_cast<std::int64_t>(order.size());
   const int outermost = static_cast<int>(plan.chunks.size()) - 1;
   if (bias == nullptr) return sum.reduce(outermost, 0, terms, nullptr);
-  const double entry = round_to(*bias, unit.accumulator());
+  const double entry = round_to(*bias, bias_arithmetic(unit));
   if (plan.bias == BiasEntry::preload) return sum.reduce(outermost, 0, terms, &entry);
-  return PlannedSum::add(sum.reduce(outermost, 0, terms, nullptr), entry, unit.accumulator());
+  return sum.add(sum.reduce(outermost, 0, terms, nullptr), entry, unit.accumulator());
+}
+
+double planned_dot(const MacUnit& unit, const ReductionPlan& plan, const double* a, const double* b,
+                   const double* bias) {
+  return planned_dot(unit, plan, {a, b, plan.terms(), nullptr, nullptr}, bias);
+}
+
+Arithmetic bias_arithmetic(const MacUnit& unit) {
+  Arithmetic arithmetic = unit.accumulator();
+  if (arithmetic.rounding == Rounding::sr) arithmetic = {arithmetic.format, Rounding::rne, 0};
+  if (unit.c) arithmetic.format = *unit.c;
+  return arithmetic;
 }
 
 }  // namespace npusim::precision

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "precision/mac_unit.h"
+#include "precision/mac_chain.h"
 
 namespace npusim::precision {
 
@@ -46,7 +46,7 @@ struct Chunk {
 };
 
 enum class BiasEntry {
-  preload,  ///< the running sum starts from the bias (rounded to the accumulator's format)
+  preload,  ///< the running sum starts from the bias (see bias_arithmetic)
   after,    ///< added to the finished sum, rounded to the accumulator's format
 };
 
@@ -63,6 +63,9 @@ struct ReductionPlan {
 /// Throws std::invalid_argument naming every violated rule.
 void validate(const ReductionPlan& plan, const MacUnit& unit);
 
+/// How a bias enters the accumulator's format: rounded as a sum is, a stochastic unit's to nearest.
+Arithmetic bias_arithmetic(const MacUnit& unit);
+
 /// The canonical K index of each term in the order of summation; -1 is a padding term.
 std::vector<std::int64_t> expand_order(const ReductionPlan& plan);
 /// Length of expand_order without making it.
@@ -72,13 +75,17 @@ std::int64_t ordered_terms(const ReductionPlan& plan);
 std::string describe(const ReductionPlan& plan);
 
 /// One sum under unit and plan: the scalar code that defines what the emulated GEMM computes.
-/// a and b hold plan.terms() values in canonical order. bias may be nullptr (no bias).
+/// a and b hold plan.terms() values in canonical order, and so do scales. bias may be nullptr (no
+/// bias). Stochastic roundings take the words of `key` one after the other.
 ///   reduce(level, terms, init): at level -1 mac_chain from init (+0 without); at a level with
 ///   chunks, for each chunk in order — add: r = reduce(level-1, chunk, none), running =
 ///   round(running + r), the first chunk with no init is stored as round(r); carry: running =
 ///   reduce(level-1, chunk, running), rounded unless the chunk is the last: what is finished does
 ///   not spill.
 /// The result is a value of the last rounding's format (accumulator or outermost added chunk).
+double planned_dot(const MacUnit& unit, const ReductionPlan& plan, const Operands& operands,
+                   const double* bias, RandomKey key = {});
+/// Units without scales.
 double planned_dot(const MacUnit& unit, const ReductionPlan& plan, const double* a, const double* b,
                    const double* bias);
 

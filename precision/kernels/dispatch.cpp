@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "precision/kernels/dispatch.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <limits>
 #include <string>
@@ -98,9 +99,21 @@ std::optional<LaneArithmetic> lane_arithmetic(const Arithmetic& arithmetic, cons
   return result;
 }
 
+/// Chains and trees of products in their own order: what the lanes do.
+bool is_plain(const MacUnit& unit) {
+  const auto plain = [](const Stage& stage) {
+    return (stage.combine == Combine::chain || stage.combine == Combine::tree) &&
+           !stage.starts_from_zero;
+  };
+  return std::all_of(unit.stages.begin(), unit.stages.end(), plain) && unit.order.empty() &&
+         !unit.flush_a && !unit.flush_b && !unit.flush_c && !unit.product_limit && !unit.scales &&
+         unit.passes.order.empty();
+}
+
 std::optional<LaneProgram> lane_program(const MacUnit& unit, const ReductionPlan& plan,
                                         const Lane& lane) {
   if (unit.stages.size() > kMaxStages || plan.chunks.size() > kMaxChunks) return std::nullopt;
+  if (!is_plain(unit)) return std::nullopt;
   LaneProgram program{};
   for (const Stage& stage : unit.stages) {
     const auto arithmetic = lane_arithmetic(stage.arithmetic, lane);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "precision/mac_unit.h"
+#include "precision/mac_chain.h"
 
 #include <gtest/gtest.h>
 
@@ -231,7 +231,7 @@ TEST(Validation, NamesTheBrokenRule) {
          "51 significand bits");
   broken(MacUnit{"end", fp16(), fp16(), std::nullopt, {{4, Combine::chain, half}}},
          "takes all terms");
-  broken(MacUnit{"tree", fp16(), fp16(), std::nullopt, {{0, Combine::tree, half}}}, "is a chain");
+  broken(MacUnit{"tree", fp16(), fp16(), std::nullopt, {{0, Combine::tree, half}}}, "is no tree");
   broken(MacUnit{"group",
                  fp16(),
                  fp16(),

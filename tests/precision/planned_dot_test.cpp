@@ -10,7 +10,6 @@ namespace npusim::precision {
 namespace {
 
 using oracle::fused;
-using oracle::rounded_sum;
 using oracle::same;
 
 const Arithmetic kHalf = {fp16(), Rounding::rne};
@@ -45,7 +44,7 @@ double below(const Operands& x, std::size_t rows, const Arithmetic& array,
   for (std::size_t at = 0; at < k; at += rows) {
     const double fold = chain(x, at, std::min(k, at + rows), 0.0, array);
     total = at == 0 ? oracle::Exact(fold).rounded(memory.format, memory.rounding)
-                    : rounded_sum(total, fold, memory);
+                    : oracle::rounded_sum(total, fold, memory);
   }
   return total;
 }
@@ -118,9 +117,9 @@ TEST(Chunks, NestedInsideOneAnother) {
     double inner = 0.0;
     for (std::size_t at = outer; at < end; at += 32) {
       const double fold = chain(x, at, std::min(end, at + 32), 0.0, kHalf);
-      inner = at == outer ? fold : rounded_sum(inner, fold, kHalf);
+      inner = at == outer ? fold : oracle::rounded_sum(inner, fold, kHalf);
     }
-    total = outer == 0 ? inner : rounded_sum(total, inner, kSingle);
+    total = outer == 0 ? inner : oracle::rounded_sum(total, inner, kSingle);
   }
   EXPECT_TRUE(same(planned_dot(unit, plan, x.a.data(), x.b.data(), nullptr), total));
 }
@@ -155,7 +154,7 @@ TEST(Bias, PreloadedIntoTheFirstChunkOnlyInCarryAndIntoTheRunningSumInAdd) {
   plan.chunks = {{32, Chunk::Join::add, kHalf}};
   double want = bias;
   for (std::size_t at = 0; at < 96; at += 32)
-    want = rounded_sum(want, chain(x, at, at + 32, 0.0, kHalf), kHalf);
+    want = oracle::rounded_sum(want, chain(x, at, at + 32, 0.0, kHalf), kHalf);
   EXPECT_TRUE(same(planned_dot(unit, plan, x.a.data(), x.b.data(), &bias), want));
   plan.chunks[0].join = Chunk::Join::carry;
   EXPECT_TRUE(

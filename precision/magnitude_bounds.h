@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// How large and how wide the values inside a unit can get: what binary64 and 64-bit integers hold.
+#pragma once
+
+#include "precision/mac_unit.h"
+
+namespace npusim::precision {
+
+/// Products computed in binary64 are what the unit means: exact, or rounded there anyway.
+bool products_hold(const MacUnit& unit);
+
+/// The format in which the unit multiplies the slice of a pass of A (or B): the operand's own when
+/// it has no slices.
+const Format& sliced_format(const Format& operand, const Slices& slices, int slice);
+
+/// Bits of the integer that an aligned stage adds up, or of an exact sum that is handed on; a large
+/// number where no bound is known.
+int sum_bits(const MacUnit& unit, std::size_t stage);
+
+}  // namespace npusim::precision
