@@ -20,6 +20,45 @@ double det_erf(double x) {
 double det_pow(double x, double y) {
   return Sleef_cinz_powd1_u10purec(x, y);
 }
+double det_sin(double x) {
+  return Sleef_cinz_sind1_u10purec(x);
+}
+double det_cos(double x) {
+  return Sleef_cinz_cosd1_u10purec(x);
+}
+double det_tan(double x) {
+  return Sleef_cinz_tand1_u10purec(x);
+}
+double det_asin(double x) {
+  return Sleef_cinz_asind1_u10purec(x);
+}
+double det_acos(double x) {
+  return Sleef_cinz_acosd1_u10purec(x);
+}
+double det_atan(double x) {
+  return Sleef_cinz_atand1_u10purec(x);
+}
+double det_sinh(double x) {
+  return Sleef_cinz_sinhd1_u10purec(x);
+}
+double det_cosh(double x) {
+  return Sleef_cinz_coshd1_u10purec(x);
+}
+double det_asinh(double x) {
+  return Sleef_cinz_asinhd1_u10purec(x);
+}
+double det_acosh(double x) {
+  return Sleef_cinz_acoshd1_u10purec(x);
+}
+double det_atanh(double x) {
+  return Sleef_cinz_atanhd1_u10purec(x);
+}
+double det_log1p(double x) {
+  return Sleef_cinz_log1pd1_u10purec(x);
+}
+double det_expm1(double x) {
+  return Sleef_cinz_expm1d1_u10purec(x);
+}
 
 SinCos det_sincospi(double x) {
   const Sleef_double_2 both = Sleef_cinz_sincospid1_u05purec(x);

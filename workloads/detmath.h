@@ -11,6 +11,19 @@ double det_log(double x);
 double det_tanh(double x);
 double det_erf(double x);
 double det_pow(double x, double y);
+double det_sin(double x);
+double det_cos(double x);
+double det_tan(double x);
+double det_asin(double x);
+double det_acos(double x);
+double det_atan(double x);
+double det_sinh(double x);
+double det_cosh(double x);
+double det_asinh(double x);
+double det_acosh(double x);
+double det_atanh(double x);
+double det_log1p(double x);
+double det_expm1(double x);
 
 struct SinCos {
   double sin = 0.0;

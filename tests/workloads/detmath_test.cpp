@@ -57,6 +57,36 @@ TEST(Detmath, TanhAndErfAreWithinOneUlp) {
   }
 }
 
+struct Elementary {
+  const char* name;
+  double (*function)(double);
+  int (*exact)(mpfr_ptr, mpfr_srcptr, mpfr_rnd_t);
+  double low, high;
+};
+
+TEST(Detmath, ElementaryFunctionsAreWithinOneUlp) {
+  const Elementary functions[] = {
+      {"sin", det_sin, mpfr_sin, -100, 100},     {"cos", det_cos, mpfr_cos, -100, 100},
+      {"tan", det_tan, mpfr_tan, -100, 100},     {"asin", det_asin, mpfr_asin, -1, 1},
+      {"acos", det_acos, mpfr_acos, -1, 1},      {"atan", det_atan, mpfr_atan, -9, 9},
+      {"sinh", det_sinh, mpfr_sinh, -20, 20},    {"cosh", det_cosh, mpfr_cosh, -20, 20},
+      {"asinh", det_asinh, mpfr_asinh, -99, 99}, {"acosh", det_acosh, mpfr_acosh, 1, 99},
+      {"atanh", det_atanh, mpfr_atanh, -1, 1},   {"log1p", det_log1p, mpfr_log1p, -0.9, 9},
+      {"expm1", det_expm1, mpfr_expm1, -20, 20},
+  };
+  std::mt19937_64 random(9);
+  for (const Elementary& f : functions) {
+    std::uniform_real_distribution<double> argument(f.low, f.high);
+    for (int i = 0; i < 3000; ++i) {
+      const double x = argument(random);
+      ASSERT_LE(
+          error_in_ulp(f.function(x), x, [&](mpfr_t y, mpfr_t a) { f.exact(y, a, MPFR_RNDN); }),
+          1.0)
+          << f.name << "(" << x << ")";
+    }
+  }
+}
+
 TEST(Detmath, SinCosPiIsExactAtQuarterTurns) {
   EXPECT_EQ(det_sincospi(0.5).sin, 1.0);
   EXPECT_EQ(det_sincospi(0.5).cos, 0.0);

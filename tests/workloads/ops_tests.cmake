@@ -1,6 +1,7 @@
 # The ops, one family a file, and the shipped networks.
 npusim_test(workloads_ops_test
   SOURCES
+    ops_binary_test.cpp
     ops_constants_test.cpp
     ops_conv_test.cpp
     ops_elementwise_test.cpp
@@ -9,5 +10,6 @@ npusim_test(workloads_ops_test
     ops_network_test.cpp
     ops_pool_test.cpp
     ops_support.cpp
+    ops_unary_test.cpp
     ops_volume_test.cpp
   LINK npusim::workloads)

@@ -6,21 +6,26 @@
 
 namespace npusim::workloads {
 
+void register_activations(OpRegistry& registry);
 void register_arithmetic(OpRegistry& registry);
 void register_casts(OpRegistry& registry);
+void register_comparisons(OpRegistry& registry);
 void register_conv(OpRegistry& registry);
 void register_conv_gradients(OpRegistry& registry);
 void register_loss(OpRegistry& registry);
+void register_math_functions(OpRegistry& registry);
 void register_matrix_products(OpRegistry& registry);
 void register_normalization(OpRegistry& registry);
 void register_opaque(OpRegistry& registry);
-void register_pooling(OpRegistry& registry);
 void register_pool_gradients(OpRegistry& registry);
+void register_pooling(OpRegistry& registry);
+void register_rectifiers(OpRegistry& registry);
 void register_reductions(OpRegistry& registry);
 void register_reshapes(OpRegistry& registry);
 void register_sgd(OpRegistry& registry);
 void register_shape_values(OpRegistry& registry);
 void register_softmax(OpRegistry& registry);
 void register_transpose(OpRegistry& registry);
+void register_variadic(OpRegistry& registry);
 
 }  // namespace npusim::workloads

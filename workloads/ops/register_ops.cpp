@@ -6,22 +6,27 @@ namespace npusim::workloads {
 const OpRegistry& ops() {
   static const OpRegistry registry = [] {
     OpRegistry all;
+    register_activations(all);
     register_arithmetic(all);
     register_casts(all);
+    register_comparisons(all);
     register_conv(all);
     register_conv_gradients(all);
     register_loss(all);
+    register_math_functions(all);
     register_matrix_products(all);
     register_normalization(all);
     register_opaque(all);
-    register_pooling(all);
     register_pool_gradients(all);
+    register_pooling(all);
+    register_rectifiers(all);
     register_reductions(all);
     register_reshapes(all);
     register_sgd(all);
     register_shape_values(all);
     register_softmax(all);
     register_transpose(all);
+    register_variadic(all);
     return all;
   }();
   return registry;

@@ -16,6 +16,14 @@ void require_rank(const NodeView& view, int input, std::size_t rank, const std::
   }
 }
 
+void require_floating(const NodeView& view, int input) {
+  const TensorInfo& info = view.input(input);
+  if (info.type != ElementType::floating)
+    throw base::InputError("input " + std::to_string(input) + " (" + info.name +
+                               ") must hold floating values, not " + name_of(info.type),
+                           "wrong-type");
+}
+
 std::int64_t elements_of(const TensorInfo& tensor) {
   return element_count(tensor.shape);
 }

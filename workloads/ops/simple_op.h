@@ -51,6 +51,23 @@ void require_rank(const NodeView& view, int input, std::size_t rank, const std::
 
 std::int64_t elements_of(const TensorInfo& tensor);
 
+/// Throws base::InputError ("wrong-type") unless the input holds floating values.
+void require_floating(const NodeView& view, int input);
+
+/// One arithmetic step inside a vector op: floating results round to the internal format, integers
+/// wrap to their type.
+class Step {
+ public:
+  Step(const precision::Rounder& internal, ElementType type) : internal_(internal), type_(type) {}
+  double operator()(double x) const {
+    return type_ == ElementType::floating ? internal_(x) : wrapped(x, type_);
+  }
+
+ private:
+  const precision::Rounder& internal_;
+  ElementType type_;
+};
+
 /// The role of an input's gradient: weights have gradients of their own format.
 TensorRole gradient_role(const GradientBuilder& builder, int input);
 

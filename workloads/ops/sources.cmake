@@ -1,19 +1,25 @@
 # Every op family of this build; register_ops.cpp registers each by one line.
 set(NPUSIM_OP_SOURCES
+  ops/activations.cpp
   ops/arithmetic.cpp
   ops/axes.cpp
   ops/broadcast.cpp
+  ops/broadcast_gradient.cpp
   ops/casts.cpp
+  ops/comparisons.cpp
   ops/conv.cpp
   ops/conv_geometry.cpp
   ops/conv_gradients.cpp
+  ops/elementwise.cpp
   ops/loss.cpp
   ops/loss_rows.cpp
+  ops/math_functions.cpp
   ops/matrix_products.cpp
   ops/normalization.cpp
   ops/opaque.cpp
   ops/pool_gradients.cpp
   ops/pooling.cpp
+  ops/rectifiers.cpp
   ops/reductions.cpp
   ops/register_ops.cpp
   ops/reshapes.cpp
@@ -21,4 +27,6 @@ set(NPUSIM_OP_SOURCES
   ops/shape_values.cpp
   ops/simple_op.cpp
   ops/softmax.cpp
-  ops/transpose.cpp)
+  ops/transpose.cpp
+  ops/unary.cpp
+  ops/variadic.cpp)
