@@ -319,7 +319,7 @@ TEST(Reduce, SumsInIndexOrderLikeFloats) {
 
 TEST(Reduce, RefusesAxesOutside) {
   EXPECT_THAT(error_of("ReduceSum", {{2, 3}}, {{"axes", ints({2})}}),
-              AllOf(HasSubstr("axis 2"), HasSubstr("[2, 3]")));
+              AllOf(HasSubstr("axis 2"), HasSubstr("rank 2")));
   EXPECT_THAT(error_of("ReduceToShape", {{2, 3}}, {{"shape", ints({2})}}), HasSubstr("[2]"));
 }
 

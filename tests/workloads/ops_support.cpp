@@ -192,8 +192,8 @@ std::map<std::string, std::int64_t> work_of(const std::string& op, const std::ve
 }
 
 void expect_right_gradients(const std::string& op, const std::vector<Tensor>& inputs,
-                            const Attributes& attributes) {
-  Graph graph = one_node(op, inputs, attributes);
+                            const Attributes& attributes, int outputs) {
+  Graph graph = one_node(op, inputs, attributes, outputs);
   std::vector<Tensor> values = start_values(graph, inputs);
   const TensorId loss = append_loss(graph, values);
   std::vector<TensorId> floating;

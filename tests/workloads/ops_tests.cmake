@@ -7,8 +7,10 @@ npusim_test(workloads_ops_test
     ops_elementwise_test.cpp
     ops_loss_test.cpp
     ops_matrix_test.cpp
+    ops_movement_test.cpp
     ops_network_test.cpp
     ops_pool_test.cpp
+    ops_reduce_test.cpp
     ops_support.cpp
     ops_unary_test.cpp
     ops_volume_test.cpp

@@ -12,6 +12,9 @@ const OpRegistry& ops() {
     register_comparisons(all);
     register_conv(all);
     register_conv_gradients(all);
+    register_counting(all);
+    register_gathering(all);
+    register_joining(all);
     register_loss(all);
     register_math_functions(all);
     register_matrix_products(all);
@@ -22,8 +25,12 @@ const OpRegistry& ops() {
     register_rectifiers(all);
     register_reductions(all);
     register_reshapes(all);
+    register_scattering(all);
+    register_selection(all);
     register_sgd(all);
+    register_shape_gradients(all);
     register_shape_values(all);
+    register_slicing(all);
     register_softmax(all);
     register_transpose(all);
     register_variadic(all);

@@ -10,11 +10,16 @@ set(NPUSIM_OP_SOURCES
   ops/conv.cpp
   ops/conv_geometry.cpp
   ops/conv_gradients.cpp
+  ops/counting.cpp
   ops/elementwise.cpp
+  ops/gathering.cpp
+  ops/indexing.cpp
+  ops/joining.cpp
   ops/loss.cpp
   ops/loss_rows.cpp
   ops/math_functions.cpp
   ops/matrix_products.cpp
+  ops/movement.cpp
   ops/normalization.cpp
   ops/opaque.cpp
   ops/pool_gradients.cpp
@@ -23,9 +28,13 @@ set(NPUSIM_OP_SOURCES
   ops/reductions.cpp
   ops/register_ops.cpp
   ops/reshapes.cpp
+  ops/scattering.cpp
+  ops/selection.cpp
   ops/sgd.cpp
+  ops/shape_gradients.cpp
   ops/shape_values.cpp
   ops/simple_op.cpp
+  ops/slicing.cpp
   ops/softmax.cpp
   ops/transpose.cpp
   ops/unary.cpp
