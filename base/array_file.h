@@ -20,6 +20,15 @@ struct ArrayData {
   std::vector<double> values;
 };
 
+/// What a file says of a tensor without its values.
+struct ArrayHeader {
+  ElementKind kind = ElementKind::f32;
+  std::vector<std::int64_t> shape;
+};
+/// Read the headers only; the size of the file is held against them.
+ArrayHeader read_npy_header(const std::string& path);
+std::map<std::string, ArrayHeader> read_safetensors_headers(const std::string& path);
+
 /// NumPy format versions 1.0-3.0, little-endian, C order. bf16 does not exist in .npy.
 ArrayData read_npy(const std::string& path);
 ArrayData parse_npy(std::string_view bytes, const std::string& name);

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 
+#include "base/config_override.h"
 #include "base/object_reader.h"
 
 namespace npusim::base {
@@ -18,33 +20,39 @@ ValueReader root_reader(const JsonValue& document, Diagnostics& diagnostics) {
   return {document, "", diagnostics};
 }
 
-/// Reports a wrong version or kind; `extends` (or "") is what it returns.
-std::string read_header(const JsonValue& document, const std::string& kind,
-                        Diagnostics& diagnostics) {
+struct Header {
+  bool usable = false;  ///< an object, and not one of another kind
+  std::optional<std::string> parent;
+};
+
+/// Reports a wrong version or kind.
+Header read_header(const JsonValue& document, const std::string& kind, Diagnostics& diagnostics) {
   ObjectReader reader(root_reader(document, diagnostics));
-  if (!document.is_object()) return {};
-  if (const auto version = reader.required(kSchemaKey)) {
+  Header header;
+  if (!document.is_object()) return header;
+  if (const auto version = reader.required(kSchemaKey, std::to_string(kSchemaVersion))) {
     if (!version->json().is_number()) {
-      version->integer();  // reports the wrong type
+      version->integer({kSchemaVersion, kSchemaVersion});  // reports the wrong type
     } else if (version->json().number() != kSchemaVersion) {
       version->error("unsupported-version",
                      "schema version " + dump_json(version->json(), -1) + " is unknown",
                      std::to_string(kSchemaVersion));
     }
   }
-  if (const auto found = reader.required(kKindKey)) {
+  header.usable = true;
+  if (const auto found = reader.required(kKindKey, kind)) {
     const std::string name = found->string();
-    if (found->json().is_string() && name != kind) {
-      found->error("wrong-kind", "this file describes a \"" + name + "\"", kind);
-    }
+    header.usable = !found->json().is_string() || name == kind;
+    if (!header.usable) found->error("wrong-kind", "this file describes a \"" + name + "\"", kind);
   }
-  return reader.string(kExtendsKey, std::string());
+  if (reader.has(kExtendsKey)) header.parent = reader.string(kExtendsKey);
+  return header;
 }
 
 /// Checks that a patch removes (null) only what is there: a misspelt key would do nothing silently.
 void refuse_idle_removals(const JsonValue& target, const JsonValue& patch,
                           const std::string& pointer, Diagnostics& diagnostics) {
-  if (!patch.is_object() || !target.is_object()) return;
+  if (!patch.is_object() || !target.is_object() || target.incomplete()) return;
   std::vector<std::string> known;
   for (const JsonValue::Member& member : target.members()) known.push_back(member.first);
   for (const auto& [key, value] : patch.members()) {
@@ -55,9 +63,10 @@ void refuse_idle_removals(const JsonValue& target, const JsonValue& patch,
     } else if (value.kind() == JsonValue::Kind::null) {
       const std::string near = did_you_mean(key, known);
       ValueReader(value, place, diagnostics)
-          .error("unknown-key", "null removes an inherited key, but none is called \"" + key +
-                                    "\"" +
-                                    (near.empty() ? "" : " (did you mean \"" + near + "\"?)"));
+          .error("unknown-key",
+                 "null removes an inherited key, but none is called \"" + key + "\"" +
+                     (near.empty() ? "" : " (did you mean \"" + near + "\"?)"),
+                 known.empty() ? "no keys" : one_of(known));
     }
   }
 }
@@ -103,223 +112,111 @@ struct Link {
   std::filesystem::path identity;
 };
 
-[[noreturn]] void fail_at(const JsonValue& value, const std::string& pointer,
-                          const std::string& code, const std::string& message,
-                          const std::string& allowed = {}) {
-  Diagnostics diagnostics;
-  ValueReader(value, pointer, diagnostics).error(code, message, allowed);
-  throw InputError(diagnostics.items());
-}
-
-/// Opens the parent that `extends` names; a missing one is reported where it is named.
-JsonValue open_parent(const JsonValue& child, const std::string& path) {
-  if (!std::filesystem::exists(path)) {
-    fail_at(*child.find(kExtendsKey), "/extends", "missing-file", "no such file: " + path);
-  }
-  return parse_json_file(path);
-}
-
-std::vector<Link> load_chain(const std::string& path, const std::string& kind) {
-  std::vector<Link> chain;
-  std::string next = path;
-  while (true) {
-    const std::filesystem::path self = identity(next);
-    for (const Link& link : chain) {
-      if (link.identity != self) continue;
-      fail_at(*chain.back().document.find(kExtendsKey), "/extends", "cyclic-extends",
-              "this file is already among its own parents: " + next);
-    }
-    if (chain.size() > kLongestChain) {
-      fail_at(*chain.back().document.find(kExtendsKey), "/extends", "too-deep",
-              "more than " + std::to_string(kLongestChain) + " files extend one another");
-    }
-    JsonValue document =
-        chain.empty() ? parse_json_file(next) : open_parent(chain.back().document, next);
-    Diagnostics diagnostics;
-    const std::string parent = read_header(document, kind, diagnostics);
-    diagnostics.throw_if_any();
-    const bool last = document.find(kExtendsKey) == nullptr;
-    chain.push_back({std::move(document), self});
-    if (last) return chain;
-    next = (std::filesystem::path(next).parent_path() / parent).lexically_normal().string();
-  }
-}
-
-JsonValue merge_chain(std::vector<Link> chain) {
-  Diagnostics diagnostics;
-  JsonValue merged = std::move(chain.back().document);
-  for (std::size_t i = chain.size() - 1; i-- > 0;) {
-    remove_member(chain[i].document, kExtendsKey);
-    refuse_idle_removals(merged, chain[i].document, "", diagnostics);
-    merge_patch(merged, std::move(chain[i].document));
-  }
-  diagnostics.throw_if_any();
-  return merged;
-}
-
-void set_origin_everywhere(JsonValue& value, const Origin& origin) {
-  value.set_origin(origin);
-  if (value.is_array()) {
-    for (JsonValue& item : value.items()) set_origin_everywhere(item, origin);
-  } else if (value.is_object()) {
-    for (JsonValue::Member& member : value.members()) set_origin_everywhere(member.second, origin);
-  }
-}
-
-JsonValue override_value(const Override& override) {
-  JsonValue value;
-  try {
-    value = parse_json(override.value, override.text);
-  } catch (const InputError&) {
-    value = JsonValue::make_string(override.value);
-  }
-  const auto place = std::make_shared<const std::string>("--set " + override.text);
-  set_origin_everywhere(value, {place, 0, 0});
-  return value;
-}
-
-/// A key, or an index when `is_index`.
-struct Step {
-  std::string text;
-  bool is_index = false;
-  std::size_t index = 0;
+struct Chain {
+  std::vector<Link> links;
+  bool broken = false;  ///< a parent is missing: what it holds is not known
 };
 
-[[noreturn]] void fail_override(const Override& override, const std::string& pointer,
-                                const std::string& message, const std::string& allowed = {}) {
-  Diagnostic diagnostic;
-  diagnostic.file = "--set " + override.text;
-  diagnostic.pointer = pointer;
-  diagnostic.code = "invalid-override";
-  diagnostic.message = message;
-  diagnostic.allowed = allowed;
-  throw InputError({diagnostic});
+/// Whether `path` can be a parent of the last link; if not, that is reported where it is named.
+bool may_extend(const std::vector<Link>& links, const std::string& path, Diagnostics& diagnostics) {
+  const ValueReader named(*links.back().document.find(kExtendsKey), "/extends", diagnostics);
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored) || std::filesystem::is_directory(path, ignored)) {
+    named.error("missing-file", "no such file: " + path, "a file, relative to this one");
+    return false;
+  }
+  const std::filesystem::path self = identity(path);
+  if (std::any_of(links.begin(), links.end(), [&](const auto& l) { return l.identity == self; })) {
+    named.error("cyclic-extends", "this file is already among its own parents: " + path,
+                "a file that does not extend this one");
+    return false;
+  }
+  if (links.size() > kLongestChain) {
+    named.error("too-deep",
+                "more than " + std::to_string(kLongestChain) + " files extend one another",
+                "at most " + std::to_string(kLongestChain));
+    return false;
+  }
+  return true;
 }
 
-/// Splits "a.b[2].c" into keys and indices.
-std::vector<Step> split_path(const Override& override) {
-  const std::string& path = override.path;
-  std::vector<Step> steps;
-  std::size_t at = 0;
-  while (at < path.size()) {
-    if (path[at] == '[') {
-      const std::size_t end = path.find(']', at);
-      const std::string digits = path.substr(at + 1, end == std::string::npos ? end : end - at - 1);
-      const bool numeric = !digits.empty() && digits.size() < 10 &&
-                           digits.find_first_not_of("0123456789") == std::string::npos;
-      if (end == std::string::npos || !numeric) {
-        fail_override(override, "", "bad index in path \"" + path + "\"", "such as layers[2].name");
-      }
-      steps.push_back({digits, true, std::stoul(digits)});
-      at = end + 1;
-    } else {
-      const std::size_t end = std::min(path.find_first_of(".[", at), path.size());
-      if (end == at) fail_override(override, "", "empty key in path \"" + path + "\"");
-      steps.push_back({path.substr(at, end - at), false, 0});
-      at = end;
-    }
-    if (at < path.size() && path[at] == '.') {
-      if (++at == path.size()) fail_override(override, "", "path \"" + path + "\" ends with a dot");
-    } else if (at < path.size() && path[at] != '[') {
-      fail_override(override, "", "a '.' or '[' is missing after ']' in path \"" + path + "\"");
-    }
+/// Throws when the first file cannot be read; without a parent it goes on.
+Chain load_chain(const std::string& path, const std::string& kind, Diagnostics& diagnostics) {
+  Chain chain;
+  std::string next = path;
+  while (chain.links.empty() || may_extend(chain.links, next, diagnostics)) {
+    JsonValue document;
+    Header header;
+    diagnostics.collect([&] {
+      document = parse_json_file(next, diagnostics);
+      header = read_header(document, kind, diagnostics);
+    });
+    if (!header.usable) break;
+    const JsonValue* const extends = document.find(kExtendsKey);
+    const bool last = extends == nullptr;
+    const bool readable = last || extends->is_string();
+    chain.links.push_back({std::move(document), identity(next)});
+    if (last) return chain;
+    if (!readable) break;
+    next = (std::filesystem::path(next).parent_path() / *header.parent).lexically_normal().string();
   }
-  if (steps.empty()) fail_override(override, "", "the path is empty", "such as npu.clock_mhz=500");
-  return steps;
+  if (chain.links.empty()) diagnostics.throw_if_any();
+  chain.broken = true;
+  return chain;
 }
 
-/// The element or member that a step names, or nullptr when it does not exist.
-JsonValue* descend(JsonValue& value, const Step& step) {
-  if (step.is_index) {
-    return value.is_array() && step.index < value.items().size() ? &value.items()[step.index]
-                                                                 : nullptr;
-  }
-  return value.is_object() ? value.find(step.text) : nullptr;
+void mark_incomplete(JsonValue& value) {
+  if (!value.is_object()) return;  // arrays are never merged: theirs are whole
+  value.set_incomplete();
+  for (JsonValue::Member& member : value.members()) mark_incomplete(member.second);
 }
 
-std::string allowed_steps(const JsonValue& value) {
-  if (value.is_array()) {
-    return "an index below " + std::to_string(value.items().size());
+JsonValue merge_chain(Chain chain, Diagnostics& diagnostics) {
+  JsonValue merged = JsonValue::make_object();
+  std::size_t left = chain.links.size();
+  if (!chain.broken) merged = std::move(chain.links[--left].document);
+  while (left-- > 0) {
+    if (chain.broken) mark_incomplete(merged);
+    JsonValue& child = chain.links[left].document;
+    remove_member(child, kExtendsKey);
+    refuse_idle_removals(merged, child, "", diagnostics);
+    merge_patch(merged, std::move(child));
   }
-  std::string names;
-  if (value.is_object()) {
-    for (const auto& member : value.members()) names += (names.empty() ? "" : ", ") + member.first;
-  }
-  return names;
-}
-
-void apply_override(JsonValue& document, const Override& override) {
-  const std::vector<Step> steps = split_path(override);
-  for (const char* const fixed : {kSchemaKey, kKindKey, kExtendsKey}) {
-    if (steps.front().text == fixed) {
-      fail_override(override, "", std::string("\"") + fixed + "\" cannot be overridden");
-    }
-  }
-  JsonValue* target = &document;
-  std::string pointer;
-  for (std::size_t i = 0; i < steps.size(); ++i) {
-    const Step& step = steps[i];
-    JsonValue* const next = descend(*target, step);
-    pointer += '/' + pointer_token(step.text);
-    if (next != nullptr) {
-      target = next;
-    } else if (i + 1 == steps.size() && !step.is_index && target->is_object()) {
-      target = &target->set(step.text, JsonValue::make_null());
-    } else {
-      fail_override(override, pointer, "nothing to override here", allowed_steps(*target));
-    }
-  }
-  *target = override_value(override);
+  if (chain.broken) mark_incomplete(merged);
+  return merged;
 }
 
 }  // namespace
 
-ParsedOverride parse_override(const std::string& text) {
-  Override override;
-  override.text = text;
-  const std::size_t equals = text.find('=');
-  if (equals == std::string::npos) {
-    fail_override(override, "", "'=' is missing", "such as npu.clock_mhz=500");
-  }
-  const std::size_t dot = text.find('.');
-  const std::string kind = text.substr(0, std::min(dot, equals));
-  const std::vector<std::string> kinds = {"npu", "workload", "recipe", "unit"};
-  if (std::find(kinds.begin(), kinds.end(), kind) == kinds.end()) {
-    const std::string near = did_you_mean(kind, kinds);
-    fail_override(override, "",
-                  "the path starts with \"" + kind + "\"" +
-                      (near.empty() ? "" : " (did you mean \"" + near + "\"?)"),
-                  "npu, workload, recipe, unit");
-  }
-  if (dot == std::string::npos || dot + 1 >= equals) {
-    fail_override(override, "", "no key after \"" + kind + "\"", "such as npu.clock_mhz=500");
-  }
-  override.path = text.substr(dot + 1, equals - dot - 1);
-  override.value = text.substr(equals + 1);
-  return {kind, override};
+JsonValue load_config(const std::string& path, const std::string& kind,
+                      const std::vector<Override>& overrides, Diagnostics& diagnostics) {
+  JsonValue document = merge_chain(load_chain(path, kind, diagnostics), diagnostics);
+  for (const Override& override : overrides)
+    diagnostics.collect([&] { apply_override(document, override); });
+  return document;
 }
 
 JsonValue load_config(const std::string& path, const std::string& kind,
                       const std::vector<Override>& overrides) {
-  JsonValue document = merge_chain(load_chain(path, kind));
   Diagnostics diagnostics;
-  for (const Override& override : overrides) {
-    try {
-      apply_override(document, override);
-    } catch (const InputError& error) {
-      for (const Diagnostic& item : error.diagnostics()) diagnostics.add(item);
-    }
-  }
+  JsonValue document = load_config(path, kind, overrides, diagnostics);
   diagnostics.throw_if_any();
   return document;
 }
 
-std::string kind_of_config(const std::string& path) {
-  const JsonValue document = parse_json_file(path);
+std::string kind_of_config(const std::string& path, const std::vector<std::string>& known) {
   Diagnostics diagnostics;
-  ObjectReader reader(root_reader(document, diagnostics));
-  std::string kind = reader.string(kKindKey);
-  diagnostics.throw_if_any();
+  JsonValue document;
+  std::string kind;
+  const bool parsed = diagnostics.collect([&] { document = parse_json_file(path, diagnostics); });
+  const bool found = parsed && diagnostics.collect([&] {
+    Diagnostics mistakes;
+    ObjectReader reader(root_reader(document, mistakes));
+    if (const auto value = reader.required(kKindKey, one_of(known))) value->choice(known);
+    mistakes.throw_if_any();
+    kind = document.find(kKindKey)->string();
+  });
+  if (!found) diagnostics.throw_if_any();  // else loading repeats what is wrong
   return kind;
 }
 

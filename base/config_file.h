@@ -35,8 +35,15 @@ ParsedOverride parse_override(const std::string& text);
 /// knows is found by the strict reader afterwards, with the override as its place).
 JsonValue load_config(const std::string& path, const std::string& kind,
                       const std::vector<Override>& overrides = {});
+/// The same, but goes on where it can, so that the file's other mistakes are found too: what was
+/// wrong is added to `diagnostics`. Without a parent that could not be read, the objects of the
+/// document are incomplete(). Throws, with everything collected, when there is nothing to go on
+/// with: no such file, no JSON, another kind.
+JsonValue load_config(const std::string& path, const std::string& kind,
+                      const std::vector<Override>& overrides, Diagnostics& diagnostics);
 
-/// `kind` of a file, for `npusim validate`. Throws InputError when it has none.
-std::string kind_of_config(const std::string& path);
+/// `kind` of a file, for `npusim validate`; `known` names the kinds there are. Throws InputError
+/// when it has none, or another.
+std::string kind_of_config(const std::string& path, const std::vector<std::string>& known);
 
 }  // namespace npusim::base

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/error.h"
 
+#include <algorithm>
+
 namespace npusim::base {
 namespace {
 
@@ -42,6 +44,13 @@ InputError::InputError(std::vector<Diagnostic> diagnostics)
 
 InputError::InputError(const std::string& message, const std::string& code)
     : std::runtime_error(message), diagnostics_{placeless(message, code)} {}
+
+bool Diagnostics::spoilt(std::string_view pointer) const {
+  return std::any_of(items_.begin(), items_.end(), [&](const Diagnostic& item) {
+    return item.code != "unknown-key" && item.code != "duplicate-key" &&
+           item.pointer.compare(0, pointer.size(), pointer) == 0;
+  });
+}
 
 void Diagnostics::throw_if_any() const {
   if (!items_.empty()) throw InputError(items_);

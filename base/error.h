@@ -5,6 +5,7 @@
 
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace npusim::base {
@@ -48,6 +49,20 @@ class Diagnostics {
   void add(Diagnostic diagnostic) { items_.push_back(std::move(diagnostic)); }
   bool empty() const { return items_.empty(); }
   const std::vector<Diagnostic>& items() const { return items_; }
+  /// Runs one step and keeps the mistakes it throws; false when there were any.
+  template <class Step>
+  bool collect(const Step& step) {
+    try {
+      step();
+      return true;
+    } catch (const InputError& error) {
+      items_.insert(items_.end(), error.diagnostics().begin(), error.diagnostics().end());
+      return false;
+    }
+  }
+  /// True when a mistake at or below `pointer` left a value unread or wrong, so that rules which
+  /// combine values there would only repeat it. A key too many leaves all values readable.
+  bool spoilt(std::string_view pointer = {}) const;
   /// Throws InputError with everything collected, or does nothing.
   void throw_if_any() const;
 

@@ -69,10 +69,11 @@ class TreeBuilder {
   using string_t = nlohmann::json::string_t;
   using binary_t = nlohmann::json::binary_t;
 
-  TreeBuilder(std::string_view text, const std::string& file_name)
+  TreeBuilder(std::string_view text, const std::string& file_name, Diagnostics& diagnostics)
       : text_size_(text.size()),
         cursor_(text),
-        file_(std::make_shared<const std::string>(file_name)) {}
+        file_(std::make_shared<const std::string>(file_name)),
+        diagnostics_(diagnostics) {}
 
   bool null() { return word(JsonValue::make_null()); }
   bool boolean(bool value) { return word(JsonValue::make_bool(value)); }
@@ -98,11 +99,13 @@ class TreeBuilder {
   bool start_object(std::size_t) { return open(JsonValue::make_object()); }
   bool key(string_t& value) {
     cursor_.to_next_token();
-    if (!keys_.back().insert(value).second) {
-      return fail("duplicate-key", "key \"" + value + "\" appears twice in this object",
-                  open_pointer() + '/' + pointer_token(value));
+    const bool first = keys_.back().insert(value).second;
+    if (!first) {
+      fail("duplicate-key", "key \"" + value + "\" appears twice in this object", "each key once",
+           open_pointer() + '/' + pointer_token(value));
     }
     open_.back()->members().emplace_back(std::move(value), JsonValue());
+    if (!first) open_.back()->members().back().second.set_told();
     cursor_.skip_string();
     return true;
   }
@@ -122,29 +125,38 @@ class TreeBuilder {
     if (message.rfind("parse error at", 0) == 0 && detail != std::string::npos) {
       message.erase(0, detail + 2);
     }
-    return fail("syntax", message);
+    fatal_ = true;
+    return fail("syntax", message, "JSON (RFC 8259)");
   }
 
+  /// Throws when the text could not be read to its end.
   JsonValue take() {
-    diagnostics_.throw_if_any();
+    end_.throw_if_any();
     return std::move(root_);
   }
 
  private:
-  bool fail(const char* code, const std::string& message, std::string pointer = {}) {
+  /// Returns false.
+  bool fail(const char* code, const std::string& message, std::string allowed,
+            std::string pointer = {}) {
     Diagnostic diagnostic;
     diagnostic.pointer = std::move(pointer);
+    diagnostic.allowed = std::move(allowed);
     diagnostic.file = *file_;
     diagnostic.line = cursor_.line();
     diagnostic.column = cursor_.column();
     diagnostic.code = code;
     diagnostic.message = message;
-    diagnostics_.add(std::move(diagnostic));
+    (fatal_ ? end_ : diagnostics_).add(std::move(diagnostic));
     return false;
   }
   bool integer_too_large(const std::string& text) {
     cursor_.to_next_token();
-    return fail("out-of-range", "integer " + text + " does not fit into 64 bits", next_pointer());
+    fail("out-of-range", "integer " + text + " does not fit into 64 bits",
+         "an integer from -2^63 to 2^63 - 1", next_pointer());
+    JsonValue stand_in = JsonValue::make_integer(0);
+    stand_in.set_told();
+    return word(std::move(stand_in));
   }
 
   /// The container that is open now: every one above it ends in its child.
@@ -166,6 +178,7 @@ class TreeBuilder {
                                : std::to_string(parent.items().size()));
   }
 
+  /// Puts the value where it belongs; a second value of a key is dropped when its object closes.
   JsonValue& place(JsonValue value) {
     value.set_origin({file_, cursor_.line(), cursor_.column()});
     if (open_.empty()) {
@@ -174,8 +187,11 @@ class TreeBuilder {
     }
     JsonValue& parent = *open_.back();
     if (parent.is_object()) {
-      parent.members().back().second = std::move(value);
-      return parent.members().back().second;
+      JsonValue& member = parent.members().back().second;
+      const bool dropped = member.told();
+      member = std::move(value);
+      if (dropped) repeated_.back().push_back(parent.members().size() - 1);
+      return member;
     }
     parent.push_back(std::move(value));
     return parent.items().back();
@@ -189,28 +205,43 @@ class TreeBuilder {
   bool open(JsonValue container) {
     cursor_.to_next_token();
     if (open_.size() == static_cast<std::size_t>(kMaxJsonDepth)) {
-      return fail("too-deep", "nested deeper than " + std::to_string(kMaxJsonDepth) + " levels");
+      fatal_ = true;
+      return fail("too-deep", "nested deeper than " + std::to_string(kMaxJsonDepth) + " levels",
+                  "at most " + std::to_string(kMaxJsonDepth) + " levels", next_pointer());
     }
     open_.push_back(&place(std::move(container)));
     keys_.emplace_back();
+    repeated_.emplace_back();
     cursor_.skip_mark();
     return true;
   }
   bool close() {
     cursor_.to_next_token();
     cursor_.skip_mark();
+    drop_repeated();
     open_.pop_back();
     keys_.pop_back();
+    repeated_.pop_back();
     return true;
+  }
+  void drop_repeated() {
+    const std::vector<std::size_t>& repeated = repeated_.back();
+    for (auto at = repeated.rbegin(); at != repeated.rend(); ++at) {
+      auto& members = open_.back()->members();
+      members.erase(members.begin() + static_cast<std::ptrdiff_t>(*at));
+    }
   }
 
   std::size_t text_size_;
   TokenCursor cursor_;
   std::shared_ptr<const std::string> file_;
-  Diagnostics diagnostics_;
+  Diagnostics& diagnostics_;
+  bool fatal_ = false;
+  Diagnostics end_;  // what stopped the parser
   JsonValue root_;
   std::vector<JsonValue*> open_;  // a parent's vector does not grow while a child is open
   std::vector<std::unordered_set<std::string>> keys_;
+  std::vector<std::vector<std::size_t>> repeated_;  // members to drop, per open container
 };
 
 /// nlohmann's lexer takes a NUL byte for the end of the text.
@@ -225,16 +256,30 @@ void refuse_nul(std::string_view text, const std::string& file_name) {
   diagnostic.column = 1 + static_cast<int>(at - line_start);
   diagnostic.code = "syntax";
   diagnostic.message = "a NUL byte has no place in JSON";
+  diagnostic.allowed = "JSON (RFC 8259)";
   throw InputError({diagnostic});
 }
 
 }  // namespace
 
-JsonValue parse_json(std::string_view text, const std::string& file_name) {
+JsonValue parse_json(std::string_view text, const std::string& file_name,
+                     Diagnostics& diagnostics) {
   refuse_nul(text, file_name);
-  TreeBuilder builder(text, file_name);
+  TreeBuilder builder(text, file_name, diagnostics);
   nlohmann::json::sax_parse(text.begin(), text.end(), &builder);
   return builder.take();
+}
+
+JsonValue parse_json(std::string_view text, const std::string& file_name) {
+  Diagnostics diagnostics;
+  JsonValue document;
+  diagnostics.collect([&] { document = parse_json(text, file_name, diagnostics); });
+  diagnostics.throw_if_any();
+  return document;
+}
+
+JsonValue parse_json_file(const std::string& path, Diagnostics& diagnostics) {
+  return parse_json(read_whole_file(path), path, diagnostics);
 }
 
 JsonValue parse_json_file(const std::string& path) {

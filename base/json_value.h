@@ -76,6 +76,13 @@ class JsonValue {
   const Origin& origin() const { return origin_; }
   void set_origin(Origin origin) { origin_ = std::move(origin); }
 
+  /// A stand-in for what could not be read: its mistake is told already, readers add none.
+  bool told() const { return told_; }
+  void set_told() { told_ = true; }
+  /// An object whose inherited members could not be read: a key that is missing is no mistake.
+  bool incomplete() const { return incomplete_; }
+  void set_incomplete() { incomplete_ = true; }
+
  private:
   Kind kind_ = Kind::null;
   bool boolean_ = false;
@@ -85,6 +92,8 @@ class JsonValue {
   std::vector<JsonValue> items_;
   std::vector<Member> members_;
   Origin origin_;
+  bool told_ = false;
+  bool incomplete_ = false;
 };
 
 /// "an integer", "a string", ... for messages.
@@ -93,6 +102,11 @@ const char* kind_name(JsonValue::Kind kind);
 /// Parses a whole document. Throws InputError with file, line and column.
 JsonValue parse_json(std::string_view text, const std::string& file_name);
 JsonValue parse_json_file(const std::string& path);
+/// The same, but mistakes that leave the text readable are added to `diagnostics`: of a duplicate
+/// key the first value stays, a number beyond int64 becomes a value that is told(). Throws the
+/// rest.
+JsonValue parse_json(std::string_view text, const std::string& file_name, Diagnostics& diagnostics);
+JsonValue parse_json_file(const std::string& path, Diagnostics& diagnostics);
 
 /// indent < 0: one line. Doubles print the shortest text that reads back to the same bits; a real
 /// value always prints with '.' or exponent, an integer never. A trailing newline is not added.

@@ -45,7 +45,7 @@ class HeaderParser {
   HeaderParser(std::string_view text, std::uint64_t offset, const std::string& name)
       : text_(text), offset_(offset), name_(name) {}
 
-  ArrayData parse() {
+  ArrayHeader parse() {
     expect('{');
     while (!take('}')) {
       const std::string key = quoted();
@@ -151,7 +151,7 @@ class HeaderParser {
   bool has_descr_ = false;
   bool has_order_ = false;
   bool has_shape_ = false;
-  ArrayData array_;
+  ArrayHeader array_;
 };
 
 std::uint64_t little_endian(std::string_view bytes) {
@@ -175,9 +175,9 @@ std::string header_text(const ArrayData& array) {
   return text + (array.shape.size() == 1 ? ",), }" : "), }");
 }
 
-}  // namespace
-
-ArrayData parse_npy(std::string_view bytes, const std::string& name) {
+/// The header of a file of `file_bytes`, of which `bytes` is the beginning.
+ArrayHeader parse_start(std::string_view bytes, std::uint64_t file_bytes, const std::string& name,
+                        std::uint64_t& data_begin) {
   if (bytes.substr(0, kMagic.size()) != kMagic) fail_at_byte(name, 0, "this is not a .npy file");
   if (bytes.size() < 8) fail_at_byte(name, bytes.size(), "the file ends inside its preamble");
   const int version = static_cast<unsigned char>(bytes[6]);
@@ -195,22 +195,41 @@ ArrayData parse_npy(std::string_view bytes, const std::string& name) {
                  "the header claims " + std::to_string(header_bytes) + " bytes, the file has " +
                      std::to_string(bytes.size() - header_begin));
   }
-  const std::string_view header =
-      bytes.substr(header_begin, static_cast<std::size_t>(header_bytes));
-  ArrayData array = HeaderParser(header, header_begin, name).parse();
-
-  const std::uint64_t data_begin = header_begin + header_bytes;
-  const std::string_view data = bytes.substr(static_cast<std::size_t>(data_begin));
+  ArrayHeader header =
+      HeaderParser(bytes.substr(header_begin, static_cast<std::size_t>(header_bytes)), header_begin,
+                   name)
+          .parse();
+  data_begin = header_begin + header_bytes;
+  const std::uint64_t data_bytes = file_bytes - data_begin;
   std::uint64_t count = 0;
-  const std::uint64_t step = element_bytes(array.kind);
-  if (!element_count(array.shape, count) ||
-      count > std::numeric_limits<std::uint64_t>::max() / step || count * step != data.size()) {
+  const std::uint64_t step = element_bytes(header.kind);
+  if (!element_count(header.shape, count) ||
+      count > std::numeric_limits<std::uint64_t>::max() / step || count * step != data_bytes) {
     fail_at_byte(name, data_begin,
-                 "the shape does not match the " + std::to_string(data.size()) +
+                 "the shape does not match the " + std::to_string(data_bytes) +
                      " bytes of data that follow");
   }
-  array.values = decode_elements(array.kind, data, name, data_begin);
+  return header;
+}
+
+}  // namespace
+
+ArrayData parse_npy(std::string_view bytes, const std::string& name) {
+  std::uint64_t data_begin = 0;
+  ArrayHeader header = parse_start(bytes, bytes.size(), name, data_begin);
+  ArrayData array;
+  array.kind = header.kind;
+  array.shape = std::move(header.shape);
+  array.values = decode_elements(array.kind, bytes.substr(static_cast<std::size_t>(data_begin)),
+                                 name, data_begin);
   return array;
+}
+
+ArrayHeader read_npy_header(const std::string& path) {
+  constexpr std::uint64_t kEnough = 65536 + 12;  // numpy's own limit for a header is 10,000
+  const FileStart start = read_file_start(path, kEnough);
+  std::uint64_t data_begin = 0;
+  return parse_start(start.bytes, start.file_bytes, path, data_begin);
 }
 
 ArrayData read_npy(const std::string& path) {

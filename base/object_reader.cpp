@@ -7,6 +7,10 @@
 namespace npusim::base {
 namespace {
 
+const char* const kBooleans = "true or false";
+const char* const kString = "a string";
+const char* const kArray = "an array";
+const char* const kObject = "an object";
 constexpr double kExactIntegers = 9007199254740992.0;  // 2^53
 
 /// A value as it may stand in a message: short and on one line.
@@ -25,27 +29,12 @@ std::string number_text(double value) {
   return dump_json(JsonValue::make_real(value), -1);
 }
 
-std::string allowed_text(IntegerRange range) {
-  const bool bounded_below = range.low != std::numeric_limits<std::int64_t>::min();
-  const bool bounded_above = range.high != std::numeric_limits<std::int64_t>::max();
-  std::string text = "an integer";
-  if (bounded_below) text += " from " + std::to_string(range.low);
-  if (bounded_above) text += (bounded_below ? " to " : " up to ") + std::to_string(range.high);
-  return text;
-}
-
 std::string allowed_text(NumberRange range) {
   const bool bounded_below = range.low != -std::numeric_limits<double>::max();
   const bool bounded_above = range.high != std::numeric_limits<double>::max();
   std::string text = "a number";
   if (bounded_below) text += (range.low_open ? " above " : " from ") + number_text(range.low);
   if (bounded_above) text += (bounded_below ? " to " : " up to ") + number_text(range.high);
-  return text;
-}
-
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
   return text;
 }
 
@@ -84,6 +73,21 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 }  // namespace
 
+std::string allowed_text(IntegerRange range) {
+  const bool bounded_below = range.low != std::numeric_limits<std::int64_t>::min();
+  const bool bounded_above = range.high != std::numeric_limits<std::int64_t>::max();
+  std::string text = "an integer";
+  if (bounded_below) text += " from " + std::to_string(range.low);
+  if (bounded_above) text += (bounded_below ? " to " : " up to ") + std::to_string(range.high);
+  return text;
+}
+
+std::string one_of(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates) {
   constexpr std::size_t kLongestWord = 100;
   if (word.empty() || word.size() > kLongestWord) return {};
@@ -102,6 +106,7 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
 }
 
 void ValueReader::error(std::string code, std::string message, std::string allowed) const {
+  if (value_->told()) return;
   const Origin& origin = value_->origin();
   Diagnostic diagnostic;
   if (origin.file) diagnostic.file = *origin.file;
@@ -149,32 +154,32 @@ double ValueReader::number(NumberRange range, double fallback) const {
 
 bool ValueReader::boolean() const {
   if (value_->kind() == JsonValue::Kind::boolean) return value_->boolean();
-  wrong_type(*this, "true or false");
+  wrong_type(*this, kBooleans);
   return false;
 }
 
 std::string ValueReader::string() const {
   if (value_->is_string()) return value_->string();
-  wrong_type(*this, "a string");
+  wrong_type(*this, kString);
   return {};
 }
 
 std::size_t ValueReader::choice(const std::vector<std::string>& names) const {
   if (!value_->is_string()) {
-    wrong_type(*this, joined(names));
+    wrong_type(*this, one_of(names));
     return 0;
   }
   const auto found = std::find(names.begin(), names.end(), value_->string());
   if (found != names.end()) return static_cast<std::size_t>(found - names.begin());
   error("unknown-value", "unknown value " + shown(*value_) + hint(value_->string(), names),
-        joined(names));
+        one_of(names));
   return 0;
 }
 
 std::vector<ValueReader> ValueReader::array() const {
   std::vector<ValueReader> elements;
   if (!value_->is_array()) {
-    wrong_type(*this, "an array");
+    wrong_type(*this, kArray);
     return elements;
   }
   elements.reserve(value_->items().size());
@@ -187,7 +192,7 @@ std::vector<ValueReader> ValueReader::array() const {
 std::vector<std::pair<std::string, ValueReader>> ValueReader::members() const {
   std::vector<std::pair<std::string, ValueReader>> result;
   if (!value_->is_object()) {
-    wrong_type(*this, "an object");
+    wrong_type(*this, kObject);
     return result;
   }
   result.reserve(value_->members().size());
@@ -200,7 +205,7 @@ std::vector<std::pair<std::string, ValueReader>> ValueReader::members() const {
 }
 
 ObjectReader::ObjectReader(const ValueReader& value) : self_(value) {
-  if (!value.json().is_object()) wrong_type(value, "an object");
+  if (!value.json().is_object()) wrong_type(value, kObject);
 }
 
 bool ObjectReader::has(std::string_view key) {
@@ -212,13 +217,17 @@ std::optional<ValueReader> ObjectReader::optional(std::string_view key) {
   if (!self_.json().is_object()) return std::nullopt;
   const JsonValue* const value = self_.json().find(key);
   if (value == nullptr) return std::nullopt;
-  return ValueReader(*value, self_.pointer() + '/' + pointer_token(key), self_.diagnostics());
+  return ValueReader(*value, pointer_of(key), self_.diagnostics());
 }
 
-std::optional<ValueReader> ObjectReader::required(std::string_view key) {
+std::string ObjectReader::pointer_of(std::string_view key) const {
+  return self_.pointer() + '/' + pointer_token(key);
+}
+
+std::optional<ValueReader> ObjectReader::required(std::string_view key, std::string allowed) {
   std::optional<ValueReader> value = optional(key);
-  if (!value && self_.json().is_object()) {
-    self_.error("missing-key", "key \"" + std::string(key) + "\" is missing");
+  if (!value && self_.json().is_object() && !self_.json().incomplete()) {
+    error(key, "missing-key", "key \"" + std::string(key) + "\" is missing", std::move(allowed));
   }
   return value;
 }
@@ -227,29 +236,31 @@ std::int64_t ObjectReader::integer(std::string_view key, IntegerRange range,
                                    std::optional<std::int64_t> fallback) {
   const std::int64_t harmless =
       fallback.value_or(std::clamp<std::int64_t>(1, range.low, range.high));
-  const std::optional<ValueReader> value = fallback ? optional(key) : required(key);
+  const std::optional<ValueReader> value =
+      fallback ? optional(key) : required(key, allowed_text(range));
   return value ? value->integer(range, harmless) : harmless;
 }
 
 double ObjectReader::number(std::string_view key, NumberRange range,
                             std::optional<double> fallback) {
   const double harmless = fallback.value_or(std::clamp(1.0, range.low, range.high));
-  const std::optional<ValueReader> value = fallback ? optional(key) : required(key);
+  const std::optional<ValueReader> value =
+      fallback ? optional(key) : required(key, allowed_text(range));
   return value ? value->number(range, harmless) : harmless;
 }
 
 bool ObjectReader::boolean(std::string_view key, std::optional<bool> fallback) {
-  const std::optional<ValueReader> value = fallback ? optional(key) : required(key);
+  const std::optional<ValueReader> value = fallback ? optional(key) : required(key, kBooleans);
   return value ? value->boolean() : fallback.value_or(false);
 }
 
 std::string ObjectReader::string(std::string_view key, std::optional<std::string> fallback) {
-  const std::optional<ValueReader> value = fallback ? optional(key) : required(key);
+  const std::optional<ValueReader> value = fallback ? optional(key) : required(key, kString);
   return value ? value->string() : std::move(fallback).value_or(std::string());
 }
 
 std::optional<ObjectReader> ObjectReader::object(std::string_view key) {
-  const std::optional<ValueReader> value = required(key);
+  const std::optional<ValueReader> value = required(key, kObject);
   if (!value) return std::nullopt;
   return ObjectReader(*value);
 }
@@ -261,7 +272,7 @@ std::optional<ObjectReader> ObjectReader::optional_object(std::string_view key) 
 }
 
 std::vector<ValueReader> ObjectReader::array(std::string_view key) {
-  const std::optional<ValueReader> value = required(key);
+  const std::optional<ValueReader> value = required(key, kArray);
   return value ? value->array() : std::vector<ValueReader>();
 }
 
@@ -273,14 +284,17 @@ std::vector<ValueReader> ObjectReader::optional_array(std::string_view key) {
 void ObjectReader::error(std::string_view key, std::string code, std::string message,
                          std::string allowed) {
   const std::optional<ValueReader> value = optional(key);
-  (value ? *value : self_).error(std::move(code), std::move(message), std::move(allowed));
+  const ValueReader place =
+      value ? *value : ValueReader(self_.json(), pointer_of(key), self_.diagnostics());
+  place.error(std::move(code), std::move(message), std::move(allowed));
 }
 
 void ObjectReader::finish() {
   if (!self_.json().is_object()) return;
   for (const auto& [key, value] : self_.members()) {
     if (std::find(asked_.begin(), asked_.end(), key) != asked_.end()) continue;
-    value.error("unknown-key", "unknown key \"" + key + "\"" + hint(key, asked_), joined(asked_));
+    value.error("unknown-key", "unknown key \"" + key + "\"" + hint(key, asked_),
+                asked_.empty() ? "no keys" : one_of(asked_));
   }
 }
 

@@ -33,6 +33,12 @@ struct NumberRange {
 inline constexpr NumberRange kPositiveNumber{0.0, 1e30, true};
 inline constexpr NumberRange kNonNegativeNumber{0.0, 1e30, false};
 
+/// "an integer from 1 to 8", for messages.
+std::string allowed_text(IntegerRange range);
+
+/// "a, b, c": the names as a message lists them.
+std::string one_of(const std::vector<std::string>& names);
+
 /// Nearest of the candidates by edit distance, or "" when none is near.
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates);
 
@@ -46,7 +52,7 @@ class ValueReader {
   const std::string& pointer() const { return pointer_; }
   Diagnostics& diagnostics() const { return *diagnostics_; }
   /// Reports a mistake at this value.
-  void error(std::string code, std::string message, std::string allowed = {}) const;
+  void error(std::string code, std::string message, std::string allowed) const;
 
   std::int64_t integer(IntegerRange range = {}, std::int64_t fallback = 1) const;
   double number(NumberRange range = {}, double fallback = 1.0) const;
@@ -72,8 +78,9 @@ class ObjectReader {
   bool has(std::string_view key);
   const ValueReader& self() const { return self_; }
 
-  /// The value of a key: required() reports a missing key and then returns nullopt.
-  std::optional<ValueReader> required(std::string_view key);
+  /// The value of a key: required() reports a missing key, at the place it would have, and then
+  /// returns nullopt; `allowed` says what it would hold.
+  std::optional<ValueReader> required(std::string_view key, std::string allowed);
   std::optional<ValueReader> optional(std::string_view key);
 
   // Required when no default is given.
@@ -87,10 +94,11 @@ class ObjectReader {
   template <class E>
   E choice(std::string_view key, const std::vector<std::pair<std::string, E>>& table,
            std::optional<E> fallback = std::nullopt) {
-    const std::optional<ValueReader> value = fallback ? optional(key) : required(key);
-    if (!value) return fallback.value_or(table.front().second);
     std::vector<std::string> names;
     for (const auto& entry : table) names.push_back(entry.first);
+    const std::optional<ValueReader> value =
+        fallback ? optional(key) : required(key, one_of(names));
+    if (!value) return fallback.value_or(table.front().second);
     return table[value->choice(names)].second;
   }
   std::optional<ObjectReader> object(std::string_view key);  ///< required
@@ -98,12 +106,15 @@ class ObjectReader {
   std::vector<ValueReader> array(std::string_view key);  ///< required
   std::vector<ValueReader> optional_array(std::string_view key);
 
-  void error(std::string_view key, std::string code, std::string message, std::string allowed = {});
+  /// Reports a mistake at the key's value, or where it would stand.
+  void error(std::string_view key, std::string code, std::string message, std::string allowed);
 
   /// Reports every key that was never asked for.
   void finish();
 
  private:
+  std::string pointer_of(std::string_view key) const;
+
   ValueReader self_;
   std::vector<std::string> asked_;
 };

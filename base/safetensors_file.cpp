@@ -58,13 +58,15 @@ TensorEntry read_entry(const std::string& name, const ValueReader& value,
     entry.begin = static_cast<std::uint64_t>(offsets[0].integer(inside, 0));
     entry.end = static_cast<std::uint64_t>(offsets[1].integer(inside, 0));
   } else if (reader.has("data_offsets")) {
-    reader.error("data_offsets", "bad-array-file", "data_offsets has not two elements");
+    reader.error("data_offsets", "bad-array-file", "data_offsets has not two elements",
+                 "[begin, end]");
   }
   std::uint64_t count = 0;
   const std::uint64_t step = element_bytes(entry.kind);
   if (entry.begin > entry.end || !element_count(entry.shape, count) ||
       (entry.end - entry.begin) % step != 0 || (entry.end - entry.begin) / step != count) {
-    reader.error("data_offsets", "bad-array-file", "the shape does not match the bytes of data");
+    reader.error("data_offsets", "bad-array-file", "the shape does not match the bytes of data",
+                 "as many bytes as the shape says");
   }
   reader.finish();
   return entry;
@@ -104,6 +106,39 @@ JsonValue integer_list(const std::vector<std::int64_t>& values) {
   return list;
 }
 
+/// Where the data of a file of `file_bytes` begins; `bytes` is its start.
+std::uint64_t header_end(std::string_view bytes, std::uint64_t file_bytes,
+                         const std::string& name) {
+  if (bytes.size() < 8) fail_at_byte(name, bytes.size(), "the file ends inside the header length");
+  const std::uint64_t header_bytes = length_prefix(bytes);
+  if (header_bytes > std::min<std::uint64_t>(file_bytes - 8, kMaxHeaderBytes)) {
+    fail_at_byte(name, 0,
+                 "the header claims " + std::to_string(header_bytes) + " bytes, the file has " +
+                     std::to_string(file_bytes - 8));
+  }
+  return 8 + header_bytes;
+}
+
+/// The tensors in the order of their data, which they cover without holes or overlap.
+std::vector<TensorEntry> entries_of(std::string_view bytes, std::uint64_t file_bytes,
+                                    const std::string& name) {
+  const std::uint64_t data_begin = header_end(bytes, file_bytes, name);
+  const std::string_view header = bytes.substr(8, static_cast<std::size_t>(data_begin - 8));
+  const std::uint64_t data_bytes = file_bytes - data_begin;
+  std::vector<TensorEntry> entries = read_header(parse_json(header, name), data_bytes);
+  std::uint64_t covered = 0;
+  for (const TensorEntry& entry : entries) {
+    if (entry.begin != covered) {
+      fail_at_byte(name, data_begin + covered,
+                   "tensor \"" + entry.name + "\" leaves a hole or overlaps another");
+    }
+    covered = entry.end;
+  }
+  if (covered != data_bytes)
+    fail_at_byte(name, data_begin + covered, "bytes that belong to no tensor");
+  return entries;
+}
+
 }  // namespace
 
 std::string format_safetensors(const std::map<std::string, ArrayData>& tensors) {
@@ -128,25 +163,10 @@ std::string format_safetensors(const std::map<std::string, ArrayData>& tensors) 
 
 std::map<std::string, ArrayData> parse_safetensors(std::string_view bytes,
                                                    const std::string& name) {
-  if (bytes.size() < 8) fail_at_byte(name, bytes.size(), "the file ends inside the header length");
-  const std::uint64_t header_bytes = length_prefix(bytes);
-  if (header_bytes > std::min<std::uint64_t>(bytes.size() - 8, kMaxHeaderBytes)) {
-    fail_at_byte(name, 0,
-                 "the header claims " + std::to_string(header_bytes) + " bytes, the file has " +
-                     std::to_string(bytes.size() - 8));
-  }
-  const std::string_view header = bytes.substr(8, static_cast<std::size_t>(header_bytes));
-  const std::uint64_t data_begin = 8 + header_bytes;
+  const std::uint64_t data_begin = header_end(bytes, bytes.size(), name);
   const std::string_view data = bytes.substr(static_cast<std::size_t>(data_begin));
-
   std::map<std::string, ArrayData> tensors;
-  std::uint64_t covered = 0;
-  for (TensorEntry& entry : read_header(parse_json(header, name), data.size())) {
-    if (entry.begin != covered) {
-      fail_at_byte(name, data_begin + covered,
-                   "tensor \"" + entry.name + "\" leaves a hole or overlaps another");
-    }
-    covered = entry.end;
+  for (TensorEntry& entry : entries_of(bytes, bytes.size(), name)) {
     const auto begin = static_cast<std::size_t>(entry.begin);
     ArrayData& tensor = tensors[entry.name];
     tensor.kind = entry.kind;
@@ -155,9 +175,17 @@ std::map<std::string, ArrayData> parse_safetensors(std::string_view bytes,
         decode_elements(entry.kind, data.substr(begin, static_cast<std::size_t>(entry.end) - begin),
                         name, data_begin + entry.begin);
   }
-  if (covered != data.size())
-    fail_at_byte(name, data_begin + covered, "bytes that belong to no tensor");
   return tensors;
+}
+
+std::map<std::string, ArrayHeader> read_safetensors_headers(const std::string& path) {
+  const FileStart prefix = read_file_start(path, 8);
+  const std::uint64_t end = header_end(prefix.bytes, prefix.file_bytes, path);
+  const FileStart start = read_file_start(path, end);
+  std::map<std::string, ArrayHeader> headers;
+  for (TensorEntry& entry : entries_of(start.bytes, start.file_bytes, path))
+    headers[entry.name] = {entry.kind, std::move(entry.shape)};
+  return headers;
 }
 
 std::map<std::string, ArrayData> read_safetensors(const std::string& path) {

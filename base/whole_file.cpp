@@ -16,8 +16,10 @@
 namespace npusim::base {
 namespace {
 
-[[noreturn]] void fail(const std::string& path, const char* code, const std::string& message) {
+[[noreturn]] void fail(const std::string& path, const char* code, const std::string& message,
+                       const std::string& allowed = {}) {
   Diagnostic diagnostic;
+  diagnostic.allowed = allowed;
   diagnostic.file = path;
   diagnostic.code = code;
   diagnostic.message = message;
@@ -47,6 +49,21 @@ class Descriptor {
  private:
   int fd_;
 };
+
+int open_to_read(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd >= 0) return fd;
+  if (errno == ENOENT || errno == ENOTDIR)
+    fail(path, "missing-file", "no such file", "an existing file");
+  fail(path, "unreadable-file", "cannot read: " + reason(errno), "a readable file");
+}
+
+/// 0 for what is no regular file.
+std::uint64_t size_of(const Descriptor& file) {
+  struct stat info {};
+  if (::fstat(file.get(), &info) != 0 || !S_ISREG(info.st_mode)) return 0;
+  return static_cast<std::uint64_t>(info.st_size);
+}
 
 bool write_all(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
@@ -96,16 +113,8 @@ void write_and_rename(const std::string& path, std::string_view contents) {
 }  // namespace
 
 std::string read_whole_file(const std::string& path, std::uint64_t max_bytes) {
-  Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (file.get() < 0) {
-    if (errno == ENOENT || errno == ENOTDIR) fail(path, "missing-file", "no such file");
-    fail(path, "unreadable-file", "cannot read: " + reason(errno));
-  }
-  struct stat info {};
-  std::uint64_t expected = 0;
-  if (::fstat(file.get(), &info) == 0 && S_ISREG(info.st_mode)) {
-    expected = static_cast<std::uint64_t>(info.st_size);
-  }
+  const Descriptor file(open_to_read(path));
+  const std::uint64_t expected = size_of(file);
   // One byte more than the limit or the stated size tells a file that is larger from one that fits.
   std::string contents;
   std::size_t filled = 0;
@@ -124,6 +133,21 @@ std::string read_whole_file(const std::string& path, std::uint64_t max_bytes) {
   }
   contents.resize(filled);
   return contents;
+}
+
+FileStart read_file_start(const std::string& path, std::uint64_t max_bytes) {
+  const Descriptor file(open_to_read(path));
+  FileStart start;
+  start.file_bytes = size_of(file);
+  start.bytes.resize(static_cast<std::size_t>(std::min(start.file_bytes, max_bytes)));
+  for (std::size_t filled = 0; filled < start.bytes.size();) {
+    const ssize_t got =
+        ::read(file.get(), start.bytes.data() + filled, start.bytes.size() - filled);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) fail(path, "unreadable-file", "cannot read: " + reason(got < 0 ? errno : EIO));
+    filled += static_cast<std::size_t>(got);
+  }
+  return start;
 }
 
 void write_whole_file(const std::string& path, std::string_view contents) {

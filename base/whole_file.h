@@ -13,6 +13,13 @@ namespace npusim::base {
 std::string read_whole_file(const std::string& path,
                             std::uint64_t max_bytes = std::uint64_t{1} << 36);
 
+/// The first bytes of a file (fewer when it is shorter) and the size of all of it.
+struct FileStart {
+  std::string bytes;
+  std::uint64_t file_bytes = 0;
+};
+FileStart read_file_start(const std::string& path, std::uint64_t max_bytes);
+
 /// Throws InputError when the folder does not exist or the disk is full; the old file stays then.
 void write_whole_file(const std::string& path, std::string_view contents);
 

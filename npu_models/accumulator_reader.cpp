@@ -25,7 +25,7 @@ std::vector<precision::Format> read_choices(base::ObjectReader& object,
   const bool listed =
       std::any_of(choices.begin(), choices.end(),
                   [&](const precision::Format& choice) { return choice.name == accumulator.name; });
-  if (!listed)
+  if (!listed && !object.self().json().incomplete())
     object.error("format", "outside-choices",
                  "the default accumulator " + accumulator.name + " is not among the choices",
                  "a format that choices lists");
@@ -35,7 +35,7 @@ std::vector<precision::Format> read_choices(base::ObjectReader& object,
 std::map<std::string, std::int64_t> read_latencies(base::ObjectReader& object,
                                                    const std::vector<precision::Format>& choices) {
   std::map<std::string, std::int64_t> latencies;
-  const auto value = object.required("latency_cycles");
+  const auto value = object.required("latency_cycles", "cycles, or an object of cycles by format");
   if (!value) return latencies;
   if (!value->json().is_object()) {
     const std::int64_t cycles = value->integer(kLatency);
@@ -46,12 +46,12 @@ std::map<std::string, std::int64_t> read_latencies(base::ObjectReader& object,
     try {
       precision::format_from_name(name);
     } catch (const std::invalid_argument&) {
-      cycles.error("unknown-format", "unknown number format \"" + name + "\"", "format names");
+      cycles.error("unknown-format", "unknown number format \"" + name + "\"", known_formats());
     }
     latencies[name] = cycles.integer(kLatency);
   }
   for (const precision::Format& choice : choices) {
-    if (latencies.count(choice.name) == 0)
+    if (latencies.count(choice.name) == 0 && !value->json().incomplete())
       value->error("missing-latency", "no latency is stated for accumulator " + choice.name,
                    "cycles for every accumulator format, or one number for all");
   }

@@ -26,7 +26,7 @@ std::vector<InputMode> read_inputs(base::ObjectReader& object) {
   for (const base::ValueReader& value : object.array("inputs")) {
     base::ObjectReader entry(value);
     InputMode mode;
-    const auto format = entry.required("format");
+    const auto format = entry.required("format", known_formats());
     if (format) mode.format = read_format(*format);
     mode.macs_per_pe_per_cycle = entry.integer("macs_per_pe_per_cycle", kRate, 1);
     entry.finish();
@@ -47,8 +47,9 @@ std::optional<std::int64_t> one_if(bool only_choice) {
 }
 
 /// Keys that only a systolic array has a meaning for.
-void read_systolic_options(base::ObjectReader& object, MacArraySpec& array) {
-  if (array.organisation != "systolic") {
+void read_systolic_options(base::ObjectReader& object, bool organisation_known,
+                           MacArraySpec& array) {
+  if (organisation_known && array.organisation != "systolic") {
     for (const char* key : {"dataflow", "partial_sums", "fold_overlap", "preload_hiding"}) {
       if (object.has(key))
         object.error(key, "illegal-combination",
@@ -71,20 +72,24 @@ void read_systolic_options(base::ObjectReader& object, MacArraySpec& array) {
 
 MacArraySpec read_mac_array(base::ObjectReader& object) {
   MacArraySpec array;
-  const auto organisation = object.required("organisation");
   const std::vector<std::string> names = organisation_names();
+  const auto organisation = object.required("organisation", base::one_of(names));
+  const std::size_t mistakes = object.self().diagnostics().items().size();
   const std::size_t chosen = organisation ? organisation->choice(names) : 0;
+  const bool known = organisation && object.self().diagnostics().items().size() == mistakes;
   array.organisation = names[chosen];
   array.rows = object.integer("rows", kArraySide);
-  array.cols = object.integer("cols", kArraySide, one_if(array.organisation == "dot_product"));
-  array.depth = object.integer("depth", kArraySide, one_if(array.organisation == "systolic"));
+  array.cols =
+      object.integer("cols", kArraySide, one_if(!known || array.organisation == "dot_product"));
+  array.depth =
+      object.integer("depth", kArraySide, one_if(!known || array.organisation == "systolic"));
   array.arrays = object.integer("arrays", kArrays, 1);
   array.inputs = read_inputs(object);
   array.product = read_product(object);
   array.inner_stages = read_inner_stages(object);
   if (auto accumulator = object.object("accumulator"))
     array.accumulator = read_accumulator(*accumulator);
-  read_systolic_options(object, array);
+  read_systolic_options(object, known, array);
   array.order = organisations()[chosen]->default_order(array);
   if (auto order = object.optional_object("reduction_order"))
     array.order = read_reduction_order(*order, std::move(array.order));

@@ -58,11 +58,12 @@ void check_array(const NpuSpec& npu, const base::JsonValue& document,
       try {
         precision::validate(unit_of(npu, array.inputs[i].format, accumulator));
       } catch (const std::invalid_argument& mistake) {
-        report(document,
-               mistake_at(
-                   "/mac_array/inputs/" + std::to_string(i), "illegal-unit",
-                   std::string("with accumulator ") + accumulator.name + ": " + mistake.what(), ""),
-               diagnostics);
+        report(
+            document,
+            mistake_at("/mac_array/inputs/" + std::to_string(i), "illegal-unit",
+                       std::string("with accumulator ") + accumulator.name + ": " + mistake.what(),
+                       "a unit and organisation that go together (npu_models/README.md)"),
+            diagnostics);
       }
     }
   }

@@ -19,15 +19,16 @@ void read_sections(base::ObjectReader& root, NpuSpec& npu) {
   if (auto vector = root.object("vector_unit")) npu.vector_unit = read_vector_unit(*vector);
   if (auto host = root.optional_object("host")) npu.host = read_host(*host, npu.clock_mhz);
   npu.energy = read_energy(root.optional_object("energy"));
+  const bool may_have_host = npu.host || root.self().json().incomplete();
   if (auto operators = root.object("operators"))
-    npu.operators = read_operators(*operators, npu.host.has_value());
+    npu.operators = read_operators(*operators, may_have_host);
 }
 
 }  // namespace
 
 NpuSpec load_npu(const std::string& path, const std::vector<base::Override>& overrides) {
-  base::JsonValue document = base::load_config(path, "npu", overrides);
   base::Diagnostics diagnostics;
+  base::JsonValue document = base::load_config(path, "npu", overrides, diagnostics);
   base::ObjectReader root(base::ValueReader(document, "", diagnostics));
   for (const char* header : {"schema_version", "kind"}) root.optional(header);
   NpuSpec npu;
@@ -39,11 +40,11 @@ NpuSpec load_npu(const std::string& path, const std::vector<base::Override>& ove
   npu.launch_cycles = root.integer("launch_cycles", base::kNonNegative, 0);
   read_sections(root, npu);
   root.finish();
-  // The rules across sections say nothing useful about values that are wrong in themselves.
-  if (diagnostics.empty()) {
-    check_array(npu, document, diagnostics);
-    if (diagnostics.empty()) check_buffers(npu, document, diagnostics);
-  }
+  // The rules across values say nothing useful about values that are wrong in themselves.
+  const bool array_known = !document.incomplete() && !diagnostics.spoilt("/mac_array");
+  if (array_known) check_array(npu, document, diagnostics);
+  if (array_known && !diagnostics.spoilt("/mac_array") && !diagnostics.spoilt("/scratchpad"))
+    check_buffers(npu, document, diagnostics);
   diagnostics.throw_if_any();
   npu.resolved = std::move(document);
   return npu;

@@ -34,7 +34,7 @@ std::map<std::string, double> read_picojoules(base::ObjectReader& object, const 
     try {
       precision::format_from_name(name);
     } catch (const std::invalid_argument&) {
-      picojoule.error("unknown-format", "unknown number format \"" + name + "\"", "format names");
+      picojoule.error("unknown-format", "unknown number format \"" + name + "\"", known_formats());
     }
     table[name] = picojoule.number(base::kNonNegativeNumber);
   }
@@ -66,7 +66,8 @@ VectorUnitSpec read_vector_unit(base::ObjectReader& object) {
   VectorUnitSpec unit;
   unit.lanes = object.integer("lanes", kLanes);
   unit.startup_cycles = object.integer("startup_cycles", base::kNonNegative, 0);
-  if (const auto functions = object.required("cycles_per_element")) {
+  if (const auto functions =
+          object.required("cycles_per_element", "an object of numbers by function")) {
     base::ObjectReader table(*functions);
     for (const std::string& function : workloads::vector_functions()) {
       if (const auto cycles = table.optional(function))

@@ -62,7 +62,7 @@ OperatorTable read_operators(base::ObjectReader& object, bool has_host) {
   OperatorTable table;
   table.fallback = object.choice<Support>("default", fallback_levels(), Support::unsupported);
   check_host(object, "default", table.fallback, has_host);
-  if (const auto entries = object.required("ops")) {
+  if (const auto entries = object.required("ops", "an object with an entry for each op")) {
     for (const auto& [name, value] : entries->members()) {
       const workloads::Op* op = workloads::ops().find(name);
       if (op == nullptr)

@@ -9,12 +9,6 @@ namespace {
 constexpr base::IntegerRange kGroupTerms{2, std::int64_t{1} << 20};
 const char* const kAsAccumulator = "accumulator";
 
-std::string known_formats() {
-  std::string text;
-  for (const std::string& name : precision::named_formats()) text += name + ", ";
-  return text + "or eXmY";
-}
-
 precision::Stage read_stage(const base::ValueReader& value) {
   base::ObjectReader object(value);
   precision::Stage stage;
@@ -33,6 +27,10 @@ precision::Stage read_stage(const base::ValueReader& value) {
 }
 
 }  // namespace
+
+std::string known_formats() {
+  return base::one_of(precision::named_formats()) + ", or eXmY";
+}
 
 precision::Format read_format(const base::ValueReader& value) {
   const std::string name = value.string();
@@ -53,7 +51,7 @@ precision::Format read_format(const base::ValueReader& value) {
 
 precision::Arithmetic read_arithmetic(base::ObjectReader& object) {
   precision::Arithmetic arithmetic;
-  const auto format = object.required("format");
+  const auto format = object.required("format", known_formats());
   arithmetic.format = format ? read_format(*format) : precision::fp32();
   if (const auto rounding = object.optional("rounding")) {
     const std::vector<std::string>& names = precision::deterministic_rounding_names();

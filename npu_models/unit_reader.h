@@ -13,6 +13,8 @@
 namespace npusim::npu {
 
 /// A format by name.
+/// The format names there are, for messages.
+std::string known_formats();
 precision::Format read_format(const base::ValueReader& value);
 
 /// Keys `format`, `rounding` (rne), `subnormals` (keep) and `overflow` (infinity) of an object.

@@ -106,23 +106,25 @@ std::string find_file(const std::string& kind, const std::string& name_or_path) 
   std::error_code ignored;
   if (looks_like_path(name_or_path)) {
     if (fs::is_regular_file(name_or_path, ignored)) return name_or_path;
-    throw base::InputError(kind + " file " + name_or_path + " does not exist", "missing-file");
+    base::Diagnostic missing;
+    missing.code = "missing-file";
+    missing.message = kind + " file " + name_or_path + " does not exist";
+    missing.allowed = "an existing file, or a name that `npusim list " + kind + "` prints";
+    throw base::InputError({missing});
   }
   const fs::path shipped = fs::path(folder_of(kind)) / (name_or_path + ".json");
   if (fs::is_regular_file(shipped, ignored)) return shipped.string();
   std::vector<std::string> names;
-  std::string known;
   for (const auto& item : fs::directory_iterator(folder_of(kind), ignored)) {
     if (item.path().extension() == ".json") names.push_back(item.path().stem().string());
   }
   std::sort(names.begin(), names.end());
-  for (const std::string& name : names) known += (known.empty() ? "" : ", ") + name;
   base::Diagnostic diagnostic;
   diagnostic.code = "unknown-name";
   diagnostic.message = "no shipped " + kind + " is named \"" + name_or_path + "\"";
   const std::string near = base::did_you_mean(name_or_path, names);
   if (!near.empty()) diagnostic.message += " (did you mean \"" + near + "\"?)";
-  diagnostic.allowed = "a file, or one of: " + known;
+  diagnostic.allowed = "a file, or one of: " + base::one_of(names);
   throw base::InputError(std::vector<base::Diagnostic>{diagnostic});
 }
 

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "base/whole_file.h"
+#include "sim/metric_pattern.h"
 #include "sim/writers/writers.h"
 
 namespace npusim::sim {
@@ -13,33 +14,10 @@ namespace {
 
 using base::JsonValue;
 
-std::vector<std::string> tokens_of(const std::string& pointer) {
-  std::vector<std::string> tokens;
-  for (std::size_t at = 0; at < pointer.size();) {
-    const std::size_t next = std::min(pointer.find('/', at + 1), pointer.size());
-    tokens.push_back(pointer.substr(at + 1, next - at - 1));
-    at = next;
-  }
-  return tokens;
-}
-
-bool matches(const std::vector<std::string>& pattern, std::size_t p,
-             const std::vector<std::string>& tokens, std::size_t t) {
-  if (p == pattern.size()) return t == tokens.size();
-  if (pattern[p] == "**") {
-    for (std::size_t skip = t; skip <= tokens.size(); ++skip)
-      if (matches(pattern, p + 1, tokens, skip)) return true;
-    return false;
-  }
-  return t < tokens.size() && (pattern[p] == "*" || pattern[p] == tokens[t]) &&
-         matches(pattern, p + 1, tokens, t + 1);
-}
-
 const Tolerance* tolerance_for(const std::string& pointer,
                                const std::vector<Tolerance>& tolerances) {
-  const std::vector<std::string> tokens = tokens_of(pointer);
   for (const Tolerance& tolerance : tolerances)
-    if (matches(tokens_of(tolerance.metric), 0, tokens, 0)) return &tolerance;
+    if (metric_matches(tolerance.metric, pointer)) return &tolerance;
   return nullptr;
 }
 

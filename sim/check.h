@@ -32,7 +32,10 @@ struct Suite {
   std::vector<SuiteRun> runs;
   std::vector<Tolerance> tolerances;
 };
-Suite load_suite(const std::string& path);
+/// Every mistake at once, those of the files it names included: runs of the same name, files that
+/// do not exist, `set` paths and tolerance metrics that match nothing. `need_baselines`: a missing
+/// baseline is a mistake too (a check reports it as a row, --update writes it).
+Suite load_suite(const std::string& path, bool need_baselines = false);
 
 struct Violation {
   std::string pointer;   ///< into the run

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <map>
 #include <memory>
+#include <set>
 #include <thread>
 
 #include "base/hash.h"
@@ -18,6 +19,7 @@
 #include "sim/catalog.h"
 #include "sim/numerics.h"
 #include "sim/run_parts.h"
+#include "sim/tensor_files.h"
 #include "workloads/training/transform.h"
 #include "workloads/workload.h"
 
@@ -79,26 +81,28 @@ std::string recipe_file_of(const RunRequest& request, const npu::NpuSpec& npu) {
                                      : request.recipe_file;
 }
 
-void check_overrides(const std::vector<base::ParsedOverride>& overrides) {
-  for (const base::ParsedOverride& item : overrides)
-    if (item.kind != "npu" && item.kind != "workload" && item.kind != "recipe")
-      throw base::InputError(
-          item.override.text + ": paths of a run start with npu, workload or recipe",
-          "unknown-path");
+void check_overrides(const std::vector<base::ParsedOverride>& overrides,
+                     base::Diagnostics& diagnostics) {
+  for (const base::ParsedOverride& item : overrides) {
+    if (item.kind == "npu" || item.kind == "workload" || item.kind == "recipe") continue;
+    base::Diagnostic mistake;
+    mistake.file = "--set " + item.override.text;
+    mistake.code = "unknown-path";
+    mistake.message = "a run has no " + item.kind + " file";
+    mistake.allowed = "a path that starts with npu, workload or recipe";
+    diagnostics.add(std::move(mistake));
+  }
 }
 
 /// All files are read before anything runs; mistakes of several files are reported together.
-std::vector<Job> load_jobs(const std::vector<RunRequest>& requests, Inputs& inputs) {
+std::vector<Job> load_jobs(const std::vector<RunRequest>& requests, const RunOptions& options,
+                           Inputs& inputs) {
   base::Diagnostics diagnostics;
+  check_overrides(options.overrides, diagnostics);
   std::vector<std::string> failed;
   const auto attempt = [&](const std::string& file, const auto& load) {
-    if (std::find(failed.begin(), failed.end(), file) != failed.end()) return;
-    try {
-      load();
-    } catch (const base::InputError& error) {
-      failed.push_back(file);
-      for (const base::Diagnostic& item : error.diagnostics()) diagnostics.add(item);
-    }
+    const bool known = std::find(failed.begin(), failed.end(), file) != failed.end();
+    if (!known && !diagnostics.collect(load)) failed.push_back(file);
   };
   std::vector<Job> jobs(requests.size());
   for (std::size_t i = 0; i < requests.size(); ++i) {
@@ -115,24 +119,27 @@ std::vector<Job> load_jobs(const std::vector<RunRequest>& requests, Inputs& inpu
   return jobs;
 }
 
-void check_input_names(const RunOptions& options, const std::vector<Job>& jobs) {
-  for (const auto& [name, file] : options.inputs)
-    for (const Job& job : jobs) {
-      const workloads::TensorId id = job.graph.find(name);
-      const auto& inputs = job.graph.inputs;
-      if (id == workloads::kNoTensor || std::find(inputs.begin(), inputs.end(), id) == inputs.end())
-        throw base::InputError("--input " + name + ": workload " + job.workload->name +
-                                   " has no graph input of that name",
-                               "unknown-name");
-    }
-}
-
 void make_graph(Job& job, Mode mode) {
   if (mode == Mode::inference) {
     job.graph = job.workload->graph;
     return;
   }
   job.graph = workloads::make_training_step(*job.workload, job.recipe->master_weights.has_value());
+}
+
+/// The graph of every job, and what the command line gives for it, looked at before anything runs.
+void make_graphs(std::vector<Job>& jobs, const std::vector<RunRequest>& requests,
+                 const RunOptions& options) {
+  base::Diagnostics diagnostics;
+  std::set<std::string> seen;
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    const bool made = diagnostics.collect([&] { make_graph(jobs[i], requests[i].mode); });
+    const bool master = jobs[i].recipe->master_weights.has_value();
+    const std::string key =
+        requests[i].workload_file + name_of(requests[i].mode) + (master ? "+" : "-");
+    if (made && seen.insert(key).second) check_tensor_files(options, jobs[i].graph, diagnostics);
+  }
+  diagnostics.throw_if_any();
 }
 
 RunResult describe_run(const RunRequest& request, const Job& job, const RunOptions& options) {
@@ -280,12 +287,10 @@ Timing derive_timing(npu::TimingResult result, const npu::NpuSpec& npu, std::int
 
 Result run_all(const std::vector<RunRequest>& requests, const RunOptions& options) {
   const auto start = std::chrono::steady_clock::now();
-  check_overrides(options.overrides);
   Inputs inputs(options);
-  std::vector<Job> jobs = load_jobs(requests, inputs);
+  std::vector<Job> jobs = load_jobs(requests, options, inputs);
   Result result;
-  for (std::size_t i = 0; i < jobs.size(); ++i) make_graph(jobs[i], requests[i].mode);
-  check_input_names(options, jobs);
+  make_graphs(jobs, requests, options);
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     result.runs.push_back(describe_run(requests[i], jobs[i], options));
     result.runs.back().coverage = cover(jobs[i]);
@@ -310,14 +315,15 @@ Result run_all(const std::vector<RunRequest>& requests, const RunOptions& option
 }
 
 Result coverage_all(const std::vector<RunRequest>& requests, const RunOptions& options) {
-  check_overrides(options.overrides);
   Inputs inputs(options);
-  std::vector<Job> jobs = load_jobs(requests, inputs);
+  std::vector<Job> jobs = load_jobs(requests, options, inputs);
+  make_graphs(jobs, requests, options);
   Result result;
   for (std::size_t i = 0; i < jobs.size(); ++i) {
-    make_graph(jobs[i], requests[i].mode);
     result.runs.push_back(describe_run(requests[i], jobs[i], options));
     result.runs.back().coverage = cover(jobs[i]);
+    map_job(jobs[i], result.runs.back());
+    jobs[i].mapped.reset();
   }
   result.host.cpu = cpu_name();
   result.host.simd = precision::simd_path();

@@ -42,7 +42,7 @@ struct RunOptions {
 /// NPU cannot do, or a simulation that dies, is a row with status and reason.
 Result run_all(const std::vector<RunRequest>& requests, const RunOptions& options);
 
-/// Coverage only: no mapping, timing or numerics.
+/// Coverage, and the mapping that says whether a run would be unsupported: no timing or numerics.
 Result coverage_all(const std::vector<RunRequest>& requests, const RunOptions& options);
 
 /// 0 ok or unsupported, 4 when a run failed, 130 when interrupted.

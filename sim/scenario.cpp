@@ -10,18 +10,29 @@ namespace {
 const std::vector<std::pair<std::string, Mode>> kModes = {{"inference", Mode::inference},
                                                           {"training", Mode::training}};
 
-void add_requests(std::vector<RunRequest>& requests, const std::string& npu,
-                  const std::string& workload, Mode mode, const std::vector<std::string>& recipes,
-                  const std::string& scenario) {
+void add_requests(std::vector<RunRequest>& requests, const std::string& workload, Mode mode,
+                  const std::vector<std::string>& recipes, const std::string& scenario) {
   for (const std::string& recipe : recipes)
-    requests.push_back({npu, workload, recipe, mode, scenario});
+    requests.push_back({"", workload, recipe, mode, scenario});
+}
+
+/// The files that names, paths and patterns stand for.
+std::vector<std::string> found(const std::string& kind, const std::vector<std::string>& arguments,
+                               base::Diagnostics& diagnostics) {
+  std::vector<std::string> files;
+  for (const std::string& argument : arguments)
+    diagnostics.collect([&] {
+      for (const std::string& name : expand_patterns({argument}))
+        files.push_back(find_file(kind, name));
+    });
+  return files;
 }
 
 }  // namespace
 
 Scenario load_scenario(const std::string& path) {
-  const base::JsonValue document = base::load_config(path, "scenario");
   base::Diagnostics diagnostics;
+  const base::JsonValue document = base::load_config(path, "scenario", {}, diagnostics);
   base::ObjectReader reader(base::ValueReader(document, "", diagnostics));
   Scenario scenario;
   scenario.name = reader.string("name");
@@ -55,33 +66,46 @@ WorkloadChoice parse_workload_choice(const std::string& text, Mode otherwise) {
   const std::string suffix = text.substr(colon + 1);
   for (const auto& [name, mode] : kModes)
     if (suffix == name) return {text.substr(0, colon), mode};
-  throw base::InputError(
-      "workload \"" + text + "\": mode \"" + suffix + "\" is neither inference nor training",
-      "unknown-choice");
+  base::Diagnostic diagnostic;
+  diagnostic.code = "unknown-choice";
+  diagnostic.message = "workload \"" + text + "\": unknown mode \"" + suffix + "\"";
+  diagnostic.allowed = "inference, training";
+  throw base::InputError({diagnostic});
+}
+
+std::vector<RunRequest> requests_of(const Selection& selection, base::Diagnostics& diagnostics) {
+  const std::vector<std::string> npus = found("npu", selection.npus, diagnostics);
+  const std::vector<std::string> recipes = found("recipe", selection.recipes, diagnostics);
+  std::vector<RunRequest> kinds;  // the workloads, each for every NPU
+  for (const std::string& pattern : selection.workloads)
+    diagnostics.collect([&] {
+      for (const std::string& workload : expand_patterns({pattern})) {
+        const WorkloadChoice choice = parse_workload_choice(workload, selection.mode);
+        add_requests(kinds, find_file("workload", choice.name), choice.mode,
+                     recipes.empty() ? std::vector<std::string>{""} : recipes, "");
+      }
+    });
+  for (const std::string& file : found("scenario", selection.scenarios, diagnostics))
+    diagnostics.collect([&] {
+      const Scenario scenario = load_scenario(file);
+      for (const std::string& workload : scenario.workload_files)
+        add_requests(kinds, workload, scenario.mode,
+                     recipes.empty() ? std::vector<std::string>{scenario.recipe_file} : recipes,
+                     scenario.name);
+    });
+  std::vector<RunRequest> requests;
+  for (const std::string& npu : npus)
+    for (RunRequest request : kinds) {
+      request.npu_file = npu;
+      requests.push_back(std::move(request));
+    }
+  return requests;
 }
 
 std::vector<RunRequest> requests_of(const Selection& selection) {
-  std::vector<std::string> recipes;
-  for (const std::string& recipe : expand_patterns(selection.recipes))
-    recipes.push_back(find_file("recipe", recipe));
-  std::vector<Scenario> scenarios;
-  for (const std::string& scenario : expand_patterns(selection.scenarios))
-    scenarios.push_back(load_scenario(find_file("scenario", scenario)));
-  std::vector<RunRequest> requests;
-  const std::vector<std::string> npu_default = {""};
-  for (const std::string& npu : expand_patterns(selection.npus)) {
-    const std::string npu_file = find_file("npu", npu);
-    for (const std::string& workload : expand_patterns(selection.workloads)) {
-      const WorkloadChoice choice = parse_workload_choice(workload, selection.mode);
-      add_requests(requests, npu_file, find_file("workload", choice.name), choice.mode,
-                   recipes.empty() ? npu_default : recipes, "");
-    }
-    for (const Scenario& scenario : scenarios)
-      for (const std::string& workload : scenario.workload_files)
-        add_requests(requests, npu_file, workload, scenario.mode,
-                     recipes.empty() ? std::vector<std::string>{scenario.recipe_file} : recipes,
-                     scenario.name);
-  }
+  base::Diagnostics diagnostics;
+  std::vector<RunRequest> requests = requests_of(selection, diagnostics);
+  diagnostics.throw_if_any();
   return requests;
 }
 

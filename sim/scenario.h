@@ -30,5 +30,7 @@ struct Selection {
   Mode mode = Mode::inference;
 };
 std::vector<RunRequest> requests_of(const Selection& selection);
+/// The same, going on without the names that were not found.
+std::vector<RunRequest> requests_of(const Selection& selection, base::Diagnostics& diagnostics);
 
 }  // namespace npusim::sim

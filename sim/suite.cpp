@@ -6,9 +6,12 @@
 #include "sim/catalog.h"
 #include "sim/check.h"
 #include "sim/scenario.h"
+#include "sim/suite_checks.h"
 
 namespace npusim::sim {
 namespace {
+
+const char* const kFileOrName = "a file, or the name of a shipped one";
 
 /// A shipped name, or a file relative to the suite's folder.
 std::string file_beside(const base::ValueReader& value, const std::string& kind,
@@ -26,13 +29,36 @@ std::string file_beside(const base::ValueReader& value, const std::string& kind,
   }
 }
 
-SuiteRun read_run(const base::ValueReader& value, const std::string& folder) {
+/// The elements of "set" that became overrides of the run.
+std::vector<base::ValueReader> read_overrides(base::ObjectReader& reader, SuiteRun& run) {
+  std::vector<base::ValueReader> good;
+  for (const base::ValueReader& item : reader.optional_array("set")) {
+    const std::string text = item.string();
+    if (!item.json().is_string()) continue;
+    try {
+      base::ParsedOverride parsed = base::parse_override(text);
+      if (parsed.kind == "unit") {
+        item.error("bad-override", text + ": a run has no unit file", "npu, workload, recipe");
+        continue;
+      }
+      run.options.overrides.push_back(std::move(parsed));
+      good.push_back(item);
+    } catch (const base::InputError& error) {
+      for (const base::Diagnostic& mistake : error.diagnostics())
+        item.error("bad-override", text + ": " + mistake.message, mistake.allowed);
+    }
+  }
+  return good;
+}
+
+SuiteRun read_run(const base::ValueReader& value, const std::string& folder, bool need_baseline,
+                  SuiteFileCheck& files) {
   base::ObjectReader reader(value);
   SuiteRun run;
   run.name = reader.string("name");
-  if (const auto npu = reader.required("npu"))
+  if (const auto npu = reader.required("npu", kFileOrName))
     run.request.npu_file = file_beside(*npu, "npu", folder);
-  if (const auto workload = reader.required("workload"))
+  if (const auto workload = reader.required("workload", kFileOrName))
     run.request.workload_file = file_beside(*workload, "workload", folder);
   if (const auto recipe = reader.optional("recipe"))
     run.request.recipe_file = file_beside(*recipe, "recipe", folder);
@@ -41,23 +67,44 @@ SuiteRun read_run(const base::ValueReader& value, const std::string& folder) {
   run.options.seed = static_cast<std::uint64_t>(reader.integer("seed", base::kNonNegative, 0));
   run.options.numerics = reader.boolean("numerics", true);
   run.options.timing = reader.boolean("timing", true);
-  for (const base::ValueReader& item : reader.optional_array("set")) {
-    try {
-      run.options.overrides.push_back(base::parse_override(item.string()));
-    } catch (const base::InputError& error) {
-      item.error("bad-override", error.diagnostics().front().message);
-    }
+  const std::vector<base::ValueReader> set = read_overrides(reader, run);
+  if (const auto baseline = reader.required("baseline", "a file, relative to this one")) {
+    run.baseline_file = (std::filesystem::path(folder) / baseline->string()).string();
+    if (need_baseline && baseline->json().is_string() &&
+        !std::filesystem::is_regular_file(run.baseline_file))
+      baseline->error("missing-file", "no such file: " + run.baseline_file,
+                      "an existing baseline (`npusim check --update` writes it)");
   }
-  const std::string baseline = reader.string("baseline");
-  run.baseline_file = (std::filesystem::path(folder) / baseline).string();
   reader.finish();
+  files.check(run, value, set);
   return run;
 }
 
-Tolerance read_tolerance(const base::ValueReader& value) {
+/// A name of its own for the last run, and a baseline that no other run overwrites.
+void check_unique(const Suite& suite, const base::ValueReader& at) {
+  if (!at.json().is_object()) return;
+  const SuiteRun& last = suite.runs.back();
+  base::ObjectReader reader(at);
+  for (std::size_t i = 0; i + 1 < suite.runs.size(); ++i) {
+    const std::string other = "run " + std::to_string(i);
+    if (!last.name.empty() && suite.runs[i].name == last.name)
+      reader.error("name", "duplicate", other + " is named \"" + last.name + "\" too",
+                   "a name of its own for each run");
+    if (!last.baseline_file.empty() && suite.runs[i].baseline_file == last.baseline_file)
+      reader.error("baseline", "duplicate", other + " has this baseline too",
+                   "a baseline of its own for each run");
+  }
+}
+
+/// `timing`, `numerics`: some run of the suite computes them.
+Tolerance read_tolerance(const base::ValueReader& value, bool timing, bool numerics) {
   base::ObjectReader reader(value);
   Tolerance tolerance;
   tolerance.metric = reader.string("metric");
+  if (!tolerance.metric.empty() && !can_match_metric(tolerance.metric, timing, numerics))
+    reader.error("metric", "matches-nothing",
+                 "\"" + tolerance.metric + "\" matches no real number of a run of this suite",
+                 "a pointer into a run, such as /numerics/**/rel_fro (integers compare exactly)");
   tolerance.absolute = reader.number("absolute", base::kNonNegativeNumber, 0.0);
   tolerance.relative = reader.number("relative", base::kNonNegativeNumber, 0.0);
   tolerance.direction = reader.choice<Tolerance::Direction>(
@@ -72,19 +119,25 @@ Tolerance read_tolerance(const base::ValueReader& value) {
 
 }  // namespace
 
-Suite load_suite(const std::string& path) {
-  const base::JsonValue document = base::load_config(path, "suite");
+Suite load_suite(const std::string& path, bool need_baselines) {
+  base::Diagnostics diagnostics;
+  const base::JsonValue document = base::load_config(path, "suite", {}, diagnostics);
   const std::filesystem::path parent = std::filesystem::path(path).parent_path();
   const std::string folder = parent.empty() ? "." : parent.string();
-  base::Diagnostics diagnostics;
   base::ObjectReader reader(base::ValueReader(document, "", diagnostics));
   Suite suite;
   suite.name = reader.string("name");
   reader.string("description", "");
-  for (const base::ValueReader& item : reader.array("runs"))
-    suite.runs.push_back(read_run(item, folder));
+  SuiteFileCheck files(diagnostics);
+  bool timing = false, numerics = false;
+  for (const base::ValueReader& item : reader.array("runs")) {
+    suite.runs.push_back(read_run(item, folder, need_baselines, files));
+    check_unique(suite, item);
+    timing = timing || suite.runs.back().options.timing;
+    numerics = numerics || suite.runs.back().options.numerics;
+  }
   for (const base::ValueReader& item : reader.optional_array("tolerances"))
-    suite.tolerances.push_back(read_tolerance(item));
+    suite.tolerances.push_back(read_tolerance(item, timing, numerics));
   for (const char* header : {"schema_version", "kind"}) reader.has(header);
   reader.finish();
   diagnostics.throw_if_any();

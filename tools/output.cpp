@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <set>
 
 #include "base/error.h"
 #include "base/whole_file.h"
@@ -43,8 +44,13 @@ void check_file(const std::string& path) {
 
 void check_destinations(const std::vector<std::string>& destinations) {
   int to_stdout = 0;
+  std::set<std::string> files;
   for (const std::string& destination : destinations) {
     if (destination.empty()) continue;
+    std::error_code ignored;
+    const std::string file = fs::weakly_canonical(destination, ignored).string();
+    if (destination != kStdout && !is_special(destination) && !files.insert(file).second)
+      throw UsageError("two outputs cannot go to the same file " + destination);
     if (destination == kStdout)
       ++to_stdout;
     else

@@ -14,20 +14,41 @@
 
 namespace npusim::tools {
 
-std::vector<base::ParsedOverride> parse_overrides(const std::vector<std::string>& texts) {
+std::vector<base::ParsedOverride> parse_overrides(const std::vector<std::string>& texts,
+                                                  base::Diagnostics& diagnostics) {
   std::vector<base::ParsedOverride> overrides;
-  for (const std::string& text : texts) overrides.push_back(base::parse_override(text));
+  for (const std::string& text : texts)
+    diagnostics.collect([&] { overrides.push_back(base::parse_override(text)); });
   return overrides;
 }
 
-sim::RunOptions options_of(const CommonOptions& common) {
+sim::RunOptions options_of(const CommonOptions& common, base::Diagnostics& diagnostics) {
   sim::RunOptions options;
   options.seed = static_cast<std::uint64_t>(common.seed);
   options.jobs = common.jobs;
   options.quiet = common.quiet;
-  options.overrides = parse_overrides(common.overrides);
+  options.overrides = parse_overrides(common.overrides, diagnostics);
   options.interrupted = interrupted;
   return options;
+}
+
+sim::RunOptions options_of(const CommonOptions& common) {
+  base::Diagnostics diagnostics;
+  sim::RunOptions options = options_of(common, diagnostics);
+  diagnostics.throw_if_any();
+  return options;
+}
+
+Prepared prepare(const sim::Selection& selection, const CommonOptions& common) {
+  base::Diagnostics diagnostics;
+  Prepared prepared;
+  prepared.requests = sim::requests_of(selection, diagnostics);
+  prepared.options = options_of(common, diagnostics);
+  // Something is wrong already: what else is wrong in the files belongs into the same report.
+  if (!diagnostics.empty())
+    diagnostics.collect([&] { sim::coverage_all(prepared.requests, prepared.options); });
+  diagnostics.throw_if_any();
+  return prepared;
 }
 
 void write_files(const sim::Result& result, const OutputFiles& files, const std::string& markdown,

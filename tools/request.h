@@ -9,10 +9,16 @@
 
 namespace npusim::tools {
 
-std::vector<base::ParsedOverride> parse_overrides(const std::vector<std::string>& texts);
-
 /// Seed, jobs, quiet, overrides and the interrupt flag.
 sim::RunOptions options_of(const CommonOptions& common);
+
+/// What a command line selects. Throws base::InputError with every wrong name and override, and
+/// what is wrong in the files beside them.
+struct Prepared {
+  std::vector<sim::RunRequest> requests;
+  sim::RunOptions options;
+};
+Prepared prepare(const sim::Selection& selection, const CommonOptions& common);
 
 /// JSON, CSV and Markdown of a result where they were asked for.
 void write_files(const sim::Result& result, const OutputFiles& files, const std::string& markdown,

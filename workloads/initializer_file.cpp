@@ -9,6 +9,7 @@
 
 #include "base/array_file.h"
 #include "base/error.h"
+#include "base/object_reader.h"
 
 namespace npusim::workloads {
 namespace {
@@ -54,12 +55,42 @@ bool has_suffix(const std::string& text, const std::string& suffix) {
          text.compare(text.size() - suffix.size(), suffix.size(), suffix) == 0;
 }
 
-base::ArrayData find_tensor(const std::string& path, const std::string& name) {
-  const std::shared_ptr<const Tensors> tensors = safetensors_of(path);
-  const auto found = tensors->find(name);
-  if (found == tensors->end())
-    throw base::InputError(path + " holds no tensor \"" + name + "\"", "missing-tensor");
-  return found->second;
+bool is_safetensors(const std::string& path) {
+  return has_suffix(path, ".safetensors");
+}
+
+/// The tensor of a file that holds several, with a did-you-mean when there is none.
+template <class T>
+const T& find_tensor(const std::map<std::string, T>& tensors, const std::string& path,
+                     const std::string& name) {
+  const auto found = tensors.find(name);
+  if (found != tensors.end()) return found->second;
+  std::vector<std::string> names;
+  for (const auto& entry : tensors) names.push_back(entry.first);
+  const std::string near = base::did_you_mean(name, names);
+  base::Diagnostic diagnostic;
+  diagnostic.code = "missing-tensor";
+  diagnostic.message = path + " holds no tensor \"" + name + "\"" +
+                       (near.empty() ? "" : " (did you mean \"" + near + "\"?)");
+  constexpr std::size_t kMostNamed = 12;
+  diagnostic.allowed = "a tensor of the file";
+  if (!names.empty() && names.size() <= kMostNamed) diagnostic.allowed = base::one_of(names);
+  throw base::InputError({diagnostic});
+}
+
+void check_shape(const std::string& path, const Shape& found, const Shape& shape,
+                 const std::string& tensor_name) {
+  if (found == shape) return;
+  base::Diagnostic diagnostic;
+  diagnostic.code = "shape-mismatch";
+  diagnostic.message = fmt::format("{}: shape {}, but tensor {} is {}", path, to_string(found),
+                                   tensor_name, to_string(shape));
+  diagnostic.allowed = "a tensor of shape " + to_string(shape);
+  throw base::InputError({diagnostic});
+}
+
+const std::string& name_in_file(const Initializer& initializer, const std::string& tensor_name) {
+  return initializer.tensor.empty() ? tensor_name : initializer.tensor;
 }
 
 void check_elements(const std::string& path, ElementType type, const std::vector<double>& values) {
@@ -79,19 +110,30 @@ void check_elements(const std::string& path, ElementType type, const std::vector
 Tensor read_values(const Initializer& initializer, const Shape& shape, ElementType type,
                    const std::string& tensor_name) {
   const std::string& path = initializer.path;
-  const std::string& wanted = initializer.tensor.empty() ? tensor_name : initializer.tensor;
-  base::ArrayData array =
-      has_suffix(path, ".safetensors") ? find_tensor(path, wanted) : base::read_npy(path);
-  if (array.shape != shape)
-    throw base::InputError(fmt::format("{}: shape {}, but tensor {} is {}", path,
-                                       to_string(array.shape), tensor_name, to_string(shape)),
-                           "shape-mismatch");
+  base::ArrayData array = is_safetensors(path) ? find_tensor(*safetensors_of(path), path,
+                                                             name_in_file(initializer, tensor_name))
+                                               : base::read_npy(path);
+  check_shape(path, array.shape, shape, tensor_name);
   check_elements(path, type, array.values);
   Tensor tensor;
   tensor.shape = shape;
   tensor.type = type;
   tensor.values = std::move(array.values);
   return tensor;
+}
+
+void check_file_header(const Initializer& initializer, const Shape& shape,
+                       const std::string& tensor_name, HeadersByFile& headers) {
+  const std::string& path = initializer.path;
+  if (!is_safetensors(path))
+    return check_shape(path, base::read_npy_header(path).shape, shape, tensor_name);
+  const auto known = headers.find(path);
+  const auto& tensors =
+      known != headers.end()
+          ? known->second
+          : headers.emplace(path, base::read_safetensors_headers(path)).first->second;
+  const std::string& wanted = name_in_file(initializer, tensor_name);
+  check_shape(path, find_tensor(tensors, path, wanted).shape, shape, tensor_name);
 }
 
 }  // namespace npusim::workloads

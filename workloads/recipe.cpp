@@ -12,6 +12,10 @@ using base::ObjectReader;
 using base::ValueReader;
 using precision::Format;
 
+std::string known_formats() {
+  return base::one_of(precision::named_formats()) + ", or eXmY";
+}
+
 Format named(const ValueReader& at) {
   const std::string name = at.string();
   if (!at.json().is_string()) return precision::fp32();
@@ -19,12 +23,10 @@ Format named(const ValueReader& at) {
     return precision::format_from_name(name);
   } catch (const std::invalid_argument& error) {
     const std::string near = base::did_you_mean(name, precision::named_formats());
-    std::string allowed;
-    for (const std::string& known : precision::named_formats()) allowed += known + ", ";
     at.error("unknown-format",
              "unknown format \"" + name + "\"" +
                  (near.empty() ? "" : " (did you mean \"" + near + "\"?)"),
-             allowed + "or eXmY");
+             known_formats());
     return precision::fp32();
   }
 }
@@ -33,7 +35,7 @@ Format named(const ValueReader& at) {
 Format read_format(const ValueReader& at) {
   if (!at.json().is_object()) return named(at);
   ObjectReader reader(at);
-  const auto name = reader.required("name");
+  const auto name = reader.required("name", known_formats());
   Format format = name ? named(*name) : precision::fp32();
   format.subnormals = reader.choice<precision::Subnormals>(
       "subnormals",
@@ -48,7 +50,7 @@ Format read_format(const ValueReader& at) {
 }
 
 Format required_format(ObjectReader& reader, const char* key) {
-  const auto value = reader.required(key);
+  const auto value = reader.required(key, known_formats());
   return value ? read_format(*value) : precision::fp32();
 }
 
@@ -80,8 +82,8 @@ precision::Rounding read_rounding(ObjectReader& reader) {
 
 Recipe load_recipe(const std::string& path, const std::vector<base::Override>& overrides) {
   Recipe recipe;
-  recipe.resolved = base::load_config(path, "recipe", overrides);
   base::Diagnostics diagnostics;
+  recipe.resolved = base::load_config(path, "recipe", overrides, diagnostics);
   ObjectReader reader(ValueReader(recipe.resolved, "", diagnostics));
   reader.optional("schema_version");  // both checked by load_config
   reader.optional("kind");

@@ -27,12 +27,14 @@ base::Diagnostics without_repetitions(const base::Diagnostics& all, std::size_t 
 
 /// The loss must take the logits and labels, and every op on the way needs a gradient.
 void check_trainable(const Workload& workload, const WorkloadSyntax& syntax) {
-  if (!workload.training || !syntax.training_at->diagnostics().empty()) return;
+  if (!workload.training || syntax.training_at->diagnostics().spoilt()) return;
   try {
     make_training_step(workload, false);
   } catch (const base::InputError& error) {
     for (const base::Diagnostic& item : error.diagnostics())
-      syntax.training_at->error(item.code, item.message, item.allowed);
+      syntax.training_at->error(
+          item.code, item.message,
+          item.allowed.empty() ? "a graph that can be trained" : item.allowed);
   }
 }
 
@@ -41,10 +43,11 @@ void check_trainable(const Workload& workload, const WorkloadSyntax& syntax) {
 Workload load_workload(const std::string& path, const std::vector<base::Override>& overrides) {
   if (onnx::is_onnx_file(path)) return onnx::load_onnx(path, overrides);
   Workload workload;
-  workload.resolved = base::load_config(path, "workload", overrides);
   base::Diagnostics diagnostics;
+  workload.resolved = base::load_config(path, "workload", overrides, diagnostics);
   const WorkloadSyntax syntax =
       parse_workload(base::ValueReader(workload.resolved, "", diagnostics));
+  if (workload.resolved.incomplete()) diagnostics.throw_if_any();  // names of a parent are unknown
   check_names(syntax);
   const std::size_t found_in_text = diagnostics.items().size();
   const FlatNetwork network = flatten(syntax);

@@ -87,6 +87,7 @@ TextTable coverage_counts(const Result& result) {
   for (const npu::Support level : levels) table.column(npu::name_of(level), true);
   table.column("native [%]", true);
   table.column("worst");
+  table.column("status");
   for (const RunResult& run : result.runs) {
     std::vector<std::string> cells = {run.npu, run.workload, run.mode, run.recipe};
     for (const npu::Support level : levels)
@@ -94,6 +95,7 @@ TextTable coverage_counts(const Result& result) {
     cells.push_back(share(run.coverage->counts.at(npu::Support::native),
                           static_cast<std::int64_t>(run.coverage->ops.size())));
     cells.push_back(npu::name_of(run.coverage->worst));
+    cells.push_back(name_of(run.status));
     table.row(std::move(cells));
   }
   return table;

@@ -184,8 +184,8 @@ TEST(Override, BadTextIsAnError) {
 
 TEST(ConfigFile, KindOfAFile) {
   const TemporaryFolder folder;
-  EXPECT_EQ(kind_of_config(folder.write("x.json", npu(""))), "npu");
-  EXPECT_THROW(kind_of_config(folder.write("y.json", "{}")), InputError);
+  EXPECT_EQ(kind_of_config(folder.write("x.json", npu("")), {"npu", "recipe"}), "npu");
+  EXPECT_THROW(kind_of_config(folder.write("y.json", "{}"), {"npu"}), InputError);
 }
 
 }  // namespace

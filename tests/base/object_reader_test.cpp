@@ -50,7 +50,7 @@ TEST(ObjectReader, ReportsEveryMistakeOfAnObjectAtOnce) {
           "t.json:1:10: /rows: 3.7 is not an integer; allowed: an integer from 1 to 1099511627776",
           "t.json:2:10: /cols: -1 is out of range; allowed: an integer from 1 to 4096",
           "t.json:3:11: /clock: \"fast\" is a string; allowed: a number above 0.0 to 1e+30",
-          "t.json:1:1: key \"name\" is missing",
+          "t.json:1:1: /name: key \"name\" is missing; allowed: a string",
           "t.json:4:10: /clok: unknown key \"clok\" (did you mean \"clock\"?); allowed: rows, "
           "cols, "
           "clock, name"));

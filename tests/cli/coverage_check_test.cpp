@@ -28,6 +28,35 @@ TEST(Coverage, CountsOpsByLevel) {
   EXPECT_EQ(at(document, "/runs/0/timing").kind(), JsonValue::Kind::null);
 }
 
+// An accumulator the array lacks, an op nobody does, tensors that do not fit the memory, and a run
+// that works: coverage and run say the same, in every writer.
+TEST(Coverage, StatusIsWhatARunWouldSay) {
+  const std::vector<std::vector<std::string>> cases = {
+      {"--recipe", "fp64"},
+      {"--set", "npu.operators.ops.Gemm.support=unknown"},
+      {"--set", "npu.dram.gib=1e-7"},
+      {"--recipe", "fp16_fp16_accumulate"}};
+  for (const std::vector<std::string>& options : cases) {
+    const auto say = [&](const std::string& command, const std::vector<std::string>& more) {
+      std::vector<std::string> all = {command, "--npu", data("tiny_npu.json"), "--workload",
+                                      data("tiny_mlp.json")};
+      all.insert(all.end(), options.begin(), options.end());
+      all.insert(all.end(), more.begin(), more.end());
+      return npusim(all).out;
+    };
+    const JsonValue coverage = base::parse_json(say("coverage", {"--json", "-"}), "stdout");
+    const JsonValue run = base::parse_json(say("run", {"--no-numerics", "--json", "-"}), "stdout");
+    const std::string status = at(run, "/runs/0/status").string();
+    EXPECT_EQ(status, options[1] == "fp16_fp16_accumulate" ? "ok" : "unsupported") << options[1];
+    for (const char* same : {"/runs/0/status", "/runs/0/error", "/runs/0/mapping_hash"})
+      EXPECT_EQ(base::dump_json(at(coverage, same)), base::dump_json(at(run, same))) << same;
+    EXPECT_THAT(say("coverage", {"--csv", "-"}), HasSubstr("," + status + ","));
+    EXPECT_THAT(lines_of(say("coverage", {})).back(), testing::EndsWith(" " + status));
+    EXPECT_THAT(lines_of(say("coverage", {"--markdown", "-"})).back(),
+                testing::EndsWith("| " + status + " |"));
+  }
+}
+
 TEST(Coverage, RequireListsTheGapsAndFails) {
   const Outcome native = coverage({"--require", "native"});
   EXPECT_EQ(native.exit_code, 1);

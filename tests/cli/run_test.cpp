@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/array_file.h"
@@ -141,7 +142,8 @@ TEST(Run, InputsAreReadAndOutputsAreDumped) {
 /// 8 bytes of header length, a JSON header, the values.
 std::string safetensors(const std::string& header, const std::vector<float>& values) {
   std::string bytes(8, '\0');
-  bytes[0] = static_cast<char>(header.size());
+  bytes[0] = static_cast<char>(header.size() % 256);
+  bytes[1] = static_cast<char>(header.size() / 256);
   bytes += header;
   const std::size_t start = bytes.size();
   bytes.resize(start + values.size() * sizeof(float));
@@ -152,14 +154,17 @@ std::string safetensors(const std::string& header, const std::vector<float>& val
 // With a zero last layer the logits are its bias, whatever the seed.
 TEST(Run, WeightsComeFromAFileByName) {
   TempFolder folder;
-  std::vector<float> values(27, 0.0f);
+  std::vector<float> values(131, 0.5f);  // the first layer does not matter then
+  std::fill(values.begin(), values.begin() + 24, 0.0f);
   values[24] = 1.5f;
   values[25] = -2.0f;
   values[26] = 0.1f;
   const std::string file = folder.write(
       "w.safetensors",
       safetensors(R"({"fc2.weight":{"dtype":"F32","shape":[3,8],"data_offsets":[0,96]},)"
-                  R"("fc2.bias":{"dtype":"F32","shape":[3],"data_offsets":[96,108]}})",
+                  R"("fc2.bias":{"dtype":"F32","shape":[3],"data_offsets":[96,108]},)"
+                  R"("fc1.weight":{"dtype":"F32","shape":[8,12],"data_offsets":[108,492]},)"
+                  R"("fc1.bias":{"dtype":"F32","shape":[8],"data_offsets":[492,524]}})",
                   values));
   const Outcome outcome =
       npusim(tiny("run", {"--weights", file, "--dump-outputs", folder.path("out"), "--seed", "5"}));

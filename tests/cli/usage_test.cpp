@@ -55,6 +55,8 @@ TEST(Usage, MistakesInTheCommandLineExitWithTwo) {
       {"run", "--npu", "cube16_fp16", "--workload", "mlp", "--jobs", "many"},
       {"run", "--npu", "cube16_fp16", "--workload", "mlp", "--scenario", "cnn_training"},
       {"run", "--npu", "cube16_fp16", "--workload", "mlp", "--json", "-", "--csv", "-"},
+      {"run", "--npu", "cube16_fp16", "--workload", "mlp", "--json", "/tmp/o", "--csv",
+       "/tmp/../tmp/o"},
       {"run", "--npu", "cube16_fp16", "--workload", "mlp", "--input", "x"},
       {"run", "--npu", "cube16_fp16", "--workload", "mlp", "--no-numerics", "--dump-outputs", "d"},
       {"coverage", "--npu", "cube16_fp16", "--workload", "mlp", "--require", "everything"},

@@ -43,6 +43,7 @@ TEST_P(BadNpu, IsRefusedWithTheExactPlace) {
   EXPECT_GT(mistakes[0].line, 0);
   EXPECT_GT(mistakes[0].column, 0);
   EXPECT_FALSE(mistakes[0].message.empty());
+  EXPECT_FALSE(mistakes[0].allowed.empty());
 }
 
 const char* const kSystolic = "systolic128_bf16";
@@ -77,8 +78,13 @@ INSTANTIATE_TEST_SUITE_P(
                 {{"\"rows\": 128", "\"rows\": 0"}},
                 "/mac_array/rows",
                 "out-of-range"},
-        BadFile{"MissingKey", kSystolic, {{"\"rows\": 128,", ""}}, "/mac_array", "missing-key"},
-        BadFile{"MissingColumns", kSystolic, {{"\"cols\": 128,", ""}}, "/mac_array", "missing-key"},
+        BadFile{
+            "MissingKey", kSystolic, {{"\"rows\": 128,", ""}}, "/mac_array/rows", "missing-key"},
+        BadFile{"MissingColumns",
+                kSystolic,
+                {{"\"cols\": 128,", ""}},
+                "/mac_array/cols",
+                "missing-key"},
         BadFile{"OrganisationTypo",
                 kSystolic,
                 {{"\"systolic\"", "\"sistolic\""}},
@@ -222,7 +228,7 @@ TEST(NpuFile, ReportsAllMistakesAtOnceInTheirPlaces) {
   }
   EXPECT_THAT(pointers,
               ::testing::UnorderedElementsAre("/mac_array/rows", "/mac_array/cols", "/clock_mhz",
-                                              "/vector_unit", "/vector_unit/lane"));
+                                              "/vector_unit/lanes", "/vector_unit/lane"));
 }
 
 TEST(NpuFile, KeysThatStandTwiceAreRefused) {

@@ -10,6 +10,8 @@
 
 #include "base/whole_file.h"
 #include "sim/catalog.h"
+#include "sim/suite_checks.h"
+#include "tests/source_dir.h"
 
 namespace npusim::sim {
 namespace {
@@ -81,6 +83,31 @@ TEST(Check, RowsOnOneSideOnlyAreViolationsAndMatchedByNode) {
 
 TEST(Check, TypeChangesAreViolations) {
   EXPECT_EQ(compare(R"({"e":null})", R"({"e":0.5})").size(), 1u);
+}
+
+void collect_reals(const base::JsonValue& value, const std::string& pointer,
+                   std::vector<std::string>& found) {
+  if (value.kind() == base::JsonValue::Kind::real) found.push_back(pointer);
+  if (value.is_array())
+    for (const base::JsonValue& item : value.items()) collect_reals(item, pointer + "/x", found);
+  if (value.is_object())
+    for (const auto& [key, member] : value.members())
+      collect_reals(member, pointer + "/" + base::pointer_token(key), found);
+}
+
+// What a tolerance may name is what results really hold.
+TEST(Check, EveryRealNumberOfTheBaselinesCanBeNamedByATolerance) {
+  std::vector<std::string> found;
+  for (const char* name : {"systolic128_mlp_training", "nvdla_small_cnn"})
+    collect_reals(base::parse_json_file(test::source_dir() + "/tests/golden/" + name + ".json"), "",
+                  found);
+  EXPECT_GT(found.size(), 100U);
+  for (const std::string& pointer : found) EXPECT_TRUE(can_match_metric(pointer, true, true));
+  EXPECT_TRUE(can_match_metric("/numerics/**/rel_fro", false, true));
+  EXPECT_FALSE(can_match_metric("/numerics/**/rel_fro", true, false));
+  EXPECT_TRUE(can_match_metric("/timing/by_op/conv1/energy_mj", true, false));
+  EXPECT_FALSE(can_match_metric("/timing/cycles", true, true));
+  EXPECT_FALSE(can_match_metric("/timings/**", true, true));
 }
 
 CheckReport failing_report() {

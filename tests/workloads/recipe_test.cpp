@@ -93,9 +93,10 @@ TEST(Recipe, AllMistakesAtOnce) {
 "accumulator": "fp23", "rounding": "nearest"})"),
       ::testing::UnorderedElementsAre(
           "/formats/weights: unknown-format", "/formats/activations: wrong-type",
-          "/formats: missing-key", "/formats/weight_gradients/subnormals: unknown-value",
-          "/formats/optimizer_state: missing-key", "/formats/activation_gradient: unknown-key",
-          "/accumulator: unknown-format", ": missing-key", "/rounding: unknown-value"));
+          "/formats/activation_gradients: missing-key",
+          "/formats/weight_gradients/subnormals: unknown-value",
+          "/formats/optimizer_state/name: missing-key", "/formats/activation_gradient: unknown-key",
+          "/accumulator: unknown-format", "/internal: missing-key", "/rounding: unknown-value"));
 }
 
 TEST(Recipe, OverridesApply) {

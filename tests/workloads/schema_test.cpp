@@ -10,6 +10,7 @@
 #include <valijson/schema_parser.hpp>
 #include <valijson/validator.hpp>
 
+#include "base/array_file.h"
 #include "temp_file.h"
 #include "tests/source_dir.h"
 #include "workload_text.h"
@@ -141,13 +142,16 @@ TEST(Schema, WorkloadsAgreeWithTheReader) {
     if (entry.path().extension() == ".json") {
       EXPECT_TRUE(schema.accepts(read_json(entry.path()))) << entry.path();
     }
+  const testing::TempFolder folder;
+  base::write_npy(folder.path("x.npy"), {base::ElementKind::f32, {4, 6}, std::vector<double>(24)});
+  const std::string from_file = R"({"kind": "file", "path": ")" + folder.path("x.npy") + "\"}";
   const std::vector<Change> changes = {
       {"/description", nullptr, true},
       {"/training", nullptr, true},
       {"/training/optimizer", nullptr, true},
       {"/inputs/0/initializer", nullptr, true},
       {"/inputs/0/initializer", R"({"kind": "uniform"})", true},
-      {"/inputs/0/initializer", R"({"kind": "file", "path": "x.npy"})", true},
+      {"/inputs/0/initializer", from_file.c_str(), true},
       {"/initializers/0/initializer", R"({"kind": "ones"})", true},
       {"/initializers/0/initializer", R"({"kind": "constant", "value": 0.5})", true},
       {"/initializers/0/initializer", R"({"kind": "xavier_uniform"})", true},

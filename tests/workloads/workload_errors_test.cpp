@@ -208,9 +208,9 @@ TEST(WorkloadErrors, TrainingMustNameLogitsAndLabels) {
 TEST(WorkloadErrors, WrongKindAndHeader) {
   EXPECT_THAT(message(R"({"schema_version": 1, "kind": "recipe", "name": "t"})"),
               HasSubstr("workload"));
-  EXPECT_THAT(
-      mistakes(R"({"schema_version": 1, "kind": "workload"})"),
-      ElementsAre("1: : missing-key", "1: : missing-key", "1: : missing-key", "1: : missing-key"));
+  EXPECT_THAT(mistakes(R"({"schema_version": 1, "kind": "workload"})"),
+              ElementsAre("1: /name: missing-key", "1: /inputs: missing-key",
+                          "1: /nodes: missing-key", "1: /outputs: missing-key"));
 }
 
 TEST(WorkloadErrors, NodesOfAnotherTypeAreToldOnce) {

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "base/array_file.h"
 #include "tests/source_dir.h"
 #include "workload_text.h"
 
@@ -162,6 +163,7 @@ TEST(Workload, InputsMayHaveNoInitializer) {
 
 TEST(Workload, FilesAreFoundBesideTheWorkload) {
   const testing::TempFolder folder;
+  base::write_npy(folder.path("x.npy"), {base::ElementKind::f32, {2}, {1.0, 2.0}});
   const std::string path = folder.write("w.json", R"({
     "schema_version": 1, "kind": "workload", "name": "f",
     "inputs": [{"name": "x", "shape": [2], "initializer": {"kind": "file", "path": "x.npy"}}],

@@ -37,8 +37,7 @@ int coverage(const CoverageArguments& arguments) {
   const CommonOptions& common = arguments.common;
   const OutputFiles& files = common.files;
   check_destinations({files.json, files.csv, files.markdown});
-  const std::vector<sim::RunRequest> requests = sim::requests_of(arguments.selection);
-  const sim::RunOptions options = options_of(common);
+  const auto [requests, options] = prepare(arguments.selection, common);
   if (common.print_config) return print_configs(requests, options);
   const sim::Result result = sim::coverage_all(requests, options);
   if (!stdout_taken(files)) print(sim::coverage_table_of(result, arguments.details));

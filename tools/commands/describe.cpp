@@ -97,7 +97,7 @@ int describe(const DescribeArguments& arguments) {
     return kOk;
   }
   if (looks_like_file(arguments.name)) {
-    print(describe_as(base::kind_of_config(arguments.name), arguments.name));
+    print(describe_as(base::kind_of_config(arguments.name, sim::file_kinds()), arguments.name));
     return kOk;
   }
   const std::vector<std::string> kinds =

@@ -142,7 +142,7 @@ int print_unit(const std::string& file, const std::vector<base::Override>& overr
 
 int dot(const DotArguments& arguments) {
   check_destinations({arguments.output});
-  const std::vector<base::ParsedOverride> all = parse_overrides(arguments.common.overrides);
+  const std::vector<base::ParsedOverride> all = options_of(arguments.common).overrides;
   for (const base::ParsedOverride& item : all)
     if (item.kind != "unit")
       throw base::InputError(item.override.text + ": paths of dot start with unit", "unknown-path");

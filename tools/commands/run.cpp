@@ -62,8 +62,7 @@ int run_requests(const RunArguments& arguments) {
   check_parts(arguments);
   const std::map<std::string, std::string> inputs = parse_inputs(arguments.inputs);
   check_destinations({files.json, files.csv, files.markdown});
-  const std::vector<sim::RunRequest> requests = sim::requests_of(arguments.selection);
-  sim::RunOptions options = options_of(common);
+  auto [requests, options] = prepare(arguments.selection, common);
   if (common.print_config) return print_configs(requests, options);
   options.timing = arguments.timing;
   options.numerics = arguments.numerics;

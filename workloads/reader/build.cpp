@@ -2,12 +2,16 @@
 #include "workloads/reader/build.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <unordered_map>
 
+#include "workloads/initializer_file.h"
 #include "workloads/order.h"
 
 namespace npusim::workloads {
 namespace {
+
+const char* const kOpRules = "operands and attributes as `npusim describe` says of the op";
 
 class Builder {
  public:
@@ -32,11 +36,31 @@ class Builder {
   /// Repeats the mistakes of `error` at a place in the file.
   static void relocate(const base::InputError& error, const base::ValueReader& at) {
     for (const base::Diagnostic& item : error.diagnostics())
-      at.error(item.code, item.message, item.allowed);
+      at.error(item.code, item.message, item.allowed.empty() ? kOpRules : item.allowed);
+  }
+
+  /// That the file exists has been looked at where it is named.
+  void check_data(const FlatTensor& tensor) {
+    const std::optional<Initializer>& initializer = tensor.syntax->initializer;
+    std::error_code ignored;
+    if (!initializer || initializer->kind != Initializer::Kind::file ||
+        !std::filesystem::is_regular_file(initializer->path, ignored))
+      return;
+    try {
+      check_file_header(*initializer, tensor.shape, tensor.name, headers_);
+    } catch (const base::InputError& error) {
+      const base::ValueReader& at = tensor.syntax->at;
+      const base::JsonValue* path = at.json().find("initializer")->find("path");
+      const base::ValueReader place(*path, at.pointer() + "/initializer/path", at.diagnostics());
+      for (const base::Diagnostic& item : error.diagnostics())
+        place.error(item.code, (item.file.empty() ? "" : item.file + ": ") + item.message,
+                    item.allowed.empty() ? "a whole .npy or .safetensors file" : item.allowed);
+    }
   }
 
   std::optional<TensorId> add(const FlatTensor& tensor) {
     const TensorSyntax& syntax = *tensor.syntax;
+    check_data(tensor);
     if (graph_.find(tensor.name) != kNoTensor) return std::nullopt;  // reported by check_names
     return graph_.add_tensor(
         {tensor.name, tensor.shape, syntax.type, syntax.role, syntax.initializer, syntax.format});
@@ -87,6 +111,7 @@ class Builder {
 
   const WorkloadSyntax& workload_;
   const FlatNetwork& network_;
+  HeadersByFile headers_;
   Graph graph_;
 };
 

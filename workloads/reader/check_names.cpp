@@ -72,15 +72,18 @@ class BodyCheck {
     const BlockSyntax* block = workload_.block(node.block->name);
     if (block == nullptr) return unknown_block(*node.block);
     if (node.inputs.size() != block->inputs.size())
-      node.at.error("wrong-input-count", "block " + block->name + " takes " +
-                                             std::to_string(block->inputs.size()) +
-                                             " inputs, not " + std::to_string(node.inputs.size()));
+      node.at.error("wrong-input-count",
+                    "block " + block->name + " takes " + std::to_string(block->inputs.size()) +
+                        " inputs, not " + std::to_string(node.inputs.size()),
+                    std::to_string(block->inputs.size()) + " inputs");
     for (const NameAt& input : node.inputs)
-      if (input.name.empty()) input.at.error("empty-name", "a block input may not be omitted");
+      if (input.name.empty())
+        input.at.error("empty-name", "a block input may not be omitted", "a tensor");
     if (node.outputs && node.outputs->size() != block->outputs.size())
       node.at.error("wrong-output-count",
                     "block " + block->name + " has " + std::to_string(block->outputs.size()) +
-                        " outputs, not " + std::to_string(node.outputs->size()));
+                        " outputs, not " + std::to_string(node.outputs->size()),
+                    std::to_string(block->outputs.size()) + " outputs");
     if (node.repeat && block->outputs.size() > block->inputs.size())
       node.repeat->error("wrong-output-count",
                          "a repeated block needs an input for each of its outputs",
@@ -99,7 +102,7 @@ class BodyCheck {
     use.at.error("unknown-block",
                  "unknown block \"" + use.name + "\"" +
                      (near.empty() ? "" : " (did you mean \"" + near + "\"?)"),
-                 allowed);
+                 allowed.empty() ? "no blocks" : allowed);
   }
 
   static void check_parameters(const NodeSyntax& node, const BlockSyntax& block) {

@@ -88,8 +88,7 @@ class Evaluator {
                               : std::string("it ends too early"));
     if (is_digit(word.front())) return number(word);
     if (const std::int64_t* value = parameters_.use(std::string(word))) return *value;
-    throw base::InputError(fmt::format("unknown parameter {} in {}; known: {}", shown(word),
-                                       shown(text_), parameters_.known()),
+    throw base::InputError(fmt::format("unknown parameter {} in {}", shown(word), shown(text_)),
                            "unknown-parameter");
   }
 

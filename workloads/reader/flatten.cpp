@@ -28,6 +28,20 @@ struct Instance {
   }
 };
 
+/// Whether some text in the value, an expression perhaps, holds the word.
+bool mentions(const base::JsonValue& value, const std::string& word) {
+  if (value.is_string()) return value.string().find(word) != std::string::npos;
+  if (value.is_array()) {
+    const auto& items = value.items();
+    return std::any_of(items.begin(), items.end(),
+                       [&](const base::JsonValue& item) { return mentions(item, word); });
+  }
+  if (!value.is_object()) return false;
+  const auto& members = value.members();
+  return std::any_of(members.begin(), members.end(),
+                     [&](const auto& member) { return mentions(member.second, word); });
+}
+
 class Flattener {
  public:
   explicit Flattener(const WorkloadSyntax& workload) : workload_(workload) {}
@@ -55,11 +69,17 @@ class Flattener {
 
   /// One that nothing reads is a misspelling, or an override without any effect.
   void report_unused_parameters() {
-    if (!workload_.body.at.diagnostics().empty()) return;  // what uses it may have been left out
+    const ValueReader& root = workload_.body.at;
+    const auto& told = root.diagnostics().items();
+    if (std::any_of(told.begin(), told.end(),
+                    [](const auto& item) { return item.code == "unknown-parameter"; }))
+      return;                                         // a misspelling, told where it stands
+    const bool whole = !root.diagnostics().spoilt();  // else what uses it may have been left out
     for (const NameAt& parameter : workload_.parameters)
-      if (!parameters_.used(parameter.name))
+      if (!parameters_.used(parameter.name) && (whole || !mentions(root.json(), parameter.name)))
         parameter.at.error("unused-parameter",
-                           "nothing uses the parameter \"" + parameter.name + "\"");
+                           "nothing uses the parameter \"" + parameter.name + "\"",
+                           "a parameter that an expression names");
   }
 
   void add_tensor(const TensorSyntax& tensor, const std::string& name, Parameters& scope,
@@ -71,7 +91,8 @@ class Flattener {
     try {
       element_count(shape);
     } catch (const base::InputError& error) {
-      tensor.at.error(error.diagnostics().front().code, error.diagnostics().front().message);
+      tensor.at.error(error.diagnostics().front().code, error.diagnostics().front().message,
+                      "fewer elements");
       return;
     }
     list.push_back({&tensor, name, std::move(shape)});
@@ -134,12 +155,14 @@ class Flattener {
 
   bool may_nest(const NodeSyntax& node, const BlockSyntax& block) {
     if (std::find(open_.begin(), open_.end(), &block) != open_.end()) {
-      node.block->at.error("cyclic-block", "block \"" + block.name + "\" contains itself");
+      node.block->at.error("cyclic-block", "block \"" + block.name + "\" contains itself",
+                           "another block");
       return false;
     }
     if (open_.size() >= kMaxDepth) {
       node.block->at.error("too-deep",
-                           "blocks are nested more than " + std::to_string(kMaxDepth) + " deep");
+                           "blocks are nested more than " + std::to_string(kMaxDepth) + " deep",
+                           "fewer levels");
       return false;
     }
     return !stopped_;
@@ -176,8 +199,10 @@ class Flattener {
     if (stopped_) return false;
     if (++parts_ <= kMaxParts) return true;
     stopped_ = true;
-    at.error("too-large", "the network has more than " + std::to_string(kMaxParts) +
-                              " nodes, weights and blocks");
+    at.error(
+        "too-large",
+        "the network has more than " + std::to_string(kMaxParts) + " nodes, weights and blocks",
+        "fewer copies");
     return false;
   }
 

@@ -34,6 +34,8 @@ const std::vector<std::pair<std::string, Choice>>& choices() {
   return kTable;
 }
 
+const char* const kDataFile = "a .npy or .safetensors file, relative to this one";
+
 /// Relative to the file that names it; what an override names, relative to the working directory.
 std::string resolved_path(const base::ValueReader& at, const std::string& path) {
   const base::Origin& origin = at.json().origin();
@@ -63,7 +65,12 @@ void read_integers(base::ObjectReader& reader, ElementType type, Initializer& re
 }
 
 void read_file(base::ObjectReader& reader, Initializer& result) {
-  if (const auto path = reader.required("path")) result.path = resolved_path(*path, path->string());
+  if (const auto path = reader.required("path", kDataFile)) {
+    result.path = resolved_path(*path, path->string());
+    std::error_code ignored;
+    if (path->json().is_string() && !std::filesystem::is_regular_file(result.path, ignored))
+      path->error("missing-file", "no such file: " + result.path, kDataFile);
+  }
   result.tensor = reader.string("tensor", std::string());
 }
 
@@ -125,10 +132,10 @@ void check_fit(const base::ValueReader& at, const std::string& kind, const Initi
 std::optional<Initializer> parse_initializer(const base::ValueReader& value, ElementType type,
                                              std::size_t rank) {
   base::ObjectReader reader(value);
-  const auto kind = reader.required("kind");
-  if (!kind) return std::nullopt;
   std::vector<std::string> names;
   for (const auto& choice : choices()) names.push_back(choice.first);
+  const auto kind = reader.required("kind", base::one_of(names));
+  if (!kind) return std::nullopt;
   const std::size_t errors_before = value.diagnostics().items().size();
   const auto& [name, choice] = choices()[kind->choice(names)];
   if (value.diagnostics().items().size() > errors_before) return std::nullopt;

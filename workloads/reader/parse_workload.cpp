@@ -16,7 +16,7 @@ std::vector<NameAt> names(const std::vector<ValueReader>& values, bool may_be_em
   for (const ValueReader& value : values) {
     const std::string name = value.string();
     if (name.empty() && !may_be_empty && value.json().is_string())
-      value.error("empty-name", "a tensor name may not be empty");
+      value.error("empty-name", "a tensor name may not be empty", "a name");
     result.push_back({name, value});
   }
   return result;
@@ -39,16 +39,18 @@ std::vector<NameAt> parameters(const std::optional<ValueReader>& object) {
 }
 
 std::string nonempty(ObjectReader& reader, std::string_view key) {
-  const auto value = reader.required(key);
+  const auto value = reader.required(key, "a name");
   if (!value) return {};
   std::string text = value->string();
-  if (text.empty() && value->json().is_string()) value->error("empty-name", "may not be empty");
+  if (text.empty() && value->json().is_string())
+    value->error("empty-name", "may not be empty", "a name");
   return text;
 }
 
 std::optional<Initializer> initializer(ObjectReader& reader, const TensorSyntax& tensor,
                                        bool required) {
-  const auto value = required ? reader.required("initializer") : reader.optional("initializer");
+  const auto value = required ? reader.required("initializer", "an initializer object")
+                              : reader.optional("initializer");
   if (!value) return std::nullopt;
   return parse_initializer(*value, tensor.type, tensor.shape.size());
 }

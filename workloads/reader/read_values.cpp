@@ -13,14 +13,16 @@ std::optional<std::int64_t> integer_expression(const ValueReader& value, base::I
   try {
     result = evaluate(value.json().string(), parameters);
   } catch (const base::InputError& error) {
-    for (const base::Diagnostic& item : error.diagnostics()) value.error(item.code, item.message);
+    for (const base::Diagnostic& item : error.diagnostics())
+      value.error(item.code, item.message,
+                  "an integer, or an expression of the parameters " + parameters.known());
     return std::nullopt;
   }
   if (result >= range.low && result <= range.high) return result;
   value.error(
       "out-of-range",
       "\"" + value.json().string() + "\" is " + std::to_string(result) + ", which is out of range",
-      "an integer from " + std::to_string(range.low) + " to " + std::to_string(range.high));
+      base::allowed_text(range));
   return std::nullopt;
 }
 

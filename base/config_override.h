@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+// One `--set` applied to a document that is read already.
+#pragma once
+
+#include "base/config_file.h"
+
+namespace npusim::base {
+
+/// Throws InputError when the parent object or array element that the path names does not exist.
+void apply_override(JsonValue& document, const Override& override);
+
+}  // namespace npusim::base
