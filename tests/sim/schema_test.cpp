@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+// The JSON Schemas of scenarios and suites accept and refuse what the strict readers do. What a
+// schema cannot know (which files exist, what a metric matches) is the readers'.
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <valijson/adapters/nlohmann_json_adapter.hpp>
+#include <valijson/schema.hpp>
+#include <valijson/schema_parser.hpp>
+#include <valijson/validator.hpp>
+
+#include "base/whole_file.h"
+#include "sim/check.h"
+#include "sim/scenario.h"
+#include "tests/source_dir.h"
+
+namespace npusim::sim {
+namespace {
+
+using nlohmann::json;
+
+json read_json(const std::string& path) {
+  return json::parse(std::ifstream(path));
+}
+
+class SchemaFile {
+ public:
+  explicit SchemaFile(const std::string& kind)
+      : text_(read_json(test::source_dir() + "/configs/schema/" + kind + ".schema.json")) {
+    valijson::SchemaParser(valijson::SchemaParser::kDraft7)
+        .populateSchema(valijson::adapters::NlohmannJsonAdapter(text_), schema_);
+  }
+  bool accepts(const json& document) const {
+    valijson::Validator validator(valijson::Validator::kStrongTypes);
+    return validator.validate(schema_, valijson::adapters::NlohmannJsonAdapter(document), nullptr);
+  }
+
+ private:
+  json text_;
+  valijson::Schema schema_;
+};
+
+struct Change {
+  const char* pointer;
+  const char* value;  ///< JSON; nullptr removes the key
+  bool good;
+};
+
+json changed(json document, const Change& change) {
+  const json::json_pointer pointer(change.pointer);
+  if (change.value != nullptr)
+    document[pointer] = json::parse(change.value);
+  else
+    document[pointer.parent_pointer()].erase(pointer.back());
+  return document;
+}
+
+class Schema : public ::testing::Test {
+ protected:
+  Schema() {
+    char name[] = "/tmp/npusim_schema_XXXXXX";
+    folder_ = mkdtemp(name);
+  }
+  ~Schema() override { std::filesystem::remove_all(folder_); }
+
+  template <class Load>
+  bool reader_accepts(const json& document, const Load& load) const {
+    const std::string file = folder_ + "/file.json";
+    base::write_whole_file(file, document.dump());
+    try {
+      load(file);
+    } catch (const base::InputError&) {
+      return false;
+    }
+    return true;
+  }
+
+  template <class Load>
+  void expect_agreement(const std::string& kind, const json& start,
+                        const std::vector<Change>& changes, const Load& load) const {
+    const SchemaFile schema(kind);
+    EXPECT_TRUE(schema.accepts(start));
+    EXPECT_TRUE(reader_accepts(start, load));
+    for (const Change& change : changes) {
+      const json document = changed(start, change);
+      const std::string shown =
+          std::string(change.pointer) + " = " + (change.value == nullptr ? "absent" : change.value);
+      EXPECT_EQ(schema.accepts(document), change.good) << "schema: " << shown;
+      EXPECT_EQ(reader_accepts(document, load), change.good) << "reader: " << shown;
+    }
+  }
+
+  std::string folder_;
+};
+
+TEST_F(Schema, ScenariosAgreeWithTheReader) {
+  const SchemaFile schema("scenario");
+  for (const auto& entry :
+       std::filesystem::directory_iterator(test::source_dir() + "/configs/scenarios"))
+    if (entry.path().extension() == ".json") {
+      EXPECT_TRUE(schema.accepts(read_json(entry.path()))) << entry.path();
+    }
+  expect_agreement("scenario", json::parse(R"({
+    "schema_version": 1, "kind": "scenario", "name": "s", "description": "d",
+    "workloads": ["mlp"], "mode": "training", "recipe": "fp32"})"),
+                   {{"/description", nullptr, true},
+                    {"/mode", nullptr, true},
+                    {"/recipe", nullptr, true},
+                    {"/source", R"("a paper")", true},
+                    {"/workloads", R"(["mlp", "small_cnn"])", true},
+                    {"/name", nullptr, false},
+                    {"/name", "3", false},
+                    {"/workloads", nullptr, false},
+                    {"/workloads", R"("mlp")", false},
+                    {"/workloads/0", "1", false},
+                    {"/mode", R"("trainin")", false},
+                    {"/recipe", "1", false},
+                    {"/kind", R"("suite")", false},
+                    {"/schema_version", "2", false},
+                    {"/recipes", "1", false}},
+                   [](const std::string& path) { load_scenario(path); });
+}
+
+TEST_F(Schema, SuitesAgreeWithTheReader) {
+  EXPECT_TRUE(
+      SchemaFile("suite").accepts(read_json(test::source_dir() + "/tests/golden/suite.json")));
+  expect_agreement("suite", json::parse(R"({
+    "schema_version": 1, "kind": "suite", "name": "s", "description": "d",
+    "runs": [{"name": "a", "npu": "systolic128_bf16", "workload": "mlp", "mode": "training",
+              "recipe": "bf16", "seed": 3, "numerics": true, "timing": true,
+              "set": ["workload.parameters.batch=2"], "baseline": "a.json"}],
+    "tolerances": [{"metric": "/numerics/**/rel_fro", "absolute": 0.5, "relative": 0.1,
+                    "direction": "lower_is_better"}]})"),
+                   {{"/description", nullptr, true},
+                    {"/tolerances", nullptr, true},
+                    {"/runs/0/mode", nullptr, true},
+                    {"/runs/0/recipe", nullptr, true},
+                    {"/runs/0/seed", nullptr, true},
+                    {"/runs/0/timing", "false", true},
+                    {"/runs/0/set", "[]", true},
+                    {"/tolerances/0/absolute", nullptr, true},
+                    {"/tolerances/0/direction", R"("both")", true},
+                    {"/name", nullptr, false},
+                    {"/runs", nullptr, false},
+                    {"/runs", "{}", false},
+                    {"/runs/0", "1", false},
+                    {"/runs/0/name", nullptr, false},
+                    {"/runs/0/npu", nullptr, false},
+                    {"/runs/0/npu", "1", false},
+                    {"/runs/0/workload", nullptr, false},
+                    {"/runs/0/baseline", nullptr, false},
+                    {"/runs/0/mode", R"("both")", false},
+                    {"/runs/0/seed", "-1", false},
+                    {"/runs/0/seed", "1.5", false},
+                    {"/runs/0/numerics", "1", false},
+                    {"/runs/0/set", R"("workload.parameters.batch=2")", false},
+                    {"/runs/0/set/0", R"("foo.x=1")", false},
+                    {"/runs/0/set/0", R"("unit.x=1")", false},
+                    {"/runs/0/set/0", R"("npu.clock_mhz")", false},
+                    {"/runs/0/sets", "[]", false},
+                    {"/tolerances/0/metric", nullptr, false},
+                    {"/tolerances/0/metric", "1", false},
+                    {"/tolerances/0/absolute", "-1", false},
+                    {"/tolerances/0/relative", R"("1%")", false},
+                    {"/tolerances/0/direction", R"("up")", false},
+                    {"/tolerances/0/tolerance", "1", false},
+                    {"/kind", R"("scenario")", false},
+                    {"/schema_version", "2", false},
+                    {"/unknown", "1", false}},
+                   [](const std::string& path) { load_suite(path); });
+}
+
+}  // namespace
+}  // namespace npusim::sim
