@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "npu_models/gemm_traffic.h"
 #include "workloads/op.h"
 
 namespace npusim::npu {
@@ -38,6 +39,14 @@ Kind kind_of(TensorRole role) {
 struct Lifetime {
   int first = -1, last = -1;  ///< op positions; -1: never
 };
+
+/// Partial sums in DRAM while the op runs: all positions of one block of output channels, which
+/// the next block reuses.
+std::int64_t spilled_bytes(const MappedOp& op) {
+  if (!op.gemm || !op.gemm->spills) return 0;
+  const std::int64_t columns = std::min(op.gemm->tile_n, op.gemm->contraction.n);
+  return op.gemm->contraction.m * columns * spill_element_bytes(*op.gemm);
+}
 
 class Footprint {
  public:
@@ -141,8 +150,9 @@ class Footprint {
       gradients += gradient[i];
       result.activation_bytes = std::max(result.activation_bytes, activations);
       result.gradient_bytes = std::max(result.gradient_bytes, gradients);
-      if (constant + activations + gradients <= result.peak_bytes && i > 0) continue;
-      result.peak_bytes = constant + activations + gradients;
+      const std::int64_t all = constant + activations + gradients + spilled_bytes(mapped_.ops[i]);
+      if (all <= result.peak_bytes && i > 0) continue;
+      result.peak_bytes = all;
       result.peak_op = graph_.nodes[static_cast<std::size_t>(mapped_.ops[i].node)].name;
     }
   }

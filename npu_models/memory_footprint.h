@@ -16,7 +16,9 @@ struct MemoryFootprint {
   std::int64_t activation_bytes = 0;  ///< most activations (and inputs) alive at once
   std::int64_t gradient_bytes = 0;    ///< most gradients alive at once
   std::int64_t optimizer_bytes = 0;
-  std::int64_t peak_bytes = 0;  ///< everything, at the worst op
+  /// Everything, at the worst op; the DRAM in which a product keeps the partial sums of one column
+  /// of tiles while they are spilled included.
+  std::int64_t peak_bytes = 0;
   std::string peak_op;
 };
 

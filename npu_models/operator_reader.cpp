@@ -31,6 +31,22 @@ void check_host(base::ObjectReader& object, const char* key, Support support, bo
                  "a host section, or another level");
 }
 
+/// A reason belongs to the level it was written with. Where an override or an extending file says
+/// another level, or other formats, the inherited text would explain what is no longer so.
+bool is_stale(const base::JsonValue& entry) {
+  const base::JsonValue* const reason = entry.find("reason");
+  if (reason == nullptr || reason->origin().line == 0) return false;
+  for (const char* key : {"support", "formats", "otherwise"}) {
+    const base::JsonValue* const value = entry.find(key);
+    if (value == nullptr) continue;
+    const bool overridden = value->origin().line == 0;
+    const bool newer = *value->origin().file == *entry.origin().file &&
+                       *value->origin().file != *reason->origin().file;
+    if (overridden || newer) return true;
+  }
+  return false;
+}
+
 OperatorEntry read_entry(const base::ValueReader& value, const workloads::Op* op, bool has_host) {
   base::ObjectReader object(value);
   OperatorEntry entry;
@@ -39,6 +55,7 @@ OperatorEntry read_entry(const base::ValueReader& value, const workloads::Op* op
     entry.formats.push_back(read_format(format).name);
   entry.otherwise = object.choice<Support>("otherwise", fallback_levels(), Support::unsupported);
   entry.reason = object.string("reason", "");
+  if (value.json().is_object() && is_stale(value.json())) entry.reason.clear();
   check_host(object, "support", entry.support, has_host);
   check_host(object, "otherwise", entry.otherwise, has_host);
   if (entry.support == Support::decomposed && op != nullptr && op->decomposes_into().empty())

@@ -72,6 +72,16 @@ class Bench final : public DecompositionBuilder {
 
 }  // namespace
 
+Graph decomposition_of(const Graph& graph, const Node& node) {
+  Graph alone;
+  alone.name = node.name;
+  GraphCopy copy(graph, alone);
+  for (const TensorId id : node.inputs)
+    if (id != kNoTensor && copy.of(id) == kNoTensor) copy.tensor(id);
+  copy.node(node);
+  return decompose(alone, [](const Node&) { return true; }).graph;
+}
+
 DecomposedGraph decompose(const Graph& graph, const std::function<bool(const Node&)>& should) {
   DecomposedGraph result;
   Graph& target = result.graph;

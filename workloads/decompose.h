@@ -19,4 +19,7 @@ struct DecomposedGraph {
 /// recursively).
 DecomposedGraph decompose(const Graph& graph, const std::function<bool(const Node&)>& should);
 
+/// What one node would be replaced by, as a graph of its own that has the node's inputs.
+Graph decomposition_of(const Graph& graph, const Node& node);
+
 }  // namespace npusim::workloads

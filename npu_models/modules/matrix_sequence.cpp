@@ -218,8 +218,9 @@ void Sequencer::count_accesses(const MatrixRun& run, const GemmTile& tile) {
   OpRecord& record = ledger_.record(run.op);
   record.scratchpad_bytes += accesses.m_side * bytes.m_side + accesses.n_side * bytes.n_side;
   std::int64_t partial_sums = accesses.accumulator;
+  if (!tile.first_k) partial_sums += tile.m * tile.n;  // read by the first pass, which adds to them
   if (gemm.spills && !tile.first_k) {
-    partial_sums += tile.m * tile.n;
+    partial_sums += tile.m * tile.n;  // brought back
     record.scratchpad_bytes += tile.m * tile.n * spill_element_bytes(gemm);
   }
   if (tile.last_k || gemm.spills) partial_sums += tile.m * tile.n;  // drained

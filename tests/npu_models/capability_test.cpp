@@ -132,6 +132,60 @@ TEST(Capability, DecompositionNeedsAllItsParts) {
   EXPECT_THAT(broken.reason, HasSubstr("LogSoftmax"));
 }
 
+/// x[4,8] times w[8,3], scaled.
+workloads::Graph scaled_gemm(double alpha) {
+  GraphBuilder b;
+  const auto x = b.input("x", {4, 8});
+  const auto w = b.input("w", {8, 3});
+  return b.finish({b.node("Gemm", "fc", {x, w}, {{"alpha", alpha}})});
+}
+
+// A scaled product needs a Scale beside its MatMul, a plain one does not; neither needs the
+// Transpose that other Gemms need. Coverage and mapping say the same.
+TEST(Capability, DecompositionIsJudgedByThePartsOfTheNode) {
+  NpuSpec npu = load_shipped("systolic128_bf16");
+  npu.operators.fallback = Support::unsupported;
+  npu.operators.entries["Gemm"].support = Support::decomposed;
+  npu.operators.entries["MatMul"].support = Support::native;
+  npu.operators.entries.erase("Transpose");
+  npu.operators.entries.erase("Scale");
+  const workloads::Recipe recipe = uniform_recipe(precision::bf16());
+  EXPECT_EQ(verdict_of(npu, scaled_gemm(1.0), recipe, "fc").support, Support::decomposed);
+  EXPECT_NO_THROW(map_graph(npu, scaled_gemm(1.0), recipe));
+  const Verdict scaled = verdict_of(npu, scaled_gemm(0.5), recipe, "fc");
+  EXPECT_EQ(scaled.support, Support::unsupported);
+  EXPECT_EQ(scaled.reason, "it needs Scale, which is not native: not in the operator table");
+  EXPECT_THROW(map_graph(npu, scaled_gemm(0.5), recipe), UnsupportedError);
+  npu.operators.entries["Scale"].support = Support::native;
+  EXPECT_EQ(verdict_of(npu, scaled_gemm(0.5), recipe, "fc").support, Support::decomposed);
+  EXPECT_NO_THROW(map_graph(npu, scaled_gemm(0.5), recipe));
+}
+
+// What the table says of formats does not explain a vector unit without the function.
+TEST(Capability, TheTablesReasonStandsOnlyWhereTheTableDecides) {
+  NpuSpec npu = load_shipped("systolic128_bf16");
+  OperatorEntry& relu = npu.operators.entries["Relu"];
+  relu.formats = {"bf16"};
+  relu.reason = "the activation unit is 16 bits wide";
+  const workloads::Graph graph = conv_relu();
+  EXPECT_THAT(verdict_of(npu, graph, uniform_recipe(precision::fp32()), "relu").reason,
+              HasSubstr("the activation unit is 16 bits wide ("));
+  npu.vector_unit.cycles_per_element.erase("max");
+  EXPECT_EQ(verdict_of(npu, graph, uniform_recipe(precision::bf16()), "relu").reason,
+            "the vector unit has no max");
+}
+
+TEST(Capability, AnOverrideOfTheLevelDropsTheReasonOfAnother) {
+  const auto reason = [](const std::vector<std::string>& settings) {
+    const NpuSpec npu = load_shipped("systolic128_bf16", settings);
+    return npu.operators.entries.at("SoftmaxCrossEntropyLoss").reason;
+  };
+  const std::string entry = "operators.ops.SoftmaxCrossEntropyLoss.";
+  EXPECT_THAT(reason({}), HasSubstr("no fused loss"));
+  EXPECT_EQ(reason({entry + "support=unsupported"}), "");
+  EXPECT_EQ(reason({entry + "support=unsupported", entry + "reason=cut out"}), "cut out");
+}
+
 TEST(Capability, NamesOfTheLevels) {
   EXPECT_STREQ(name_of(Support::native), "native");
   EXPECT_STREQ(name_of(Support::unsupported), "unsupported");

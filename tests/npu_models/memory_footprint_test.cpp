@@ -47,6 +47,20 @@ TEST(MemoryFootprint, FusedTensorsTakeNoMemory) {
   EXPECT_EQ(memory.peak_op, "fc1");
 }
 
+// The sums of one block of output channels wait in DRAM for the next tile of K.
+TEST(MemoryFootprint, SpilledPartialSumsAreNeededWhileTheirOpRuns) {
+  NpuSpec npu = load_shipped("systolic128_bf16");
+  MappedGraph mapped = map_graph(npu, mlp(), uniform_recipe(precision::bf16()));
+  const MemoryFootprint kept = footprint_of(mapped);
+  ASSERT_EQ(kept.peak_op, "fc1");
+  ASSERT_TRUE(mapped.ops.front().gemm);
+  mapped.ops.front().gemm->spills = true;
+  mapped.ops.front().gemm->tile_n = 5;
+  const MemoryFootprint spilled = footprint_of(mapped);
+  EXPECT_EQ(spilled.peak_bytes, kept.peak_bytes + 4 * 5 * 4);  // positions, channels, fp32
+  EXPECT_EQ(spilled.activation_bytes, kept.activation_bytes);
+}
+
 TEST(MemoryFootprint, ViewsShareTheirInputsMemory) {
   GraphBuilder b;
   const auto x = b.input("x", {4, 2, 2, 2});

@@ -109,6 +109,25 @@ TEST(TimingGemm, PartialSumsAreReadBackAfterTheyWereWritten) {
   EXPECT_EQ(run(tiny_npu(), single_gemm(gemm)).cycles, 42);
 }
 
+// Sums that stay in accumulator memory are written, read and drained as often whatever tiles K is
+// cut in: only the passes count.
+TEST(TimingGemm, CutsOfKLeaveNoTraceInAccumulatorTraffic) {
+  GemmCase gemm;
+  gemm.m = 8;
+  gemm.tile_m = 8;
+  gemm.k = gemm.tile_k = 16;
+  const OpTiming whole = run(tiny_npu(), single_gemm(gemm)).ops.front();
+  gemm.tile_k = 4;
+  const OpTiming cut = run(tiny_npu(), single_gemm(gemm)).ops.front();
+  EXPECT_EQ(cut.tiles, 4);
+  // four passes: written once, read and written by three, drained once, 4 bytes each; operands
+  // 8*16 and 4*16 of 2 bytes and results 8*4*2, once into and once out of the scratchpad
+  const std::int64_t sums = 8 * 4 * (1 + 2 * 3 + 1) * 4;
+  const std::int64_t scratchpad = 2 * ((8 * 16 + 4 * 16) * 2 + 8 * 4 * 2);
+  EXPECT_EQ(whole.sram_bytes, sums + scratchpad);
+  EXPECT_EQ(cut.sram_bytes, sums + scratchpad);
+}
+
 TEST(TimingGemm, SpillFormatSetsTheSpilledBytes) {
   GemmCase gemm;
   gemm.m = 8;
