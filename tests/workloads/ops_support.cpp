@@ -213,8 +213,10 @@ void expect_right_gradients(const std::string& op, const std::vector<Tensor>& in
   const std::vector<Tensor> trained = evaluate(graph, start, {});
   for (std::size_t i = 0; i < floating.size(); ++i) {
     const auto input = static_cast<std::size_t>(floating[i]);
-    ASSERT_NE(gradients[i], kNoTensor) << op << " input " << i;
-    const Tensor& gradient = trained[static_cast<std::size_t>(gradients[i])];
+    // An input that no gradient reaches must not matter.
+    const Tensor gradient = gradients[i] == kNoTensor
+                                ? Tensor(values[input].shape)
+                                : trained[static_cast<std::size_t>(gradients[i])];
     ASSERT_EQ(gradient.shape, values[input].shape) << op << " input " << i;
     double scale = 1e-3;
     for (const double g : gradient.values) scale = std::max(scale, std::fabs(g));

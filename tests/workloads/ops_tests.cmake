@@ -9,6 +9,7 @@ npusim_test(workloads_ops_test
     ops_matrix_test.cpp
     ops_movement_test.cpp
     ops_network_test.cpp
+    ops_norm_test.cpp
     ops_pool_test.cpp
     ops_reduce_test.cpp
     ops_support.cpp

@@ -16,6 +16,7 @@ void register_counting(OpRegistry& registry);
 void register_gathering(OpRegistry& registry);
 void register_joining(OpRegistry& registry);
 void register_loss(OpRegistry& registry);
+void register_lp_normalization(OpRegistry& registry);
 void register_math_functions(OpRegistry& registry);
 void register_matrix_products(OpRegistry& registry);
 void register_normalization(OpRegistry& registry);

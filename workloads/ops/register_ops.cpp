@@ -16,6 +16,7 @@ const OpRegistry& ops() {
     register_gathering(all);
     register_joining(all);
     register_loss(all);
+    register_lp_normalization(all);
     register_math_functions(all);
     register_matrix_products(all);
     register_normalization(all);

@@ -13,10 +13,12 @@ set(NPUSIM_OP_SOURCES
   ops/counting.cpp
   ops/elementwise.cpp
   ops/gathering.cpp
+  ops/group_norm.cpp
   ops/indexing.cpp
   ops/joining.cpp
   ops/loss.cpp
   ops/loss_rows.cpp
+  ops/lp_normalization.cpp
   ops/math_functions.cpp
   ops/matrix_products.cpp
   ops/movement.cpp
