@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The two gradients of Conv, as contractions of their own: the data gradient sums over (K, R, S),
 // the weight gradient over (N, OH, OW), the longest sum of training.
-#include "workloads/ops/conv_geometry.h"
+#include "workloads/ops/convolve.h"
 #include "workloads/ops/families.h"
 #include "workloads/ops/simple_op.h"
 
@@ -19,104 +19,6 @@ void require_output_shape(const NodeView& view, const ConvGeometry& g) {
   if (view.input(0).shape != expected)
     shape_error("dy " + view.input(0).name + " must have shape " + to_string(expected) + ", not " +
                 to_string(view.input(0).shape));
-}
-
-/// Weights as seen from an input channel: row c holds w[k][c][r][s] over (k, r, s).
-class TransposedWeights final : public precision::OperandRows {
- public:
-  TransposedWeights(const ConvGeometry& g, const Tensor& w, std::int64_t group)
-      : g_(g), w_(w.values.data() + group * g.group_outputs() * g.group_channels() * g.taps()) {}
-  std::int64_t rows() const override { return g_.group_channels(); }
-  void read(std::int64_t row, double* k_values) const override {
-    for (std::int64_t k = 0; k < g_.group_outputs(); ++k) {
-      const double* taps = w_ + (k * g_.group_channels() + row) * g_.taps();
-      std::copy(taps, taps + g_.taps(), k_values + k * g_.taps());
-    }
-  }
-
- private:
-  const ConvGeometry& g_;
-  const double* w_;
-};
-
-/// For an input position: dy at every output that a tap connects it to, +0 where there is none (the
-/// zeros that a strided gradient inserts).
-class ReachedOutputs final : public precision::OperandRows {
- public:
-  ReachedOutputs(const ConvGeometry& g, const Tensor& dy, std::int64_t group)
-      : g_(g), dy_(dy.values.data()), first_(group * g.group_outputs()) {}
-  std::int64_t rows() const override { return g_.images * g_.in_pixels(); }
-  void read(std::int64_t row, double* k_values) const override {
-    const std::int64_t image = row / g_.in_pixels();
-    const std::int64_t z = row % g_.in_pixels() / (g_.in_height * g_.in_width);
-    const std::int64_t y = row / g_.in_width % g_.in_height;
-    const std::int64_t x = row % g_.in_width;
-    const double* planes = dy_ + (image * g_.out_channels + first_) * g_.out_pixels();
-    std::fill(k_values, k_values + g_.group_outputs() * g_.taps(), 0.0);
-    for (std::int64_t t = 0; t < g_.kernel_depth; ++t) {
-      const std::int64_t oz =
-          reached(z + g_.pad_front - t * g_.dilation_depth, g_.stride_depth, g_.out_depth);
-      if (oz < 0) continue;
-      for (std::int64_t r = 0; r < g_.kernel_height; ++r) {
-        const std::int64_t oy =
-            reached(y + g_.pad_top - r * g_.dilation_height, g_.stride_height, g_.out_height);
-        if (oy >= 0)
-          read_line(planes + (oz * g_.out_height + oy) * g_.out_width, x,
-                    k_values + (t * g_.kernel_height + r) * g_.kernel_width);
-      }
-    }
-  }
-
- private:
-  void read_line(const double* line, std::int64_t x, double* k_values) const {
-    for (std::int64_t s = 0; s < g_.kernel_width; ++s) {
-      const std::int64_t ox =
-          reached(x + g_.pad_left - s * g_.dilation_width, g_.stride_width, g_.out_width);
-      if (ox < 0) continue;
-      for (std::int64_t k = 0; k < g_.group_outputs(); ++k)
-        k_values[k * g_.taps() + s] = line[ox + k * g_.out_pixels()];
-    }
-  }
-  static std::int64_t reached(std::int64_t offset, std::int64_t stride, std::int64_t extent) {
-    if (offset < 0 || offset % stride != 0 || offset / stride >= extent) return -1;
-    return offset / stride;
-  }
-
-  const ConvGeometry& g_;
-  const double* dy_;
-  std::int64_t first_;
-};
-
-/// Rows of input channels, columns over (image, pixel): writes NCHW.
-class PlaneOutput final : public precision::GemmOutput {
- public:
-  PlaneOutput(Tensor& dx, const ConvGeometry& g, std::int64_t group)
-      : dx_(dx.values.data()), g_(g), first_(group * g.group_channels()) {}
-  void write(std::int64_t row, std::int64_t column, std::int64_t count,
-             const double* values) override {
-    for (std::int64_t i = 0; i < count; ++i) {
-      const std::int64_t image = (column + i) / g_.in_pixels();
-      const std::int64_t pixel = (column + i) % g_.in_pixels();
-      dx_[(image * g_.channels + first_ + row) * g_.in_pixels() + pixel] = values[i];
-    }
-  }
-
- private:
-  double* dx_;
-  const ConvGeometry& g_;
-  std::int64_t first_;
-};
-
-/// The window over dy. With a stride, dy is read with zeros between its pixels, so that neighbours
-/// share more pixels than a window of stride 1 says: its bytes are an upper bound.
-std::optional<Window> window_over_dy(const ConvGeometry& g) {
-  std::optional<Window> w = g.window();
-  if (!w) return w;
-  w->channels = g.group_outputs();
-  std::swap(w->in_height, w->out_height);
-  std::swap(w->in_width, w->out_width);
-  w->stride_height = w->stride_width = 1;
-  return w;
 }
 
 class ConvDataGradient final : public SimpleOp {
@@ -138,18 +40,13 @@ class ConvDataGradient final : public SimpleOp {
     c.n = g.group_channels();
     c.dims = {
         {"K", g.group_outputs()}, {"R", g.kernel_depth * g.kernel_height}, {"S", g.kernel_width}};
-    c.window = window_over_dy(g);
+    c.window = window_over_outputs(g);
     return c;
   }
   std::vector<VectorWork> vector_work(const NodeView&) const override { return {}; }
   void forward(Evaluation& e) const override {
-    const ConvGeometry g = geometry(e.view);
-    for (std::int64_t group = 0; group < g.groups; ++group) {
-      const TransposedWeights weights(g, *e.inputs[1], group);
-      const ReachedOutputs outputs(g, *e.inputs[0], group);
-      PlaneOutput out(e.outputs[0], g, group);
-      e.matrix.multiply(g.group_outputs() * g.taps(), weights, outputs, {}, out);
-    }
+    convolve_transposed(e.matrix, geometry(e.view), *e.inputs[0], *e.inputs[1], nullptr,
+                        e.outputs[0]);
   }
 
  private:

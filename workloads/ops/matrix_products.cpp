@@ -3,6 +3,7 @@
 // order its K; it is set by gradients only.
 #include "workloads/ops/broadcast.h"
 #include "workloads/ops/families.h"
+#include "workloads/ops/matmul_shape.h"
 #include "workloads/ops/simple_op.h"
 
 namespace npusim::workloads {
@@ -190,29 +191,6 @@ class Gemm final : public SimpleOp {
   }
 };
 
-/// Leading dimensions of MatMul: how many products, and where each operand's matrix starts.
-struct BatchedShape {
-  std::int64_t m, n, k;
-  Shape batch_a, batch_b, batch;
-};
-
-BatchedShape batched_shape(const NodeView& view) {
-  const Shape& a = view.input(0).shape;
-  const Shape& b = view.input(1).shape;
-  if (a.size() < 2 || b.size() < 2)
-    shape_error("MatMul operands need rank 2 or more: " + to_string(a) + " and " + to_string(b));
-  BatchedShape s;
-  s.m = a[a.size() - 2];
-  s.k = a.back();
-  s.n = b.back();
-  if (b[b.size() - 2] != s.k)
-    shape_error("A " + to_string(a) + " and B " + to_string(b) + " do not multiply");
-  s.batch_a.assign(a.begin(), a.end() - 2);
-  s.batch_b.assign(b.begin(), b.end() - 2);
-  s.batch = broadcast_shape(s.batch_a, s.batch_b, "MatMul");
-  return s;
-}
-
 class MatMul final : public SimpleOp {
  public:
   MatMul()
@@ -223,40 +201,26 @@ class MatMul final : public SimpleOp {
                   2,
                   {role_attribute()}}) {}
   std::vector<OutputSpec> infer(const NodeView& view) const override {
-    const BatchedShape s = batched_shape(view);
     role_of(view);
-    Shape y = s.batch;
-    y.push_back(s.m);
-    y.push_back(s.n);
-    return {{y, ElementType::floating}};
+    return {
+        {matmul_shape(view.input(0).shape, view.input(1).shape).result(), ElementType::floating}};
   }
   std::optional<Contraction> contraction(const NodeView& view) const override {
-    const BatchedShape s = batched_shape(view);
-    Contraction c;
-    c.role = role_of(view);
-    c.n = s.n;
-    c.dims = reduced(c.role, s.k);
-    const bool shared_b = element_count(s.batch_b) == 1;  // all rows of A against one B
-    c.groups = shared_b ? 1 : element_count(s.batch);
-    c.m = shared_b ? s.m * element_count(s.batch) : s.m;
-    return c;
+    const MatMulShape s = matmul_shape(view.input(0).shape, view.input(1).shape);
+    const GemmRole role = role_of(view);
+    return s.contraction(role, reduced(role, s.k));
   }
   std::vector<VectorWork> vector_work(const NodeView&) const override { return {}; }
   void forward(Evaluation& e) const override {
-    const BatchedShape s = batched_shape(e.view);
-    const BroadcastIndex from_a(s.batch_a, s.batch);
-    const BroadcastIndex from_b(s.batch_b, s.batch);
-    for (std::int64_t i = 0; i < element_count(s.batch); ++i) {
-      const precision::MatrixRows rows(e.inputs[0]->values.data() + from_a(i) * s.m * s.k, s.m, s.k,
-                                       s.k, 1);
-      const precision::MatrixRows columns(e.inputs[1]->values.data() + from_b(i) * s.k * s.n, s.n,
-                                          s.k, 1, s.n);
-      precision::MatrixOutput out(e.outputs[0].values.data() + i * s.m * s.n, s.n);
-      e.matrix.multiply(s.k, rows, columns, {}, out);
-    }
+    matmul_shape(e.inputs[0]->shape, e.inputs[1]->shape)
+        .multiply(e.matrix, e.inputs[0]->values, e.inputs[1]->values, e.outputs[0].values);
   }
   bool differentiable() const override { return true; }
   void gradient(GradientBuilder& g) const override {
+    if (g.view().input(0).shape.size() < 2 || g.view().input(1).shape.size() < 2)
+      throw base::InputError("MatMul \"" + g.view().node().name +
+                                 "\" of a vector has no gradient: reshape it to a matrix",
+                             "no-gradient");
     const TensorId dy = g.output_gradient(0);
     const Node& node = g.view().node();
     const auto transposed = [&](int input, const char* suffix) {

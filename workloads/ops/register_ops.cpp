@@ -14,6 +14,7 @@ const OpRegistry& ops() {
     register_conv_gradients(all);
     register_counting(all);
     register_gathering(all);
+    register_integer_products(all);
     register_joining(all);
     register_loss(all);
     register_lp_normalization(all);
@@ -23,6 +24,7 @@ const OpRegistry& ops() {
     register_opaque(all);
     register_pool_gradients(all);
     register_pooling(all);
+    register_quantization(all);
     register_rectifiers(all);
     register_reductions(all);
     register_reshapes(all);

@@ -10,22 +10,27 @@ set(NPUSIM_OP_SOURCES
   ops/conv.cpp
   ops/conv_geometry.cpp
   ops/conv_gradients.cpp
+  ops/convolve.cpp
   ops/counting.cpp
   ops/elementwise.cpp
   ops/gathering.cpp
   ops/group_norm.cpp
   ops/indexing.cpp
+  ops/integer_products.cpp
   ops/joining.cpp
   ops/loss.cpp
   ops/loss_rows.cpp
   ops/lp_normalization.cpp
   ops/math_functions.cpp
+  ops/matmul_shape.cpp
   ops/matrix_products.cpp
   ops/movement.cpp
   ops/normalization.cpp
   ops/opaque.cpp
   ops/pool_gradients.cpp
   ops/pooling.cpp
+  ops/quantization.cpp
+  ops/quantized.cpp
   ops/rectifiers.cpp
   ops/reductions.cpp
   ops/register_ops.cpp

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "workloads/ops/convolve.h"
+
+namespace npusim::workloads {
+namespace {
+
+/// The windows of one group as rows of K = channels * taps values; padding taps are +0.
+class WindowRows final : public precision::OperandRows {
+ public:
+  WindowRows(const ConvGeometry& g, const Tensor& x, std::int64_t group)
+      : g_(g), x_(x.values.data()), first_channel_(group * g.group_channels()) {}
+  std::int64_t rows() const override { return g_.images * g_.out_pixels(); }
+  void read(std::int64_t row, double* k_values) const override {
+    const std::int64_t image = row / g_.out_pixels();
+    const std::int64_t pixel = row % g_.out_pixels();
+    const double* plane = x_ + (image * g_.channels + first_channel_) * g_.in_pixels();
+    const std::int64_t channels = g_.group_channels();
+    if (g_.taps() == 1) {
+      const double* source = nullptr;
+      for_taps(g_, pixel, [&](std::int64_t, std::int64_t offset) { source = plane + offset; });
+      for (std::int64_t c = 0; c < channels; ++c)
+        k_values[c] = source != nullptr ? source[c * g_.in_pixels()] : 0.0;
+      return;
+    }
+    std::fill(k_values, k_values + channels * g_.taps(), 0.0);
+    for_taps(g_, pixel, [&](std::int64_t tap, std::int64_t offset) {
+      for (std::int64_t c = 0; c < channels; ++c)
+        k_values[c * g_.taps() + tap] = plane[c * g_.in_pixels() + offset];
+    });
+  }
+
+ private:
+  const ConvGeometry& g_;
+  const double* x_;
+  std::int64_t first_channel_;
+};
+
+/// Scatters rows of output channels over images: columns run over (image, pixel).
+class ImageOutput final : public precision::GemmOutput {
+ public:
+  ImageOutput(Tensor& y, std::int64_t channels, std::int64_t pixels, std::int64_t first_channel)
+      : y_(y.values.data()), channels_(channels), pixels_(pixels), first_(first_channel) {}
+  void write(std::int64_t row, std::int64_t column, std::int64_t count,
+             const double* values) override {
+    while (count > 0) {
+      const std::int64_t image = column / pixels_;
+      const std::int64_t pixel = column % pixels_;
+      const std::int64_t length = std::min(count, pixels_ - pixel);
+      std::copy(values, values + length, y_ + (image * channels_ + first_ + row) * pixels_ + pixel);
+      column += length;
+      values += length;
+      count -= length;
+    }
+  }
+
+ private:
+  double* y_;
+  std::int64_t channels_, pixels_, first_;
+};
+
+/// Weights as seen from an input channel: row c holds w[k][c][r][s] over (k, r, s).
+class TransposedWeights final : public precision::OperandRows {
+ public:
+  TransposedWeights(const ConvGeometry& g, const Tensor& w, std::int64_t group)
+      : g_(g), w_(w.values.data() + group * g.group_outputs() * g.group_channels() * g.taps()) {}
+  std::int64_t rows() const override { return g_.group_channels(); }
+  void read(std::int64_t row, double* k_values) const override {
+    for (std::int64_t k = 0; k < g_.group_outputs(); ++k) {
+      const double* taps = w_ + (k * g_.group_channels() + row) * g_.taps();
+      std::copy(taps, taps + g_.taps(), k_values + k * g_.taps());
+    }
+  }
+
+ private:
+  const ConvGeometry& g_;
+  const double* w_;
+};
+
+/// For an input position: dy at every output that a tap connects it to, +0 where there is none (the
+/// zeros that a strided gradient inserts).
+class ReachedOutputs final : public precision::OperandRows {
+ public:
+  ReachedOutputs(const ConvGeometry& g, const Tensor& dy, std::int64_t group)
+      : g_(g), dy_(dy.values.data()), first_(group * g.group_outputs()) {}
+  std::int64_t rows() const override { return g_.images * g_.in_pixels(); }
+  void read(std::int64_t row, double* k_values) const override {
+    const std::int64_t image = row / g_.in_pixels();
+    const std::int64_t z = row % g_.in_pixels() / (g_.in_height * g_.in_width);
+    const std::int64_t y = row / g_.in_width % g_.in_height;
+    const std::int64_t x = row % g_.in_width;
+    const double* planes = dy_ + (image * g_.out_channels + first_) * g_.out_pixels();
+    std::fill(k_values, k_values + g_.group_outputs() * g_.taps(), 0.0);
+    for (std::int64_t t = 0; t < g_.kernel_depth; ++t) {
+      const std::int64_t oz =
+          reached(z + g_.pad_front - t * g_.dilation_depth, g_.stride_depth, g_.out_depth);
+      if (oz < 0) continue;
+      for (std::int64_t r = 0; r < g_.kernel_height; ++r) {
+        const std::int64_t oy =
+            reached(y + g_.pad_top - r * g_.dilation_height, g_.stride_height, g_.out_height);
+        if (oy >= 0)
+          read_line(planes + (oz * g_.out_height + oy) * g_.out_width, x,
+                    k_values + (t * g_.kernel_height + r) * g_.kernel_width);
+      }
+    }
+  }
+
+ private:
+  void read_line(const double* line, std::int64_t x, double* k_values) const {
+    for (std::int64_t s = 0; s < g_.kernel_width; ++s) {
+      const std::int64_t ox =
+          reached(x + g_.pad_left - s * g_.dilation_width, g_.stride_width, g_.out_width);
+      if (ox < 0) continue;
+      for (std::int64_t k = 0; k < g_.group_outputs(); ++k)
+        k_values[k * g_.taps() + s] = line[ox + k * g_.out_pixels()];
+    }
+  }
+  static std::int64_t reached(std::int64_t offset, std::int64_t stride, std::int64_t extent) {
+    if (offset < 0 || offset % stride != 0 || offset / stride >= extent) return -1;
+    return offset / stride;
+  }
+
+  const ConvGeometry& g_;
+  const double* dy_;
+  std::int64_t first_;
+};
+
+precision::Bias by_channel(const double* bias, std::int64_t first) {
+  if (bias == nullptr) return {};
+  return {precision::Bias::Axis::by_row, bias + first};
+}
+
+}  // namespace
+
+void convolve(const MatrixEngine& engine, const ConvGeometry& g, const Tensor& x, const Tensor& w,
+              const double* bias, Tensor& y) {
+  const std::int64_t k = g.group_channels() * g.taps();
+  for (std::int64_t group = 0; group < g.groups; ++group) {
+    const std::int64_t first = group * g.group_outputs();
+    const precision::MatrixRows weights(w.values.data() + first * k, g.group_outputs(), k, k, 1);
+    const WindowRows windows(g, x, group);
+    ImageOutput out(y, g.out_channels, g.out_pixels(), first);
+    engine.multiply(k, weights, windows, by_channel(bias, first), out);
+  }
+}
+
+void convolve_transposed(const MatrixEngine& engine, const ConvGeometry& g, const Tensor& y,
+                         const Tensor& w, const double* bias, Tensor& x) {
+  for (std::int64_t group = 0; group < g.groups; ++group) {
+    const std::int64_t first = group * g.group_channels();
+    const TransposedWeights weights(g, w, group);
+    const ReachedOutputs outputs(g, y, group);
+    ImageOutput out(x, g.channels, g.in_pixels(), first);
+    engine.multiply(g.group_outputs() * g.taps(), weights, outputs, by_channel(bias, first), out);
+  }
+}
+
+std::optional<Window> window_over_outputs(const ConvGeometry& g) {
+  std::optional<Window> w = g.window();
+  if (!w) return w;
+  w->channels = g.group_outputs();
+  std::swap(w->in_height, w->out_height);
+  std::swap(w->in_width, w->out_width);
+  w->stride_height = w->stride_width = 1;
+  return w;
+}
+
+}  // namespace npusim::workloads
