@@ -248,11 +248,21 @@ TEST(MatMul, ContractionFoldsRowsThatShareOneMatrix) {
     EXPECT_EQ(contraction_of("MatMul", {c.a, c.b}).macs(), element_count(c.y) * c.a.back());
 }
 
+TEST(MatMul, VectorsAreARowOrAColumn) {
+  const Tensor a = random_tensor({2, 3}, 1), b = random_tensor({3}, 2);
+  const std::vector<double> expected = {
+      a.values[0] * b.values[0] + a.values[1] * b.values[1] + a.values[2] * b.values[2],
+      a.values[3] * b.values[0] + a.values[4] * b.values[1] + a.values[5] * b.values[2]};
+  expect_near(run_op("MatMul", {a, b}), {2}, expected);
+  expect_near(run_op("MatMul", {b, run_op("Transpose", {a})}), {2}, expected);
+  EXPECT_EQ(run_op("MatMul", {b, b}).shape, Shape{});
+}
+
 TEST(MatMul, RefusesWhatDoesNotMultiply) {
   EXPECT_THAT(error_of("MatMul", {{3, 4}, {5, 6}}),
               AllOf(HasSubstr("[3, 4]"), HasSubstr("[5, 6]")));
   EXPECT_THAT(error_of("MatMul", {{2, 3, 4}, {3, 4, 6}}), HasSubstr("broadcast"));
-  EXPECT_THAT(error_of("MatMul", {{4}, {4, 6}}), HasSubstr("rank 2"));
+  EXPECT_THAT(error_of("MatMul", {{}, {4, 6}}), HasSubstr("rank 1"));
 }
 
 }  // namespace

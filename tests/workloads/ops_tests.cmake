@@ -11,8 +11,10 @@ npusim_test(workloads_ops_test
     ops_network_test.cpp
     ops_norm_test.cpp
     ops_pool_test.cpp
+    ops_quantized_test.cpp
     ops_reduce_test.cpp
     ops_support.cpp
+    ops_transposed_test.cpp
     ops_unary_test.cpp
     ops_volume_test.cpp
   LINK npusim::workloads)

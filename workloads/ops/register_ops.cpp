@@ -12,8 +12,10 @@ const OpRegistry& ops() {
     register_comparisons(all);
     register_conv(all);
     register_conv_gradients(all);
+    register_conv_transpose(all);
     register_counting(all);
     register_gathering(all);
+    register_global_pools(all);
     register_integer_products(all);
     register_joining(all);
     register_loss(all);

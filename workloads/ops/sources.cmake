@@ -10,10 +10,12 @@ set(NPUSIM_OP_SOURCES
   ops/conv.cpp
   ops/conv_geometry.cpp
   ops/conv_gradients.cpp
+  ops/conv_transpose.cpp
   ops/convolve.cpp
   ops/counting.cpp
   ops/elementwise.cpp
   ops/gathering.cpp
+  ops/global_pools.cpp
   ops/group_norm.cpp
   ops/indexing.cpp
   ops/integer_products.cpp
