@@ -2,7 +2,8 @@
 #include "precision/gemm.h"
 
 #include <algorithm>
-#include <limits>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -21,10 +22,12 @@ using kernels::LaneProgram;
 using kernels::OrderedRows;
 using kernels::TileOutput;
 
-/// Rows of A that are packed at once: bounds memory, and B is read again for each such block.
+/// Of each operand at once: bounds memory; A is packed again for each such block of B.
 constexpr std::int64_t kPackedBytes = std::int64_t{32} << 20;
+/// Panels that share a second-level cache with a few rows.
+constexpr std::int64_t kCachedBytes = std::int64_t{512} << 10;
 /// Enough tasks for any sensible number of threads even where the output is narrow.
-constexpr std::int64_t kWantedTasks = 8;
+constexpr std::int64_t kWantedTasks = 16;
 
 template <class Real>
 struct LaneTraits;
@@ -44,10 +47,6 @@ struct LaneTraits<double> {
     set.double_rows(program, rows);
   }
 };
-
-double canonical(double x) {
-  return x == x ? x : std::numeric_limits<double>::quiet_NaN();
-}
 
 struct Problem {
   const MacUnit& unit;
@@ -91,43 +90,79 @@ class TiledGemm {
 
   void run() {
     const std::int64_t rows = problem_.a.rows();
-    const std::int64_t bytes =
-        std::max<std::int64_t>(1, problem_.terms()) * static_cast<std::int64_t>(sizeof(Real));
-    const std::int64_t block = std::max<std::int64_t>(kRows, kPackedBytes / bytes / kRows * kRows);
-    for (std::int64_t first = 0; first < rows; first += block)
-      run_rows(first, std::min(rows, first + block));
+    const std::int64_t columns = problem_.b.rows();
+    const std::int64_t row_block = packed_at_once(kRows);
+    const std::int64_t column_block = packed_at_once(kLanes);
+    for (std::int64_t column = 0; column < columns; column += column_block) {
+      pack_b(column, std::min(columns, column + column_block));
+      for (std::int64_t row = 0; row < rows; row += row_block)
+        run_block(row, std::min(rows, row + row_block));
+    }
   }
 
  private:
   /// A panel of B: in double lanes as well once a row needs it.
   struct Panel {
-    std::int64_t column, count;
+    std::int64_t column = 0, count = 0;
     AlignedArray<Real> values;
     ExponentRange range;
+    std::once_flag widened;
     AlignedArray<double> wide;
   };
 
-  void run_rows(std::int64_t first, std::int64_t last) {
+  std::int64_t packed_at_once(std::int64_t multiple) const {
+    return std::max<std::int64_t>(1, kPackedBytes / row_bytes() / multiple) * multiple;
+  }
+  std::int64_t row_bytes() const {
+    return std::max<std::int64_t>(1, problem_.terms()) * static_cast<std::int64_t>(sizeof(Real));
+  }
+
+  /// Tasks are some rows by some panels that stay in the second-level cache together.
+  void run_block(std::int64_t first, std::int64_t last) {
     pack_a(first, last);
-    const std::int64_t panels = (problem_.b.rows() + kLanes - 1) / kLanes;
-    const std::int64_t groups = (last - first + kRows - 1) / kRows;
-    const std::int64_t splits = std::max<std::int64_t>(
-        1, std::min(groups, kWantedTasks / std::max<std::int64_t>(1, panels)));
-    const std::int64_t share = (groups + splits - 1) / splits * kRows;
-    parallel_(panels * splits, [&](std::int64_t task) {
+    const auto panels = static_cast<std::int64_t>(panels_.size());
+    const std::int64_t together =
+        std::min(panels, std::max<std::int64_t>(1, kCachedBytes / (row_bytes() * kLanes)));
+    const std::int64_t panel_groups = (panels + together - 1) / together;
+    const std::int64_t row_groups = (last - first + kRows - 1) / kRows;
+    const std::int64_t splits =
+        std::min(row_groups, (kWantedTasks + panel_groups - 1) / panel_groups);
+    const std::int64_t share = (row_groups + splits - 1) / splits * kRows;
+    parallel_(panel_groups * splits, [&](std::int64_t task) {
       const std::int64_t begin = first + task % splits * share;
-      if (begin < last) run_panel(task / splits, first, begin, std::min(last, begin + share));
+      const std::int64_t panel = task / splits * together;
+      for (std::int64_t row = begin; row < std::min(last, begin + share); row += kRows)
+        for (std::int64_t p = panel; p < std::min(panels, panel + together); ++p)
+          run_rows(*panels_[static_cast<std::size_t>(p)], first, row,
+                   std::min<std::int64_t>(kRows, last - row));
     });
   }
 
+  /// Rows that lie in memory as the kernels read them are left there.
+  bool a_in_place(std::int64_t first) {
+    if constexpr (sizeof(Real) == sizeof(float)) {
+      const RowsInMemory<const float> rows = problem_.a.floats();
+      if (lanes_.native && rows.data != nullptr &&
+          kernels::is_plain_order(problem_.order, problem_.k())) {
+        a_ = rows.data + first * rows.row_stride;
+        a_stride_ = rows.row_stride;
+        return true;
+      }
+    }
+    return false;
+  }
+
   void pack_a(std::int64_t first, std::int64_t last) {
-    const std::int64_t terms = problem_.terms();
     const std::int64_t rows = last - first;
-    packed_a_ = AlignedArray<Real>(rows * terms);
     a_ranges_.assign(static_cast<std::size_t>(rows), ExponentRange());
+    if (a_in_place(first)) return;
+    const std::int64_t terms = problem_.terms();
+    packed_a_ = AlignedArray<Real>(rows * terms);
+    a_ = packed_a_.data();
+    a_stride_ = terms;
     constexpr std::int64_t kRowsATask = 16;
     parallel_((rows + kRowsATask - 1) / kRowsATask, [&](std::int64_t task) {
-      OrderedRows source(problem_.a, problem_.order, problem_.k());
+      OrderedRows<Real> source(problem_.a, problem_.order, problem_.k(), lanes_.native);
       const std::int64_t stop = std::min(rows, (task + 1) * kRowsATask);
       for (std::int64_t i = task * kRowsATask; i < stop; ++i)
         source.pack_row(first + i, packed_a_.data() + i * terms,
@@ -135,58 +170,72 @@ class TiledGemm {
     });
   }
 
-  Panel pack_panel(std::int64_t index) const {
-    const std::int64_t column = index * kLanes;
-    Panel panel{column, std::min(kLanes, problem_.b.rows() - column),
-                AlignedArray<Real>(problem_.terms() * kLanes), ExponentRange(),
-                AlignedArray<double>()};
-    OrderedRows source(problem_.b, problem_.order, problem_.k());
-    for (std::int64_t lane = 0; lane < panel.count; lane += OrderedRows::kAtOnce)
-      source.pack_lanes(column + lane, std::min(OrderedRows::kAtOnce, panel.count - lane), kLanes,
-                        panel.values.data() + lane, panel.range);
-    return panel;
+  void pack_b(std::int64_t first, std::int64_t last) {
+    panels_.clear();
+    for (std::int64_t column = first; column < last; column += kLanes) {
+      panels_.push_back(std::make_unique<Panel>());
+      panels_.back()->column = column;
+      panels_.back()->count = std::min(kLanes, last - column);
+    }
+    parallel_(static_cast<std::int64_t>(panels_.size()), [&](std::int64_t task) {
+      Panel& panel = *panels_[static_cast<std::size_t>(task)];
+      panel.values = AlignedArray<Real>(problem_.terms() * kLanes);
+      OrderedRows<Real> source(problem_.b, problem_.order, problem_.k(), lanes_.native);
+      source.pack_panel(panel.column, panel.count, kLanes, panel.values.data(), panel.range);
+    });
   }
 
-  void run_panel(std::int64_t index, std::int64_t first, std::int64_t begin,
-                 std::int64_t end) const {
-    Panel panel = pack_panel(index);
-    for (std::int64_t row = begin; row < end; row += kRows) {
-      const std::int64_t rows = std::min<std::int64_t>(kRows, end - row);
-      const Real* a = packed_a_.data() + (row - first) * problem_.terms();
-      ExponentRange range;
-      for (std::int64_t r = 0; r < rows; ++r)
-        range.add(a_ranges_[static_cast<std::size_t>(row - first + r)]);
-      if (lanes_.needs_range && !products_fit_float(range, panel.range, product_bits_))
-        run_wide(a, panel, row, rows);
-      else
-        run_tile<Real>(lanes_.program, a, panel.values.data(), row, rows, panel.column,
-                       panel.count);
+  void run_rows(Panel& panel, std::int64_t first, std::int64_t row, std::int64_t rows) const {
+    const Real* a = a_ + (row - first) * a_stride_;
+    ExponentRange range;
+    for (std::int64_t r = 0; r < rows && lanes_.needs_range; ++r)
+      range.add(a_ranges_[static_cast<std::size_t>(row - first + r)]);
+    if (lanes_.needs_range && !products_fit_float(range, panel.range, product_bits_))
+      run_wide(a, panel, row, rows);
+    else
+      run_tile<Real>(lanes_.program, a, a_stride_, panel.values.data(), row, rows, panel.column,
+                     panel.count);
+  }
+
+  /// Whole tiles of floats go straight to where the caller has them.
+  template <class Lane>
+  RowsInMemory<Lane> result_in_place(std::int64_t row, std::int64_t column,
+                                     std::int64_t count) const {
+    if constexpr (sizeof(Lane) == sizeof(float)) {
+      RowsInMemory<float> out = out_.exchanged ? RowsInMemory<float>{} : out_.out.floats();
+      if (out.data != nullptr && count == kLanes) {
+        out.data += row * out.row_stride + column;
+        return out;
+      }
     }
+    return {};
   }
 
   template <class Lane>
-  void run_tile(const LaneProgram& program, const Lane* a, const Lane* panel, std::int64_t row,
-                std::int64_t rows, std::int64_t column, std::int64_t count) const {
+  void run_tile(const LaneProgram& program, const Lane* a, std::int64_t a_stride, const Lane* panel,
+                std::int64_t row, std::int64_t rows, std::int64_t column,
+                std::int64_t count) const {
     constexpr std::int64_t kWidth = LaneTraits<Lane>::kLanes;
-    alignas(64) Lane sums[kRows * kWidth];
-    alignas(64) Lane bias[kRows * kWidth] = {};
+    alignas(64) Lane results[kRows * kWidth];
+    alignas(64) Lane bias[kRows * kWidth];
     typename LaneTraits<Lane>::Rows tile{};
     tile.a = a;
-    tile.a_stride = tile.terms = static_cast<long>(problem_.terms());
+    tile.a_stride = static_cast<long>(a_stride);
+    tile.terms = static_cast<long>(problem_.terms());
     tile.rows = static_cast<long>(rows);
     tile.panel = panel;
-    tile.out = sums;
+    const RowsInMemory<Lane> target = result_in_place<Lane>(row, column, count);
+    tile.out = target.data == nullptr ? results : target.data;
+    tile.out_stride = static_cast<long>(target.data == nullptr ? kWidth : target.row_stride);
     if (problem_.bias.axis != Bias::Axis::none) {
       for (std::int64_t r = 0; r < rows; ++r)
-        for (std::int64_t l = 0; l < count; ++l)
-          bias[r * kWidth + l] = static_cast<Lane>(problem_.bias_at(row + r, column + l));
+        for (std::int64_t l = 0; l < kWidth; ++l)
+          bias[r * kWidth + l] =
+              l < count ? static_cast<Lane>(problem_.bias_at(row + r, column + l)) : Lane{0};
       (problem_.plan.bias == BiasEntry::preload ? tile.init : tile.after) = bias;
     }
     LaneTraits<Lane>::run(kernels_, program, tile);
-    double results[kRows * kWidth];
-    for (std::int64_t i = 0; i < rows * kWidth; ++i)
-      results[i] = canonical(static_cast<double>(sums[i]));
-    out_.write(row, rows, column, count, results, kWidth);
+    if (target.data == nullptr) out_.write(row, rows, column, count, results, kWidth);
   }
 
   void run_wide(const Real* a, Panel& panel, std::int64_t row, std::int64_t rows) const {
@@ -194,19 +243,21 @@ class TiledGemm {
     static_assert(kLanes % kWide == 0, "double panels divide the panel");
     const std::int64_t terms = problem_.terms();
     const std::int64_t parts = (panel.count + kWide - 1) / kWide;
-    if (panel.wide.empty()) {
+    std::call_once(panel.widened, [&] {
       panel.wide = AlignedArray<double>(parts * terms * kWide);
       for (std::int64_t part = 0; part < parts; ++part)
         for (std::int64_t i = 0; i < terms; ++i)
           for (std::int64_t l = 0; l < kWide; ++l)
             panel.wide.data()[(part * terms + i) * kWide + l] =
                 static_cast<double>(panel.values.data()[i * kLanes + part * kWide + l]);
-    }
-    const std::vector<double> wide_a(a, a + rows * terms);
+    });
+    std::vector<double> wide_a;
+    for (std::int64_t r = 0; r < rows; ++r)
+      wide_a.insert(wide_a.end(), a + r * a_stride_, a + r * a_stride_ + terms);
     for (std::int64_t part = 0; part < parts; ++part)
-      run_tile<double>(wide_->program, wide_a.data(), panel.wide.data() + part * terms * kWide, row,
-                       rows, panel.column + part * kWide,
-                       std::min(kWide, panel.count - part * kWide));
+      run_tile<double>(wide_->program, wide_a.data(), terms,
+                       panel.wide.data() + part * terms * kWide, row, rows,
+                       panel.column + part * kWide, std::min(kWide, panel.count - part * kWide));
   }
 
   const Problem& problem_;
@@ -216,7 +267,10 @@ class TiledGemm {
   const ParallelFor& parallel_;
   kernels::KernelSet kernels_;
   int product_bits_;
+  std::vector<std::unique_ptr<Panel>> panels_;
   AlignedArray<Real> packed_a_;
+  const Real* a_ = nullptr;  ///< row `first` of the block of rows
+  std::int64_t a_stride_ = 0;
   std::vector<ExponentRange> a_ranges_;
 };
 

@@ -38,6 +38,7 @@ class ReferenceGemm {
     const std::int64_t column = index * kLanes;
     const std::int64_t count = std::min(kLanes, b_.rows() - column);
     kernels::AlignedArray<double> panel(k_ * kLanes);
+    if (count < kLanes) panel.clear();
     std::vector<double> values(static_cast<std::size_t>(k_ * kRows));
     for (std::int64_t lane = 0; lane < count; ++lane) {
       b_.read(column + lane, values.data());

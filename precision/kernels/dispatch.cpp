@@ -74,7 +74,7 @@ std::optional<LaneShape> shape_of(const Arithmetic& a, const Lane& lane) {
   if (in_float && is_plain(a, 5, 10)) return kHalf;
   if (!in_float && is_plain(a, 8, 23)) return kSingle;
   if (in_float && f.min_exponent() == lane.min_exponent && f.max_exponent() == lane.max_exponent)
-    return is_plain(a, 8, f.fraction_bits) ? kPlainWide : kWide;
+    return is_plain(a, 8, f.fraction_bits) && f.fraction_bits <= 10 ? kPlainWide : kWide;
   const bool narrow =
       f.max_exponent() + 1 + lane.fraction_bits - f.fraction_bits <= lane.max_exponent &&
       f.min_exponent() >= lane.min_exponent &&
@@ -121,10 +121,14 @@ std::optional<LaneProgram> lane_program(const MacUnit& unit, const ReductionPlan
     const int tree = stage.combine == Combine::tree ? 1 : 0;
     program.stage[program.stages++] = {static_cast<long>(stage.terms), tree, *arithmetic};
   }
+  program.carries_accumulator_values = unit.c ? 0 : 1;
   for (const Chunk& chunk : plan.chunks) {
     const auto arithmetic = lane_arithmetic(chunk.arithmetic, lane);
     if (!arithmetic) return std::nullopt;
     const int carry = chunk.join == Chunk::Join::carry ? 1 : 0;
+    if (carry != 0 &&
+        chunk.arithmetic.format.fraction_bits > unit.accumulator().format.fraction_bits)
+      program.carries_accumulator_values = 0;
     program.chunk[program.chunks++] = {static_cast<long>(chunk.terms), carry, *arithmetic};
   }
   if (unit.product) {
@@ -135,6 +139,14 @@ std::optional<LaneProgram> lane_program(const MacUnit& unit, const ReductionPlan
     program.product_as_accumulator = *unit.product == unit.accumulator() ? 1 : 0;
   }
   return program;
+}
+
+bool is_native(const LaneProgram& program) {
+  for (int s = 0; s < program.stages; ++s)
+    if (program.stage[s].arithmetic.shape != kNative) return false;
+  for (int c = 0; c < program.chunks; ++c)
+    if (program.chunk[c].arithmetic.shape != kNative) return false;
+  return program.rounds_product == 0 || program.product.shape == kNative;
 }
 
 int smallest_exponent(const Format& f) {
@@ -149,17 +161,19 @@ bool holds_values(const Format& f, const Lane& lane) {
 std::optional<LaneFit> fit(const MacUnit& unit, const ReductionPlan& plan, const KernelSet& set,
                            const Lane& lane) {
   const auto program = lane_program(unit, plan, lane);
-  if (!program || !holds_values(unit.a, lane) || !holds_values(unit.b, lane)) return std::nullopt;
+  if (!program || !holds_values(unit.a, lane) || !holds_values(unit.b, lane) ||
+      !holds_values(unit.c_format(), lane))
+    return std::nullopt;
   const bool native_product = unit.product && program->product.shape == kNative;
   const bool lone_chain = unit.stages.size() == 1 && !unit.product;
   const bool fused =
       lone_chain && (program->stage[0].arithmetic.shape == kNative ? set.fused : set.fused_odd);
-  if (native_product || fused) return LaneFit{*program, false};
+  if (native_product || fused) return LaneFit{*program, false, is_native(*program)};
   if (unit.a.precision() + unit.b.precision() > lane.fraction_bits + 1) return std::nullopt;
   const bool always_in_range =
       unit.a.max_exponent() + unit.b.max_exponent() + 2 <= lane.max_exponent + 1 &&
       smallest_exponent(unit.a) + smallest_exponent(unit.b) >= lane.smallest();
-  return LaneFit{*program, !always_in_range};
+  return LaneFit{*program, !always_in_range, always_in_range && is_native(*program)};
 }
 
 }  // namespace

@@ -21,7 +21,8 @@ std::optional<LaneArithmetic> double_arithmetic(const Arithmetic& arithmetic);
 /// A unit and plan in lanes of one type; nullopt where only the scalar code will do.
 struct LaneFit {
   LaneProgram program;
-  bool needs_range;  ///< only where all products are exact in the lane type: see ProductRange
+  bool needs_range;  ///< only where all products are exact in the lane type: see products_fit_float
+  bool native;       ///< the lane type's own arithmetic throughout: any NaN will do as operand
 };
 std::optional<LaneFit> fit_float(const MacUnit& unit, const ReductionPlan& plan,
                                  const KernelSet& set);

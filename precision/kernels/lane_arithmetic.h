@@ -17,6 +17,7 @@ class WideRounder {
   using B = typename T::Bits;
   using Real = typename T::Real;
   using Word = typename T::Word;
+  static constexpr bool kUsesProcessorRounding = false;
 
   explicit NPUSIM_INLINE WideRounder(const LaneArithmetic& a)
       : drop_(T::kFraction - a.fraction_bits),
@@ -26,6 +27,10 @@ class WideRounder {
         flush_below_(static_cast<Real>(a.flush_below)) {}
 
   NPUSIM_INLINE V operator()(V x) const {
+    if (kPlain && kMode == kRne) {  // no carry reaches the sign: NaN has no low bits
+      const B bits = L::bits(x);
+      return L::real((bits + (low_ >> 1) + ((bits >> drop_) & Word(1))) & ~low_);
+    }
     const B m = L::bits(x) & ~T::kSign;
     B up = B{};  // what carries into the kept bits when the dropped ones say so
     if (kMode == kRne) up = ((m >> drop_) & Word(1)) + (low_ >> 1);
@@ -60,6 +65,7 @@ class NarrowRounder {
   using M = typename T::Mask;
   using Real = typename T::Real;
   using Word = typename T::Word;
+  static constexpr bool kUsesProcessorRounding = true;
 
   explicit NPUSIM_INLINE NarrowRounder(const LaneArithmetic& a)
       : least_(static_cast<Word>(a.min_exponent + T::kBias) << T::kFraction),
@@ -114,6 +120,7 @@ class NarrowRounder {
 #if defined(__AVX512F__) || defined(__F16C__)
 class HalfRounder {
  public:
+  static constexpr bool kUsesProcessorRounding = false;
   explicit NPUSIM_INLINE HalfRounder(const LaneArithmetic&) {}
   NPUSIM_INLINE FloatLane::Vector operator()(FloatLane::Vector x) const {
 #if defined(__AVX512F__)
@@ -136,8 +143,10 @@ class SingleRounder {
   }
 };
 
-/// Sums that round once: exactly, to odd in the lane type, then to the format.
-template <class T, int kMode, class Rounder>
+/// Sums that round once: exactly, to odd in the lane type, then to the format. kNarrow: RNE to at
+/// most 11 bits in float lanes, where sums of values of the format may be rounded to the lane type
+/// first (Figueroa 1995: 24 bits are 2 * 11 + 2).
+template <class T, int kMode, class Rounder, bool kNarrow = false>
 class OddArithmetic {
  public:
   using Lane = T;
@@ -146,6 +155,11 @@ class OddArithmetic {
   NPUSIM_INLINE V round(V x) const { return rounder_(x); }
   NPUSIM_INLINE V add(V x, V y) const {
     return rounder_(Vectors<T>::template odd_sum<kMode>(x, y));
+  }
+  /// Of values of the format itself.
+  NPUSIM_INLINE V add_rounded(V x, V y) const {
+    if (kNarrow) return rounder_(x + y);
+    return add(x, y);
   }
   NPUSIM_INLINE V fused(V a, V b, V sum) const {
     return rounder_(Vectors<T>::template odd_fused<kMode>(a, b, sum));
@@ -163,18 +177,50 @@ class NativeArithmetic {
   explicit NPUSIM_INLINE NativeArithmetic(const LaneArithmetic&) {}
   NPUSIM_INLINE V round(V x) const { return x; }
   NPUSIM_INLINE V add(V x, V y) const { return x + y; }
+  NPUSIM_INLINE V add_rounded(V x, V y) const { return x + y; }
   NPUSIM_INLINE V fused(V a, V b, V sum) const { return Vectors<T>::fused(a, b, sum); }
 };
 
-/// Product and sum each rounded.
-template <class Arithmetic>
+#if defined(__SSE2__) && !defined(__AVX512F__)
+/// Fused sums to odd while the processor rounds down: -(-x - y) is x + y rounded up, and one of the
+/// two is odd unless they are equal. For rounders that do not use the processor's rounding.
+template <int kMode, class Rounder>
+class DownwardArithmetic {
+ public:
+  using Lane = FloatLane;
+  using V = Lane::Vector;
+  using L = Vectors<Lane>;
+  explicit NPUSIM_INLINE DownwardArithmetic(const LaneArithmetic& a) : rounder_(a) {}
+  NPUSIM_INLINE V fused(V a, V b, V sum) const {
+    const V down = L::fused(a, b, sum);
+    const V up = L::real(L::bits(L::negated_fused(a, b, sum)) ^ Lane::kSign);
+    // An exact zero is +0 rounded up, and -0 rounded down.
+    const V first = kMode == kRd ? up : down;
+    const V second = kMode == kRd ? down : up;
+#if defined(__AVX2__)
+    const V first_is_odd = L::real(L::bits(first) << 31);
+    return rounder_(_mm256_blendv_ps(second, first, first_is_odd));
+#else
+    const Lane::Bits mask = -(L::bits(first) & 1U);
+    return rounder_(L::real((L::bits(first) & mask) | (L::bits(second) & ~mask)));
+#endif
+  }
+
+ private:
+  Rounder rounder_;
+};
+#endif
+
+/// Product and sum each rounded; kRounded: the sum it starts from is a value of the format.
+template <class Arithmetic, bool kRounded = false>
 class Unfused {
  public:
   using Lane = typename Arithmetic::Lane;
   using V = typename Lane::Vector;
   explicit NPUSIM_INLINE Unfused(const LaneArithmetic& a) : arithmetic_(a) {}
   NPUSIM_INLINE V fused(V a, V b, V sum) const {
-    return arithmetic_.add(sum, arithmetic_.round(a * b));
+    const V product = arithmetic_.round(a * b);
+    return kRounded ? arithmetic_.add_rounded(sum, product) : arithmetic_.add(sum, product);
   }
 
  private:

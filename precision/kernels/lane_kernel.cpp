@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "precision/kernels/data_movement.h"
 #include "precision/kernels/row_sum.h"
 
 namespace npusim::precision::kernels::NPUSIM_KERNELS {
@@ -14,7 +15,7 @@ void double_rows(const LaneProgram& program, const DoubleRows& rows) {
 
 void reference(const double* a, long a_stride, const double* panel, long terms, double* out) {
   native_operations<DoubleLane>().unfused_chain(LaneArithmetic{}, a, a_stride, kRows, panel, terms,
-                                                out);
+                                                out, out, kDoubleLanes);
 }
 
 void round(const LaneArithmetic& arithmetic, double* values, long count) {
@@ -24,13 +25,20 @@ void round(const LaneArithmetic& arithmetic, double* values, long count) {
 }  // namespace
 
 KernelSet kernels() {
+  KernelSet set{};
+  set.float_rows = float_rows;
+  set.double_rows = double_rows;
+  set.reference = reference;
+  set.survey = survey;
+  set.interleave_floats = interleave<float>;
+  set.interleave_doubles = interleave<double>;
+  set.round = round;
 #if defined(__AVX512F__)
-  return {float_rows, double_rows, reference, round, true, true};
+  set.fused = set.fused_odd = true;
 #elif defined(__FMA__)
-  return {float_rows, double_rows, reference, round, true, false};
-#else
-  return {float_rows, double_rows, reference, round, false, false};
+  set.fused = true;
 #endif
+  return set;
 }
 
 }  // namespace npusim::precision::kernels::NPUSIM_KERNELS

@@ -8,8 +8,10 @@
 
 namespace npusim::precision::kernels {
 
-enum { kFloatLanes = 64, kDoubleLanes = 32, kRows = 4, kMaxStages = 4, kMaxChunks = 4 };
-enum { kMaxGroup = 256 };
+enum { kFloatLanes = 64, kDoubleLanes = 32, kMaxStages = 4, kMaxChunks = 4, kMaxGroup = 256 };
+/// Rows of A in one round (whole register tiles of 6, 4, 3 and 2 rows), rows interleaved in one
+/// call.
+enum { kRows = 12, kInterleavedRows = 16 };
 
 /// How lanes round; dispatch.cpp chooses, lane_arithmetic.h does.
 enum LaneShape {
@@ -52,12 +54,15 @@ struct LaneProgram {
   LaneChunk chunk[kMaxChunks];
   int rounds_product;
   int product_as_accumulator;  ///< the product rounds exactly as the accumulator
+  /// Running sums carried from chunk to chunk have no more bits than the accumulator's values.
+  int carries_accumulator_values;
   LaneArithmetic product;
 };
 
-/// Up to kRows rows of A (row r begins at a + r * a_stride), `terms` ordered terms each, a multiple
-/// of the unit's block; panel[k * lanes + lane] aligned to 64 bytes; init, after and out hold rows
-/// * lanes values; init and after may be nullptr (no running sum to start from, nothing to add).
+/// Rows of A (row r begins at a + r * a_stride), `terms` ordered terms each, a multiple
+/// of the unit's block; panel[k * lanes + lane] aligned to 64 bytes. init and after hold rows *
+/// lanes values or are nullptr (no running sum to start from, nothing to add). Results go to out[r
+/// * out_stride + lane], aligned as it may be; NaN results are the default one.
 struct FloatRows {
   const float* a;
   long a_stride;
@@ -67,6 +72,7 @@ struct FloatRows {
   const float* init;
   const float* after;
   float* out;
+  long out_stride;
 };
 struct DoubleRows {
   const double* a;
@@ -77,6 +83,15 @@ struct DoubleRows {
   const double* init;
   const double* after;
   double* out;
+  long out_stride;
+};
+
+/// Of some floats: the least and greatest magnitude of the finite ones that are not zero, as
+/// encodings (greatest 0: there are none), and whether there is a NaN.
+struct FloatSurvey {
+  unsigned least_bits;
+  unsigned most_bits;
+  int has_nan;
 };
 
 struct KernelSet {
@@ -85,6 +100,12 @@ struct KernelSet {
   /// out[r * lanes + lane] += a[r * a_stride + k] * panel[k * lanes + lane] in double, k in order,
   /// product and sum rounded separately, for kRows rows.
   void (*reference)(const double* a, long a_stride, const double* panel, long terms, double* out);
+  FloatSurvey (*survey)(const float* values, long count);
+  /// to[i * lanes + r] = rows[r][i] for `count` rows: a multiple of kInterleavedRows, at most 64.
+  void (*interleave_floats)(const float* const* rows, long count, long terms, long lanes,
+                            float* to);
+  void (*interleave_doubles)(const double* const* rows, long count, long terms, long lanes,
+                             double* to);
   /// Rounds `count` values, a multiple of kDoubleLanes; arrays aligned to 64 bytes.
   void (*round)(const LaneArithmetic& arithmetic, double* values, long count);
   /// Chains of native or of other sums are fused: their products may be wider than the lane type.

@@ -7,6 +7,12 @@
 
 namespace npusim::precision::kernels::NPUSIM_KERNELS {
 
+/// Rows of init are lanes apart, those of out out_stride; init may be out. NaN comes out as the
+/// default one.
+template <class Real>
+using Chain = void (*)(const LaneArithmetic& arithmetic, const Real* a, long a_stride, long rows,
+                       const Real* panel, long terms, const Real* init, Real* out, long out_stride);
+
 /// What one LaneArithmetic does to blocks of lanes.
 template <class T>
 struct Operations {
@@ -14,11 +20,9 @@ struct Operations {
   /// x = round(x + y) and x = round(x) over count values, a multiple of the lanes.
   void (*add)(const LaneArithmetic& a, Real* x, const Real* y, long count);
   void (*round)(const LaneArithmetic& a, Real* x, long count);
-  /// sums[row][lane] = round(sum + a * panel), term by term; unfused rounds the product as well.
-  void (*chain)(const LaneArithmetic& arithmetic, const Real* a, long a_stride, long rows,
-                const Real* panel, long terms, Real* sums);
-  void (*unfused_chain)(const LaneArithmetic& arithmetic, const Real* a, long a_stride, long rows,
-                        const Real* panel, long terms, Real* sums);
+  /// out[row][lane] = round(sum + a * panel), term by term, from init or +0; unfused rounds the
+  /// product as well, narrow likewise where init holds values of the format (nullptr: no gain).
+  Chain<Real> chain, unfused_chain, narrow_chain;
   /// out[lane] = pairwise sum of exact products; terms is a power of two. nullptr for the rarer
   /// arithmetics, whose trees go through memory.
   void (*tree)(const LaneArithmetic& arithmetic, const Real* a, const Real* panel, long terms,
@@ -45,29 +49,38 @@ void round_blocks(const LaneArithmetic& arithmetic, typename A::Lane::Real* x, l
 template <class A, int kTileRows, int kTileVectors>
 NPUSIM_INLINE void chain_tile(const A& arithmetic, const typename A::Lane::Real* a, long a_stride,
                               const typename A::Lane::Real* panel, long terms,
-                              typename A::Lane::Real* sums) {
+                              const typename A::Lane::Real* init, typename A::Lane::Real* out,
+                              long out_stride) {
   using T = typename A::Lane;
   using L = Vectors<T>;
   typename T::Vector sum[kTileRows][kTileVectors];
+#pragma GCC unroll 16
   for (int r = 0; r < kTileRows; ++r)
+#pragma GCC unroll 16
     for (int v = 0; v < kTileVectors; ++v)
-      sum[r][v] = L::load(sums + r * T::kLanes + v * T::kWidth);
+      sum[r][v] =
+          init == nullptr ? typename T::Vector{} : L::load(init + r * T::kLanes + v * T::kWidth);
   for (long k = 0; k < terms; ++k) {
+#pragma GCC unroll 16
     for (int r = 0; r < kTileRows; ++r) {
       const typename T::Vector x = L::all(a[r * a_stride + k]);
+#pragma GCC unroll 16
       for (int v = 0; v < kTileVectors; ++v)
         sum[r][v] = arithmetic.fused(x, L::load(panel + k * T::kLanes + v * T::kWidth), sum[r][v]);
     }
   }
+#pragma GCC unroll 16
   for (int r = 0; r < kTileRows; ++r)
+#pragma GCC unroll 16
     for (int v = 0; v < kTileVectors; ++v)
-      L::store(sums + r * T::kLanes + v * T::kWidth, sum[r][v]);
+      L::store_anywhere(out + r * out_stride + v * T::kWidth, L::default_nan(sum[r][v]));
 }
 
+/// What is left of the rows below a whole tile goes through halves of it.
 template <class A, int kTileRows, int kTileVectors>
 void chain_rows(const LaneArithmetic& arithmetic, const typename A::Lane::Real* a, long a_stride,
                 long rows, const typename A::Lane::Real* panel, long terms,
-                typename A::Lane::Real* sums) {
+                const typename A::Lane::Real* init, typename A::Lane::Real* out, long out_stride) {
   using T = typename A::Lane;
   const A with(arithmetic);
   constexpr int kTile = kTileVectors * T::kWidth;
@@ -76,12 +89,47 @@ void chain_rows(const LaneArithmetic& arithmetic, const typename A::Lane::Real* 
   for (; row + kTileRows <= rows; row += kTileRows)
     for (int l = 0; l < T::kLanes; l += kTile)
       chain_tile<A, kTileRows, kTileVectors>(with, a + row * a_stride, a_stride, panel + l, terms,
-                                             sums + row * T::kLanes + l);
-  for (; kTileRows > 1 && row < rows; ++row)
-    for (int l = 0; l < T::kLanes; l += kTile)
-      chain_tile<A, 1, kTileVectors>(with, a + row * a_stride, a_stride, panel + l, terms,
-                                     sums + row * T::kLanes + l);
+                                             init == nullptr ? nullptr : init + row * T::kLanes + l,
+                                             out + row * out_stride + l, out_stride);
+  if constexpr (kTileRows > 1)
+    if (row < rows)
+      chain_rows<A, kTileRows / 2, kTileVectors>(
+          arithmetic, a + row * a_stride, a_stride, rows - row, panel, terms,
+          init == nullptr ? nullptr : init + row * T::kLanes, out + row * out_stride, out_stride);
 }
+
+/// Tiles of the chains: registers for native ones (32 with AVX-512, else 16), and enough sums under
+/// way to cover the latency of the others.
+#if defined(__AVX512F__)
+enum { kNativeRows = 6, kNativeVectors = 4, kOddRows = 3, kOddVectors = 4 };
+#elif defined(__AVX2__)
+enum { kNativeRows = 6, kNativeVectors = 2, kOddRows = 2, kOddVectors = 2 };
+#else
+enum { kNativeRows = 4, kNativeVectors = 2, kOddRows = 1, kOddVectors = 4 };
+#endif
+
+#if defined(__SSE2__) && !defined(__AVX512F__)
+/// The chain with the processor rounding down. Not inlined: what it computes must stay between the
+/// two changes of the mode.
+template <class A>
+__attribute__((noinline)) void downward_rows(const LaneArithmetic& arithmetic, const float* a,
+                                             long a_stride, long rows, const float* panel,
+                                             long terms, const float* init, float* out,
+                                             long out_stride) {
+  chain_rows<A, kOddRows, kOddVectors>(arithmetic, a, a_stride, rows, panel, terms, init, out,
+                                       out_stride);
+}
+
+template <class A>
+void downward_chain(const LaneArithmetic& arithmetic, const float* a, long a_stride, long rows,
+                    const float* panel, long terms, const float* init, float* out,
+                    long out_stride) {
+  const unsigned mode = _mm_getcsr();
+  _mm_setcsr((mode & ~unsigned{_MM_ROUND_MASK}) | _MM_ROUND_DOWN);
+  downward_rows<A>(arithmetic, a, a_stride, rows, panel, terms, init, out, out_stride);
+  _mm_setcsr(mode);
+}
+#endif
 
 template <class A, int kTerms>
 NPUSIM_INLINE typename A::Lane::Vector tree_of(const A& arithmetic, const typename A::Lane::Real* a,
@@ -89,8 +137,11 @@ NPUSIM_INLINE typename A::Lane::Vector tree_of(const A& arithmetic, const typena
   using T = typename A::Lane;
   if constexpr (kTerms == 1) {
     return a[0] * Vectors<T>::load(panel);
+  } else if constexpr (kTerms == 2) {
+    return arithmetic.add(a[0] * Vectors<T>::load(panel),
+                          a[1] * Vectors<T>::load(panel + T::kLanes));
   } else {
-    return arithmetic.add(
+    return arithmetic.add_rounded(
         tree_of<A, kTerms / 2>(arithmetic, a, panel),
         tree_of<A, kTerms / 2>(arithmetic, a + kTerms / 2, panel + kTerms / 2 * T::kLanes));
   }
@@ -109,7 +160,7 @@ void tree_blocks(const LaneArithmetic& arithmetic, const typename A::Lane::Real*
     for (long leaf = 0; leaf * kLeaves < terms; ++leaf) {
       sum = tree_of<A, kLeaves>(with, a + leaf * kLeaves, panel + leaf * kLeaves * T::kLanes + l);
       int level = 0;
-      for (; ((leaf >> level) & 1) != 0; ++level) sum = with.add(waiting[level], sum);
+      for (; ((leaf >> level) & 1) != 0; ++level) sum = with.add_rounded(waiting[level], sum);
       waiting[level] = sum;
     }
     Vectors<T>::store(out + l, with.round(sum));
@@ -123,26 +174,44 @@ void any_tree(const LaneArithmetic& arithmetic, const typename A::Lane::Real* a,
   return tree_blocks<A, 2>(arithmetic, a, panel, terms, out);
 }
 
-/// Registers: 16 vector registers below AVX-512, 32 with it.
-enum { kNativeVectors = kVectorBytes == 64 ? 4 : 2, kOddVectors = kVectorBytes == 64 ? 4 : 2 };
-
 template <class T>
 Operations<T> native_operations() {
   using A = NativeArithmetic<T>;
-  return {add_blocks<A>, round_blocks<A>, chain_rows<A, kRows, kNativeVectors>,
-          chain_rows<Unfused<A>, kRows, kNativeVectors>, any_tree<A>};
+  return {add_blocks<A>,
+          round_blocks<A>,
+          chain_rows<A, kNativeRows, kNativeVectors>,
+          chain_rows<Unfused<A>, kNativeRows, kNativeVectors>,
+          nullptr,
+          any_tree<A>};
 }
 
 template <class A>
 Operations<typename A::Lane> odd_operations() {
-  return {add_blocks<A>, round_blocks<A>, chain_rows<A, 1, kOddVectors>,
-          chain_rows<Unfused<A>, 1, kOddVectors>, nullptr};
+  return {add_blocks<A>,
+          round_blocks<A>,
+          chain_rows<A, kOddRows, kOddVectors>,
+          chain_rows<Unfused<A>, kOddRows, kOddVectors>,
+          nullptr,
+          nullptr};
 }
 
 template <class A>
 Operations<typename A::Lane> frequent_operations() {
   Operations<typename A::Lane> operations = odd_operations<A>();
   operations.tree = any_tree<A>;
+  return operations;
+}
+
+/// RNE to at most 11 bits.
+template <class Rounder>
+Operations<FloatLane> narrow_operations() {
+  using A = OddArithmetic<FloatLane, kRne, Rounder, true>;
+  Operations<FloatLane> operations = frequent_operations<A>();
+  operations.narrow_chain = chain_rows<Unfused<A, true>, kOddRows, kOddVectors>;
+#if defined(__SSE2__) && !defined(__AVX512F__)
+  if constexpr (!Rounder::kUsesProcessorRounding)
+    operations.chain = downward_chain<DownwardArithmetic<kRne, Rounder>>;
+#endif
   return operations;
 }
 
@@ -159,9 +228,8 @@ template <class T>
 Operations<T> operations_of(const LaneArithmetic& a) {
   if (a.shape == kNative) return native_operations<T>();
   if constexpr (sizeof(typename T::Real) == sizeof(float)) {
-    if (a.shape == kHalf) return frequent_operations<OddArithmetic<T, kRne, HalfRounder>>();
-    if (a.shape == kPlainWide)
-      return frequent_operations<OddArithmetic<T, kRne, WideRounder<T, kRne, true>>>();
+    if (a.shape == kHalf) return narrow_operations<HalfRounder>();
+    if (a.shape == kPlainWide) return narrow_operations<WideRounder<T, kRne, true>>();
   } else {
     if (a.shape == kSingle) return frequent_operations<OddArithmetic<T, kRne, SingleRounder>>();
   }

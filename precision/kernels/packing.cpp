@@ -1,48 +1,86 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "precision/kernels/packing.h"
 
-#include <cstring>
 #include <limits>
 
-#include "precision/kernels/lane_kernel.h"
+#include "precision/kernels/dispatch.h"
 
 namespace npusim::precision::kernels {
+namespace {
+
+void read_row(const OperandRows& rows, std::int64_t row, std::int64_t k, float* to) {
+  rows.read_floats(row, k, to);
+}
+
+void read_row(const OperandRows& rows, std::int64_t row, std::int64_t /*k*/, double* to) {
+  rows.read(row, to);
+}
+
+void write_row(GemmOutput& out, std::int64_t row, std::int64_t column, std::int64_t count,
+               const float* values) {
+  out.write_floats(row, column, count, values);
+}
+
+void write_row(GemmOutput& out, std::int64_t row, std::int64_t column, std::int64_t count,
+               const double* values) {
+  out.write(row, column, count, values);
+}
+
+void interleave(const KernelSet& set, const float* const* rows, long count, long terms, long lanes,
+                float* to) {
+  set.interleave_floats(rows, count, terms, lanes, to);
+}
+
+void interleave(const KernelSet& set, const double* const* rows, long count, long terms, long lanes,
+                double* to) {
+  set.interleave_doubles(rows, count, terms, lanes, to);
+}
+
+template <class Real>
+void default_nans(Real* values, std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i)
+    values[i] = values[i] == values[i] ? values[i] : std::numeric_limits<Real>::quiet_NaN();
+}
+
+}  // namespace
 
 bool lanes_over_a(std::int64_t a_rows, std::int64_t b_rows, std::int64_t lanes) {
   const auto tiles = [lanes](std::int64_t rows, std::int64_t columns) {
-    return static_cast<double>((rows + kRows - 1) / kRows * kRows) *
+    constexpr std::int64_t kRowsAtOnce = 4;  // fewer leave arithmetic waiting for its own results
+    return static_cast<double>((rows + kRowsAtOnce - 1) / kRowsAtOnce * kRowsAtOnce) *
            static_cast<double>((columns + lanes - 1) / lanes * lanes);
   };
   // Results then leave in short runs: worth it only from about a tenth on.
   return tiles(b_rows, a_rows) < 0.9 * tiles(a_rows, b_rows);
 }
 
+template <class Real>
 void TileOutput::write(std::int64_t row, std::int64_t rows, std::int64_t column, std::int64_t count,
-                       const double* values, std::int64_t stride) const {
+                       const Real* values, std::int64_t stride) const {
   for (std::int64_t r = 0; r < rows && !exchanged; ++r)
-    out.write(row + r, column, count, values + r * stride);
+    write_row(out, row + r, column, count, values + r * stride);
   for (std::int64_t l = 0; l < count && exchanged; ++l) {
-    double run[kRows];
+    Real run[kRows];
     for (std::int64_t r = 0; r < rows; ++r) run[r] = values[r * stride + l];
-    out.write(column + l, row, rows, run);
+    write_row(out, column + l, row, rows, run);
   }
 }
 
-void ExponentRange::add(const double* values, std::int64_t count) {
-  constexpr std::int64_t kInfinite = 0x7ff;
-  constexpr std::int64_t kBias = 1023;
-  std::int64_t least = kInfinite;
-  std::int64_t most = 0;
-  for (std::int64_t i = 0; i < count; ++i) {
-    std::int64_t bits;
-    std::memcpy(&bits, values + i, sizeof bits);
-    const std::int64_t exponent = (bits >> 52) & kInfinite;
-    least = std::min(least, exponent == 0 ? kInfinite : exponent);
-    most = std::max(most, exponent == kInfinite ? 0 : exponent);
-  }
-  if (most == 0) return;  // nothing but zeros, infinities and NaN
-  low = std::min(low, static_cast<int>(least - kBias));
-  high = std::max(high, static_cast<int>(most - kBias));
+template void TileOutput::write(std::int64_t, std::int64_t, std::int64_t, std::int64_t,
+                                const float*, std::int64_t) const;
+template void TileOutput::write(std::int64_t, std::int64_t, std::int64_t, std::int64_t,
+                                const double*, std::int64_t) const;
+
+void ExponentRange::add(const FloatSurvey& survey) {
+  if (survey.most_bits == 0) return;  // nothing but zeros, infinities and NaN
+  constexpr int kBias = 127;
+  constexpr int kSmallest = -149;
+  const auto exponent = [](unsigned bits) {
+    const int field = static_cast<int>(bits >> 23);
+    return field == 0 ? kSmallest : field - kBias;
+  };
+  low = std::min(low, exponent(survey.least_bits));
+  high = std::max(high, exponent(survey.most_bits));
 }
 
 bool products_fit_float(const ExponentRange& a, const ExponentRange& b, int product_bits) {
@@ -50,50 +88,80 @@ bool products_fit_float(const ExponentRange& a, const ExponentRange& b, int prod
   return a.high + b.high + 2 <= 128 && a.low + b.low - product_bits >= -149;
 }
 
-OrderedRows::OrderedRows(const OperandRows& rows, const std::vector<std::int64_t>& order,
-                         std::int64_t k)
+bool is_plain_order(const std::vector<std::int64_t>& order, std::int64_t k) {
+  if (static_cast<std::int64_t>(order.size()) != k) return false;
+  for (std::size_t i = 0; i < order.size(); ++i)
+    if (order[i] != static_cast<std::int64_t>(i)) return false;
+  return true;
+}
+
+template <class Real>
+OrderedRows<Real>::OrderedRows(const OperandRows& rows, const std::vector<std::int64_t>& order,
+                               std::int64_t k, bool as_is)
     : rows_(rows),
       order_(order),
       k_(k),
-      values_(static_cast<std::size_t>(kAtOnce * (k + 1)), 0.0) {}
+      terms_(static_cast<std::int64_t>(order.size())),
+      plain_(is_plain_order(order, k)),
+      as_is_(as_is),
+      kernels_(chosen_kernels()),
+      canonical_(plain_ ? 0 : static_cast<std::size_t>(k + 1)),
+      ordered_(static_cast<std::size_t>((kAtOnce + 1) * terms_)) {}
 
-void OrderedRows::read(std::int64_t row, double* to, ExponentRange& range) const {
-  rows_.read(row, to);
+template <class Real>
+void OrderedRows<Real>::clean(Real* values, ExponentRange& range) const {
+  if (as_is_) return;
   // Payloads of NaN would survive into the lanes' integer arithmetic.
-  for (std::int64_t i = 0; i < k_; ++i)
-    to[i] = to[i] == to[i] ? to[i] : std::numeric_limits<double>::quiet_NaN();
-  range.add(to, k_);
+  if constexpr (sizeof(Real) == sizeof(float)) {
+    const FloatSurvey survey = kernels_.survey(values, static_cast<long>(terms_));
+    range.add(survey);
+    if (survey.has_nan == 0) return;
+  }
+  default_nans(values, terms_);
 }
 
 template <class Real>
-void OrderedRows::pack_row(std::int64_t row, Real* to, ExponentRange& range) {
-  read(row, values_.data(), range);
-  const auto terms = static_cast<std::int64_t>(order_.size());
-  for (std::int64_t i = 0; i < terms; ++i) {
-    const std::int64_t from = order_[static_cast<std::size_t>(i)];
-    to[i] = static_cast<Real>(values_[static_cast<std::size_t>(from < 0 ? k_ : from)]);
+void OrderedRows<Real>::pack_row(std::int64_t row, Real* to, ExponentRange& range) {
+  if (plain_) {
+    read_row(rows_, row, k_, to);
+  } else {
+    read_row(rows_, row, k_, canonical_.data());
+    for (std::int64_t i = 0; i < terms_; ++i) {
+      const std::int64_t from = order_[static_cast<std::size_t>(i)];
+      to[i] = canonical_[static_cast<std::size_t>(from < 0 ? k_ : from)];
+    }
   }
+  clean(to, range);
 }
 
 template <class Real>
-void OrderedRows::pack_lanes(std::int64_t first, std::int64_t count, std::int64_t lanes, Real* to,
-                             ExponentRange& range) {
-  const std::int64_t stride = k_ + 1;
-  for (std::int64_t l = 0; l < count; ++l) read(first + l, values_.data() + l * stride, range);
-  const auto terms = static_cast<std::int64_t>(order_.size());
-  for (std::int64_t i = 0; i < terms; ++i) {
-    const std::int64_t from = order_[static_cast<std::size_t>(i)];
-    const double* values = values_.data() + (from < 0 ? k_ : from);
-    for (std::int64_t l = 0; l < count; ++l)
-      to[i * lanes + l] = static_cast<Real>(values[l * stride]);
+void OrderedRows<Real>::pack_panel(std::int64_t first, std::int64_t count, std::int64_t lanes,
+                                   Real* panel, ExponentRange& range) {
+  const Real* const zeros = ordered_.data() + kAtOnce * terms_;
+  const auto terms = static_cast<long>(terms_);
+  if constexpr (sizeof(Real) == sizeof(float)) {
+    const RowsInMemory<const float> in_place = rows_.floats();
+    if (as_is_ && plain_ && in_place.data != nullptr) {
+      std::vector<const float*> rows(static_cast<std::size_t>(lanes), zeros);
+      for (std::int64_t l = 0; l < count; ++l)
+        rows[static_cast<std::size_t>(l)] = in_place.data + (first + l) * in_place.row_stride;
+      return interleave(kernels_, rows.data(), static_cast<long>(lanes), terms,
+                        static_cast<long>(lanes), panel);
+    }
+  }
+  for (std::int64_t lane = 0; lane < lanes; lane += kAtOnce) {
+    const Real* rows[kAtOnce];
+    for (std::int64_t l = 0; l < kAtOnce; ++l) {
+      Real* const ordered = ordered_.data() + l * terms_;
+      const bool exists = lane + l < count;
+      rows[l] = exists ? ordered : zeros;
+      if (exists) pack_row(first + lane + l, ordered, range);
+    }
+    interleave(kernels_, rows, kAtOnce, terms, static_cast<long>(lanes), panel + lane);
   }
 }
 
-template void OrderedRows::pack_row(std::int64_t, float*, ExponentRange&);
-template void OrderedRows::pack_row(std::int64_t, double*, ExponentRange&);
-template void OrderedRows::pack_lanes(std::int64_t, std::int64_t, std::int64_t, float*,
-                                      ExponentRange&);
-template void OrderedRows::pack_lanes(std::int64_t, std::int64_t, std::int64_t, double*,
-                                      ExponentRange&);
+template class OrderedRows<float>;
+template class OrderedRows<double>;
 
 }  // namespace npusim::precision::kernels

@@ -5,28 +5,45 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
+#include <utility>
 #include <vector>
 
 #include "precision/gemm.h"
+#include "precision/kernels/lane_kernel.h"
+#include "precision/kernels/scratch.h"
 
 namespace npusim::precision::kernels {
 
-/// Values on 64-byte boundaries.
+/// Values on 64-byte boundaries, not initialised.
 template <class Real>
 class AlignedArray {
  public:
-  explicit AlignedArray(std::int64_t size = 0)
-      : lines_(static_cast<std::size_t>((size + kPerLine - 1) / kPerLine)) {}
-  Real* data() { return lines_.empty() ? nullptr : lines_.front().values; }
-  const Real* data() const { return lines_.empty() ? nullptr : lines_.front().values; }
-  bool empty() const { return lines_.empty(); }
+  explicit AlignedArray(std::int64_t size = 0) : size_(static_cast<std::size_t>(size)) {
+    if (size > 0) values_ = static_cast<Real*>(take_scratch(size_ * sizeof(Real)));
+  }
+  AlignedArray(AlignedArray&& other) noexcept { swap(other); }
+  AlignedArray& operator=(AlignedArray&& other) noexcept {
+    swap(other);
+    return *this;
+  }
+  ~AlignedArray() {
+    if (size_ != 0) give_back_scratch(values_, size_ * sizeof(Real));
+  }
+  Real* data() { return values_; }
+  const Real* data() const { return values_; }
+  bool empty() const { return size_ == 0; }
+  void clear() {
+    if (size_ != 0) std::memset(values_, 0, size_ * sizeof(Real));
+  }
 
  private:
-  static constexpr std::int64_t kPerLine = 64 / static_cast<std::int64_t>(sizeof(Real));
-  struct alignas(64) Line {
-    Real values[kPerLine] = {};
-  };
-  std::vector<Line> lines_;
+  void swap(AlignedArray& other) noexcept {
+    std::swap(values_, other.values_);
+    std::swap(size_, other.size_);
+  }
+  Real* values_ = nullptr;
+  std::size_t size_ = 0;
 };
 
 /// Lanes run over the rows of one operand: over A's when that leaves clearly fewer of them idle,
@@ -39,16 +56,18 @@ struct TileOutput {
   bool exchanged;
 
   /// values[r * stride + l] is the result of row `row` + r and lane `column` + l.
+  template <class Real>
   void write(std::int64_t row, std::int64_t rows, std::int64_t column, std::int64_t count,
-             const double* values, std::int64_t stride) const;
+             const Real* values, std::int64_t stride) const;
 };
 
-/// Exponents of the non-zero finite values of some operand rows.
+/// Exponents of the non-zero finite values of some operand rows; that of the smallest subnormal
+/// number for all subnormal ones.
 struct ExponentRange {
   int low = 2000;
   int high = -2000;
 
-  void add(const double* values, std::int64_t count);
+  void add(const FloatSurvey& survey);
   void add(const ExponentRange& other) {
     low = std::min(low, other.low);
     high = std::max(high, other.high);
@@ -60,29 +79,37 @@ struct ExponentRange {
 /// both significands' fraction bits.
 bool products_fit_float(const ExponentRange& a, const ExponentRange& b, int product_bits);
 
-/// Reads rows in canonical order and hands out values in plan order. One a thread.
+/// Reads rows in canonical order and hands them out in plan order, every NaN the default one. One a
+/// thread.
+template <class Real>
 class OrderedRows {
  public:
-  /// `order` as expand_order, filled with -1 to whole blocks of the unit. Both outlive this.
-  OrderedRows(const OperandRows& rows, const std::vector<std::int64_t>& order, std::int64_t k);
+  /// `order` as expand_order, filled with -1 to whole blocks of the unit; it outlives this, as rows
+  /// does. `as_is`: any NaN will do, and ranges are not asked for.
+  OrderedRows(const OperandRows& rows, const std::vector<std::int64_t>& order, std::int64_t k,
+              bool as_is = false);
 
   /// to[i] = i-th term of the row.
-  template <class Real>
   void pack_row(std::int64_t row, Real* to, ExponentRange& range);
-  /// to[i * lanes + l] = i-th term of row `first` + l, for l below count; count is at most kAtOnce.
-  template <class Real>
-  void pack_lanes(std::int64_t first, std::int64_t count, std::int64_t lanes, Real* to,
+  /// panel[i * lanes + l] = i-th term of row `first` + l, +0 for l from `count` on.
+  void pack_panel(std::int64_t first, std::int64_t count, std::int64_t lanes, Real* panel,
                   ExponentRange& range);
 
-  static constexpr std::int64_t kAtOnce = 8;
-
  private:
-  void read(std::int64_t row, double* to, ExponentRange& range) const;
+  static constexpr std::int64_t kAtOnce = kInterleavedRows;
+  void clean(Real* values, ExponentRange& range) const;
 
   const OperandRows& rows_;
   const std::vector<std::int64_t>& order_;
-  std::int64_t k_;
-  std::vector<double> values_;  ///< kAtOnce rows of k values and a zero for padding
+  std::int64_t k_, terms_;
+  bool plain_;  ///< the order is the canonical one
+  bool as_is_;
+  KernelSet kernels_;
+  std::vector<Real> canonical_;  ///< one row of k values and a zero for padding
+  std::vector<Real> ordered_;    ///< kAtOnce rows of terms, and a row of zeros
 };
+
+/// Whether expand_order's result is 0, 1, ..., k - 1.
+bool is_plain_order(const std::vector<std::int64_t>& order, std::int64_t k);
 
 }  // namespace npusim::precision::kernels

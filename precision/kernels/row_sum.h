@@ -21,7 +21,24 @@ class RowSum {
     for (int s = 0; s + 1 < program.stages; ++s) block_ *= program.stage[s].terms;
   }
 
-  void run() const {
+  /// All rows, kRows at a time.
+  void run() {
+    const Rows all = in_;
+    for (long row = 0; row < all.rows; row += kRows) {
+      in_.rows = all.rows - row < kRows ? all.rows - row : long{kRows};
+      in_.a = all.a + row * all.a_stride;
+      in_.out = all.out + row * all.out_stride;
+      if (all.init != nullptr) in_.init = all.init + row * T::kLanes;
+      if (all.after != nullptr) in_.after = all.after + row * T::kLanes;
+      run_rows();
+    }
+  }
+
+ private:
+  void run_rows() const {
+    if (program_.chunks == 0 && in_.after == nullptr && is_chain())
+      return chain_of_products()(program_.stage[0].arithmetic, in_.a, in_.a_stride, in_.rows,
+                                 in_.panel, in_.terms, in_.init, in_.out, in_.out_stride);
     alignas(64) Real sums[kRows * T::kLanes];
     const long count = in_.rows * T::kLanes;
     if (in_.init != nullptr) copy(sums, in_.init, count);
@@ -31,14 +48,34 @@ class RowSum {
       copy(after, in_.after, count);
       stage_[last()].add(program_.stage[last()].arithmetic, sums, after, count);
     }
-    copy(in_.out, sums, count);
+    finish(sums);
   }
 
- private:
   int last() const { return program_.stages - 1; }
 
   static void copy(Real* to, const Real* from, long count) {
     for (long i = 0; i < count; ++i) to[i] = from[i];
+  }
+
+  /// Results to where they belong, every NaN the default one.
+  void finish(const Real* sums) const {
+    using L = Vectors<T>;
+    for (long r = 0; r < in_.rows; ++r)
+      for (int l = 0; l < T::kLanes; l += T::kWidth)
+        L::store_anywhere(in_.out + r * in_.out_stride + l,
+                          L::default_nan(L::load(sums + r * T::kLanes + l)));
+  }
+
+  /// One stage of products that are exact, or rounded as the accumulator.
+  bool is_chain() const {
+    return program_.stages == 1 &&
+           (program_.rounds_product == 0 || program_.product_as_accumulator != 0);
+  }
+  Chain<Real> chain_of_products() const {
+    if (program_.rounds_product == 0) return stage_[0].chain;
+    const bool narrow = program_.carries_accumulator_values != 0;
+    return narrow && stage_[0].narrow_chain != nullptr ? stage_[0].narrow_chain
+                                                       : stage_[0].unfused_chain;
   }
 
   /// has_init says whether out comes in with running sums.
@@ -70,11 +107,9 @@ class RowSum {
   void accumulate(long begin, long end, Real* sums) const {
     const LaneArithmetic& accumulator = program_.stage[last()].arithmetic;
     const Real* panel = in_.panel + begin * T::kLanes;
-    if (program_.stages == 1 &&
-        (program_.rounds_product == 0 || program_.product_as_accumulator != 0)) {
-      const auto chain = program_.rounds_product == 0 ? stage_[0].chain : stage_[0].unfused_chain;
-      return chain(accumulator, in_.a + begin, in_.a_stride, in_.rows, panel, end - begin, sums);
-    }
+    if (is_chain())
+      return chain_of_products()(accumulator, in_.a + begin, in_.a_stride, in_.rows, panel,
+                                 end - begin, sums, sums, T::kLanes);
     alignas(64) Real term[T::kLanes];
     for (long row = 0; row < in_.rows; ++row) {
       for (long at = begin; at < end; at += block_) {
@@ -127,10 +162,10 @@ class RowSum {
   }
 
   const LaneProgram& program_;
-  const Rows& in_;
-  Operations<T> stage_[kMaxStages] = {};
-  Operations<T> chunk_[kMaxChunks] = {};
-  Operations<T> product_ = {};
+  Rows in_;                          ///< the rows of one round
+  Operations<T> stage_[kMaxStages];  // as many as the program has
+  Operations<T> chunk_[kMaxChunks];
+  Operations<T> product_;
   long block_ = 1;
 };
 

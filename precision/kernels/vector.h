@@ -4,7 +4,7 @@
 // that no function here is shared between them.
 #pragma once
 
-#if defined(__AVX2__) || defined(__AVX512F__)
+#if defined(__SSE2__)
 #include <immintrin.h>
 #endif
 
@@ -41,11 +41,13 @@ struct FloatLane : LaneTypes<float, unsigned, int> {
   enum { kFraction = 23, kBias = 127, kLanes = kFloatLanes };
   static constexpr float kLargest = 0x1.fffffep127F;
   static constexpr float kInfinity = __builtin_inff();
+  static constexpr float kNan = __builtin_nanf("");
 };
 struct DoubleLane : LaneTypes<double, unsigned long, long> {
   enum { kFraction = 52, kBias = 1023, kLanes = kDoubleLanes };
   static constexpr double kLargest = 0x1.fffffffffffffp1023;
   static constexpr double kInfinity = __builtin_inf();
+  static constexpr double kNan = __builtin_nan("");
 };
 
 template <class To, class From>
@@ -69,6 +71,13 @@ struct Vectors {
   static NPUSIM_INLINE V all(Real x) { return x - V{}; }
   static NPUSIM_INLINE V load(const Real* from) { return *reinterpret_cast<const V*>(from); }
   static NPUSIM_INLINE void store(Real* to, V x) { *reinterpret_cast<V*>(to) = x; }
+  static NPUSIM_INLINE V load_anywhere(const Real* from) {
+    V x;
+    __builtin_memcpy(&x, from, sizeof x);
+    return x;
+  }
+  static NPUSIM_INLINE void store_anywhere(Real* to, V x) { __builtin_memcpy(to, &x, sizeof x); }
+  static NPUSIM_INLINE V default_nan(V x) { return x == x ? x : all(T::kNan); }
   static NPUSIM_INLINE V magnitude(V x) { return real(bits(x) & ~T::kSign); }
   static NPUSIM_INLINE V with_sign(V magnitude, V sign) {
     return real(bits(magnitude) | (bits(sign) & T::kSign));
@@ -90,6 +99,8 @@ struct Vectors {
   static NPUSIM_INLINE V odd_fused(V a, V b, V sum);
   /// The lane type's own sum + a * b: fused where the instruction set can.
   static NPUSIM_INLINE V fused(V a, V b, V sum);
+  /// -(a * b) - sum, likewise.
+  static NPUSIM_INLINE V negated_fused(V a, V b, V sum);
 };
 
 template <class T, int kMode>
@@ -185,6 +196,10 @@ NPUSIM_INLINE FloatLane::Vector Vectors<FloatLane>::fused(V a, V b, V sum) {
   return _mm256_fmadd_ps(a, b, sum);
 }
 template <>
+NPUSIM_INLINE FloatLane::Vector Vectors<FloatLane>::negated_fused(V a, V b, V sum) {
+  return _mm256_fnmsub_ps(a, b, sum);
+}
+template <>
 NPUSIM_INLINE DoubleLane::Vector Vectors<DoubleLane>::fused(V a, V b, V sum) {
   return _mm256_fmadd_pd(a, b, sum);
 }
@@ -192,6 +207,10 @@ NPUSIM_INLINE DoubleLane::Vector Vectors<DoubleLane>::fused(V a, V b, V sum) {
 template <class T>
 NPUSIM_INLINE typename T::Vector Vectors<T>::fused(V a, V b, V sum) {
   return sum + a * b;
+}
+template <class T>
+NPUSIM_INLINE typename T::Vector Vectors<T>::negated_fused(V a, V b, V sum) {
+  return (-a) * b - sum;
 }
 #endif
 

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <thread>
 
@@ -197,6 +198,77 @@ TEST(Gemm, ReadsRowsThroughTheirStrides) {
   const std::vector<double> want = by_planned_dot(c);
   for (std::size_t i = 0; i < 7; ++i)
     for (std::size_t j = 0; j < 9; ++j) EXPECT_EQ(out[j * 7 + i], want[i * 9 + j]);
+}
+
+/// The same product with operands and results as floats.
+std::vector<double> gemm_of_floats(const Case& c, std::int64_t stride_of_k) {
+  const std::int64_t k = c.plan.terms();
+  const auto narrowed = [&](const std::vector<double>& values) {
+    std::vector<float> result(values.size() * static_cast<std::size_t>(stride_of_k));
+    for (std::size_t i = 0; i < values.size(); ++i)
+      result[i * static_cast<std::size_t>(stride_of_k)] = static_cast<float>(values[i]);
+    return result;
+  };
+  const std::vector<float> a = narrowed(c.a);
+  const std::vector<float> b = narrowed(c.b);
+  const std::int64_t out_stride = c.columns + 3;
+  std::vector<float> out(static_cast<std::size_t>(c.rows * out_stride), -1.0F);
+  FloatMatrixOutput output(out.data(), out_stride);
+  emulated_gemm(c.unit, c.plan, FloatMatrixRows(a.data(), c.rows, k, k * stride_of_k, stride_of_k),
+                FloatMatrixRows(b.data(), c.columns, k, k * stride_of_k, stride_of_k),
+                {c.axis, c.bias.data()}, output, serial());
+  std::vector<double> dense;
+  for (std::int64_t i = 0; i < c.rows; ++i) {
+    for (std::int64_t j = 0; j < out_stride; ++j) {
+      const float x = out[static_cast<std::size_t>(i * out_stride + j)];
+      if (j < c.columns) dense.push_back(static_cast<double>(x));
+      if (j >= c.columns) {
+        EXPECT_EQ(x, -1.0F) << "written beyond the row";
+      }
+    }
+  }
+  return dense;
+}
+
+TEST_P(OnEverySimdPath, FloatOperandsAndResultsGiveTheSameBits) {
+  std::uint64_t seed = 5000;
+  for (const MacUnit& unit : units::many()) {
+    const auto beyond_float = [](const Format& f) { return f.exponent_bits > 8; };
+    const Format& sum = unit.accumulator().format;
+    if (beyond_float(unit.a) || beyond_float(sum) || sum.max_exponent() > 127 ||
+        sum.fraction_bits > 23)
+      continue;
+    for (const Shape& shape : {Shape{3, 5, 37}, Shape{70, 3, 40}, Shape{29, 130, 33}}) {
+      const bool special = seed % 2 == 0;
+      Case c = random_case(unit, flat(shape.k), shape, ++seed, 5.0, special);
+      const std::vector<double> want = gemm(c, serial());
+      for (const std::int64_t stride : {1, 2}) {
+        const std::vector<double> got = gemm_of_floats(c, stride);
+        ASSERT_EQ(got.size(), want.size());
+        for (std::size_t i = 0; i < want.size(); ++i)
+          ASSERT_TRUE(oracle::same(got[i], want[i])) << unit.name << " seed " << c.seed;
+      }
+    }
+  }
+}
+
+TEST_P(OnEverySimdPath, NansWithPayloadsComeOutAsTheDefaultOne) {
+  const std::uint32_t payload = 0xffffffffU;
+  float nan = 0.0F;
+  std::memcpy(&nan, &payload, sizeof nan);
+  std::vector<float> a(20, 1.0F), b(64 * 20, 1.0F), out(64);
+  a[3] = nan;
+  for (const Format& sum : {fp32(), fp16(), bf16()}) {
+    FloatMatrixOutput output(out.data(), 64);
+    emulated_gemm(units::chain(bf16(), units::arithmetic(sum, Rounding::rne)), flat(20),
+                  FloatMatrixRows(a.data(), 1, 20, 20, 1), FloatMatrixRows(b.data(), 64, 20, 20, 1),
+                  {}, output, serial());
+    for (const float x : out) {
+      std::uint32_t bits = 0;
+      std::memcpy(&bits, &x, sizeof bits);
+      ASSERT_EQ(bits, 0x7fc00000U) << sum.name;
+    }
+  }
 }
 
 TEST(Gemm, RefusesBrokenUnitsAndPlans) {

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "precision/kernels/scratch.h"
+
+#include <array>
+#include <mutex>
+#include <new>
+#include <utility>
+
+namespace npusim::precision::kernels {
+namespace {
+
+constexpr std::align_val_t kAlignment{64};
+constexpr std::size_t kMostKept = std::size_t{16} << 20;
+
+struct Block {
+  void* memory = nullptr;
+  std::size_t bytes = 0;
+};
+
+class Shelf {
+ public:
+  void* take(std::size_t bytes) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    for (Block& block : blocks_) {
+      if (block.memory == nullptr || block.bytes != bytes) continue;
+      kept_ -= bytes;
+      return std::exchange(block.memory, nullptr);
+    }
+    return nullptr;
+  }
+  /// What there is no room for comes back, to be freed.
+  void* put(void* memory, std::size_t bytes) {
+    if (bytes > kMostKept) return memory;
+    const std::lock_guard<std::mutex> lock(mutex_);
+    Block& block = blocks_[next_];
+    if (block.memory != nullptr) kept_ -= block.bytes;
+    std::swap(block.memory, memory);
+    block.bytes = bytes;
+    kept_ += bytes;
+    next_ = (next_ + 1) % blocks_.size();
+    if (kept_ > kMostKept) {
+      kept_ -= bytes;
+      operator delete(std::exchange(block.memory, nullptr), kAlignment);
+    }
+    return memory;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::array<Block, 64> blocks_;
+  std::size_t next_ = 0, kept_ = 0;
+};
+
+Shelf& shelf() {
+  static Shelf* const shelf = new Shelf;  // threads may outlive static objects
+  return *shelf;
+}
+
+}  // namespace
+
+void* take_scratch(std::size_t bytes) {
+  void* const kept = shelf().take(bytes);
+  return kept != nullptr ? kept : operator new(bytes, kAlignment);
+}
+
+void give_back_scratch(void* memory, std::size_t bytes) noexcept {
+  operator delete(shelf().put(memory, bytes), kAlignment);
+}
+
+}  // namespace npusim::precision::kernels
