@@ -13,6 +13,7 @@ npusim_test(workloads_ops_test
     ops_pool_test.cpp
     ops_quantized_test.cpp
     ops_reduce_test.cpp
+    ops_signal_test.cpp
     ops_support.cpp
     ops_transposed_test.cpp
     ops_unary_test.cpp

@@ -14,14 +14,18 @@ const OpRegistry& ops() {
     register_conv_gradients(all);
     register_conv_transpose(all);
     register_counting(all);
+    register_determinant(all);
+    register_einsum(all);
     register_gathering(all);
     register_global_pools(all);
+    register_grid_sample(all);
     register_integer_products(all);
     register_joining(all);
     register_loss(all);
     register_lp_normalization(all);
     register_math_functions(all);
     register_matrix_products(all);
+    register_ngrams(all);
     register_normalization(all);
     register_opaque(all);
     register_pool_gradients(all);
@@ -35,6 +39,7 @@ const OpRegistry& ops() {
     register_sgd(all);
     register_shape_gradients(all);
     register_shape_values(all);
+    register_signal(all);
     register_slicing(all);
     register_softmax(all);
     register_transpose(all);

@@ -13,9 +13,12 @@ set(NPUSIM_OP_SOURCES
   ops/conv_transpose.cpp
   ops/convolve.cpp
   ops/counting.cpp
+  ops/determinant.cpp
+  ops/einsum.cpp
   ops/elementwise.cpp
   ops/gathering.cpp
   ops/global_pools.cpp
+  ops/grid_sample.cpp
   ops/group_norm.cpp
   ops/indexing.cpp
   ops/integer_products.cpp
@@ -27,6 +30,7 @@ set(NPUSIM_OP_SOURCES
   ops/matmul_shape.cpp
   ops/matrix_products.cpp
   ops/movement.cpp
+  ops/ngrams.cpp
   ops/normalization.cpp
   ops/opaque.cpp
   ops/pool_gradients.cpp
@@ -42,6 +46,7 @@ set(NPUSIM_OP_SOURCES
   ops/sgd.cpp
   ops/shape_gradients.cpp
   ops/shape_values.cpp
+  ops/signal.cpp
   ops/simple_op.cpp
   ops/slicing.cpp
   ops/softmax.cpp
