@@ -20,6 +20,18 @@ ValueReader root_reader(const JsonValue& document, Diagnostics& diagnostics) {
   return {document, "", diagnostics};
 }
 
+void check_version(ObjectReader& reader) {
+  if (const auto version = reader.required(kSchemaKey, std::to_string(kSchemaVersion))) {
+    if (!version->json().is_number()) {
+      version->integer({kSchemaVersion, kSchemaVersion});  // reports the wrong type
+    } else if (version->json().number() != kSchemaVersion) {
+      version->error("unsupported-version",
+                     "schema version " + dump_json(version->json(), -1) + " is unknown",
+                     std::to_string(kSchemaVersion));
+    }
+  }
+}
+
 struct Header {
   bool usable = false;  ///< an object, and not one of another kind
   std::optional<std::string> parent;
@@ -30,15 +42,7 @@ Header read_header(const JsonValue& document, const std::string& kind, Diagnosti
   ObjectReader reader(root_reader(document, diagnostics));
   Header header;
   if (!document.is_object()) return header;
-  if (const auto version = reader.required(kSchemaKey, std::to_string(kSchemaVersion))) {
-    if (!version->json().is_number()) {
-      version->integer({kSchemaVersion, kSchemaVersion});  // reports the wrong type
-    } else if (version->json().number() != kSchemaVersion) {
-      version->error("unsupported-version",
-                     "schema version " + dump_json(version->json(), -1) + " is unknown",
-                     std::to_string(kSchemaVersion));
-    }
-  }
+  check_version(reader);
   header.usable = true;
   if (const auto found = reader.required(kKindKey, kind)) {
     const std::string name = found->string();
@@ -213,6 +217,7 @@ std::string kind_of_config(const std::string& path, const std::vector<std::strin
     Diagnostics mistakes;
     ObjectReader reader(root_reader(document, mistakes));
     if (const auto value = reader.required(kKindKey, one_of(known))) value->choice(known);
+    if (!mistakes.empty()) check_version(reader);  // nobody else will
     mistakes.throw_if_any();
     kind = document.find(kKindKey)->string();
   });

@@ -122,7 +122,7 @@ std::string read_whole_file(const std::string& path, std::uint64_t max_bytes) {
     contents.resize(static_cast<std::size_t>(room));
     const ssize_t got = ::read(file.get(), contents.data() + filled, contents.size() - filled);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) fail(path, "unreadable-file", "cannot read: " + reason(errno));
+    if (got < 0) fail(path, "unreadable-file", "cannot read: " + reason(errno), "a readable file");
     filled += static_cast<std::size_t>(got);
     if (filled > max_bytes) {
       fail(path, "too-large", "larger than the limit of " + std::to_string(max_bytes) + " bytes");

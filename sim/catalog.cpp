@@ -128,6 +128,14 @@ std::string find_file(const std::string& kind, const std::string& name_or_path) 
   throw base::InputError(std::vector<base::Diagnostic>{diagnostic});
 }
 
+std::string find_file_beside(const std::string& kind, const std::string& name_or_path,
+                             const std::string& folder) {
+  std::error_code ignored;
+  const fs::path beside = fs::path(folder) / name_or_path;
+  if (fs::is_regular_file(beside, ignored)) return beside.string();
+  return find_file(kind, looks_like_path(name_or_path) ? beside.string() : name_or_path);
+}
+
 std::vector<std::string> expand_patterns(const std::vector<std::string>& arguments) {
   std::vector<std::string> expanded;
   for (const std::string& argument : arguments) {

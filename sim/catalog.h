@@ -29,6 +29,10 @@ std::vector<CatalogEntry> list_files(const std::string& kind);
 /// base::InputError ("missing-file" or "unknown-name" with a did-you-mean).
 std::string find_file(const std::string& kind, const std::string& name_or_path);
 
+/// The same for a name that stands in a file of `folder`: a path is relative to it.
+std::string find_file_beside(const std::string& kind, const std::string& name_or_path,
+                             const std::string& folder);
+
 /// Arguments with glob patterns expanded (sorted); a pattern that matches nothing is an InputError.
 std::vector<std::string> expand_patterns(const std::vector<std::string>& arguments);
 

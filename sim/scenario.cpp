@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/scenario.h"
 
+#include <filesystem>
+
 #include "base/object_reader.h"
 #include "sim/catalog.h"
 
@@ -33,6 +35,7 @@ std::vector<std::string> found(const std::string& kind, const std::vector<std::s
 Scenario load_scenario(const std::string& path) {
   base::Diagnostics diagnostics;
   const base::JsonValue document = base::load_config(path, "scenario", {}, diagnostics);
+  const std::string folder = std::filesystem::path(path).parent_path().string();
   base::ObjectReader reader(base::ValueReader(document, "", diagnostics));
   Scenario scenario;
   scenario.name = reader.string("name");
@@ -40,7 +43,8 @@ Scenario load_scenario(const std::string& path) {
   for (const base::ValueReader& item : reader.array("workloads")) {
     const std::string name = item.string();
     try {
-      if (!name.empty()) scenario.workload_files.push_back(find_file("workload", name));
+      if (!name.empty())
+        scenario.workload_files.push_back(find_file_beside("workload", name, folder));
     } catch (const base::InputError& error) {
       item.error("unknown-name", error.diagnostics().front().message,
                  error.diagnostics().front().allowed);
@@ -49,7 +53,7 @@ Scenario load_scenario(const std::string& path) {
   scenario.mode = reader.choice<Mode>("mode", kModes, Mode::inference);
   const std::string recipe = reader.string("recipe", "");
   try {
-    if (!recipe.empty()) scenario.recipe_file = find_file("recipe", recipe);
+    if (!recipe.empty()) scenario.recipe_file = find_file_beside("recipe", recipe, folder);
   } catch (const base::InputError& error) {
     reader.error("recipe", "unknown-name", error.diagnostics().front().message,
                  error.diagnostics().front().allowed);

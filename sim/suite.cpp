@@ -19,9 +19,7 @@ std::string file_beside(const base::ValueReader& value, const std::string& kind,
   const std::string text = value.string();
   if (text.empty()) return {};
   try {
-    const std::filesystem::path beside = std::filesystem::path(folder) / text;
-    if (std::filesystem::is_regular_file(beside)) return beside.string();
-    return find_file(kind, text);
+    return find_file_beside(kind, text, folder);
   } catch (const base::InputError& error) {
     value.error("unknown-name", error.diagnostics().front().message,
                 error.diagnostics().front().allowed);

@@ -229,7 +229,7 @@ TEST_F(WholeReport, SuitesAreCheckedAsFarAsTheFilesTheyName) {
           HasSubstr("s.json:3:34: /runs/0/set/0: npu.clock_mzh=3: /clock_mzh: unknown key "
                     "\"clock_mzh\" (did you mean \"clock_mhz\"?); allowed: schema_version, "),
           HasSubstr("s.json:5:24: /runs/1/npu: no shipped npu is named \"cube\"; allowed: "),
-          HasSubstr("s.json:5:44: /runs/1/workload: workload file no.json does not exist; "),
+          HasSubstr("s.json:5:44: /runs/1/workload: workload file ./no.json does not exist; "),
           HasSubstr("s.json:5:65: /runs/1/recipe: no shipped recipe is named \"fp61\""),
           "s.json:6:34: /runs/1/mode: unknown value \"trainin\" (did you mean \"training\"?); "
           "allowed: inference, training",

@@ -55,6 +55,21 @@ TEST(Scenario, UnknownNamesSuggestTheNearest) {
   }
 }
 
+TEST(Scenario, FilesAreNamedRelativeToTheScenario) {
+  char folder[] = "/tmp/npusim_scenario_XXXXXX";
+  ASSERT_NE(mkdtemp(folder), nullptr);
+  const std::string base = folder;
+  base::write_whole_file(base + "/s.json", R"({"schema_version": 1, "kind": "scenario",
+    "name": "s", "workloads": ["w.json", "mlp"], "recipe": "r.json"})");
+  base::write_whole_file(base + "/w.json", "{}");
+  base::write_whole_file(base + "/r.json", "{}");
+  const Scenario scenario = load_scenario(base + "/s.json");
+  EXPECT_EQ(scenario.workload_files[0], base + "/w.json");
+  EXPECT_EQ(stem(scenario.workload_files[1]), "mlp");
+  EXPECT_EQ(scenario.recipe_file, base + "/r.json");
+  std::filesystem::remove_all(base);
+}
+
 TEST(Scenario, MissingFilesAndEmptyPatternsAreErrors) {
   EXPECT_THROW(find_file("npu", "no/such.json"), base::InputError);
   EXPECT_THROW(expand_patterns({"/nonexistent/*.json"}), base::InputError);

@@ -11,8 +11,6 @@
 namespace npusim::workloads {
 namespace {
 
-const char* const kOpRules = "operands and attributes as `npusim describe` says of the op";
-
 class Builder {
  public:
   Builder(const WorkloadSyntax& workload, const FlatNetwork& network)
@@ -33,10 +31,11 @@ class Builder {
   }
 
  private:
-  /// Repeats the mistakes of `error` at a place in the file.
-  static void relocate(const base::InputError& error, const base::ValueReader& at) {
+  /// Repeats the mistakes of `error` at the node.
+  static void relocate(const base::InputError& error, const NodeSyntax& node) {
+    const std::string rules = "what `npusim describe " + node.op->name() + "` says";
     for (const base::Diagnostic& item : error.diagnostics())
-      at.error(item.code, item.message, item.allowed.empty() ? kOpRules : item.allowed);
+      node.at.error(item.code, item.message, item.allowed.empty() ? rules : item.allowed);
   }
 
   /// That the file exists has been looked at where it is named.
@@ -105,7 +104,7 @@ class Builder {
       graph_.add_node(node.syntax->op->name(), node.name, std::move(inputs), node.attributes,
                       node.outputs);
     } catch (const base::InputError& error) {
-      relocate(error, node.syntax->at);
+      relocate(error, *node.syntax);
     }
   }
 
