@@ -28,6 +28,8 @@ DeclaredType declared_type(DataType type, const Place& place) {
   }
 }
 
+constexpr std::size_t kMostMistakes = 100;
+
 Initializer given_values(std::vector<double> values) {
   Initializer initializer;
   initializer.kind = Initializer::Kind::values;
@@ -56,10 +58,14 @@ class Converter final : public GraphSoFar {
     find_uses();
     add_initializers();
     add_inputs();
-    for (std::size_t i = 0; i < model_.nodes.size(); ++i) add(i);
+    for (std::size_t i = 0; i < model_.nodes.size(); ++i) {
+      if (stopped()) diagnostics_.throw_if_any();
+      add(i);
+    }
     add_outputs();
     check_dims();
     diagnostics_.throw_if_any();
+    if (options_.fold_constants) fold();
     return std::move(result_);
   }
 
@@ -84,6 +90,14 @@ class Converter final : public GraphSoFar {
 
  private:
   const Graph& graph() const { return result_.graph; }
+
+  /// A model made of mistakes must not take minutes to tell them.
+  bool stopped() {
+    if (diagnostics_.items().size() < kMostMistakes) return false;
+    diagnostics_.add(
+        root_.diagnostic("too-many", "there may be more mistakes; these are the first"));
+    return true;
+  }
 
   template <class Action>
   void reporting(const Place& place, const Action& action) {
@@ -123,6 +137,7 @@ class Converter final : public GraphSoFar {
       if (used_.count(data.name) == 0) continue;
       const bool constant = data.shape.empty() || statistics_.count(data.name) > 0;
       add_data(data, constant, root_.at("initializer", i).named("tensor " + shown(data.name)));
+      if (graph().find(data.name) == kNoTensor) failed_.insert(data.name);
     }
   }
 
@@ -146,6 +161,7 @@ class Converter final : public GraphSoFar {
       if (initialized_.count(input.name) > 0) continue;  // a default value: ours
       const Place place = root_.at("input", i).named("input " + shown(input.name));
       reporting(place, [&] { add_input(input, place); });
+      if (graph().find(input.name) == kNoTensor) failed_.insert(input.name);
     }
   }
 
@@ -233,10 +249,7 @@ class Converter final : public GraphSoFar {
     for (const std::string& input : node.inputs) {
       if (input.empty() || graph().find(input) != kNoTensor) continue;
       there = false;
-      const bool known_failure = failed_.count(input) > 0 || initialized_.count(input) > 0 ||
-                                 std::any_of(model_.inputs.begin(), model_.inputs.end(),
-                                             [&](const ValueDef& v) { return v.name == input; });
-      if (!known_failure)
+      if (failed_.count(input) == 0)
         diagnostics_.add(place.diagnostic(
             "unknown-tensor", "reads " + shown(input) + ", which nothing before it writes"));
     }
@@ -262,6 +275,44 @@ class Converter final : public GraphSoFar {
     for (std::size_t i = 0; i < outputs.size(); ++i)
       if (outputs[i].empty()) outputs[i] = step.name + ".unused" + std::to_string(i);
     result_.graph.add_node(step.op, step.name, std::move(inputs), step.attributes, outputs);
+  }
+
+  void fold() {
+    Graph& graph = result_.graph;
+    const std::set<TensorId> outputs(graph.outputs.begin(), graph.outputs.end());
+    const auto stays = [&](const Node& node) {
+      for (const TensorId id : node.outputs)
+        if (outputs.count(id) > 0) return true;
+      return !fold(node);
+    };
+    const auto end = std::stable_partition(graph.nodes.begin(), graph.nodes.end(), stays);
+    graph.nodes.erase(end, graph.nodes.end());
+  }
+
+  /// True when the node's results have become initializers.
+  bool fold(const Node& node) {
+    const auto info = [&](TensorId id) -> TensorInfo& {
+      return result_.graph.tensors[static_cast<std::size_t>(id)];
+    };
+    if (node.op == "ConstantOfShape") {
+      TensorInfo& filled = info(node.outputs[0]);
+      filled.initializer.emplace();
+      filled.initializer->value = std::get<double>(node.attributes.at("value"));
+      const bool trained =
+          filled.type == ElementType::floating && statistics_.count(filled.name) == 0;
+      filled.role = trained ? TensorRole::weight : TensorRole::statistics;
+      return true;
+    }
+    for (const TensorId id : node.outputs) {
+      const TensorInfo& result = info(id);
+      const bool small = result.type != ElementType::floating || element_count(result.shape) == 1;
+      if (!result.known || !small) return false;
+    }
+    for (const TensorId id : node.outputs) {
+      info(id).initializer = given_values(info(id).known->values);
+      info(id).role = TensorRole::statistics;
+    }
+    return true;
   }
 
   void add_constant_node(const NodeDef& node, const Place& place) {

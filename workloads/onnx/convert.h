@@ -24,6 +24,9 @@ struct ConvertOptions {
   std::map<std::string, TensorData> inputs;
   /// Unsupported nodes become ops of type Opaque: timing only. Their outputs must be declared.
   bool allow_unsupported = false;
+  /// Shape arithmetic and constant fills become initializers: nodes whose results are known before
+  /// the run and are integers, booleans, single numbers or one value all over.
+  bool fold_constants = true;
 };
 
 struct Converted {

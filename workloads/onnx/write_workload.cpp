@@ -185,6 +185,12 @@ class Writer {
   }
 
   JsonValue initial_values(const TensorInfo& info) {
+    if (info.initializer->kind == Initializer::Kind::constant) {
+      JsonValue result = JsonValue::make_object();
+      result.set("kind", "constant");
+      result.set("value", info.initializer->value);
+      return result;
+    }
     const std::vector<double>& values = *info.initializer->values;
     const bool whole = info.type != ElementType::floating;
     JsonValue result = JsonValue::make_object();

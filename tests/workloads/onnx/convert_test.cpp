@@ -4,6 +4,8 @@
 
 #include <gmock/gmock.h>
 
+#include <chrono>
+
 #include "base/error.h"
 #include "tests/workloads/onnx/model_builder.h"
 #include "workloads/onnx/read_model.h"
@@ -124,6 +126,20 @@ TEST(OnnxConvert, EveryUnknownOpIsNamedAtOnce) {
                   HasSubstr("/graph/node/2: node \"Fancy_2\" (Fancy): ops of domain")));
 }
 
+TEST(OnnxConvert, AModelOfMistakesTellsTheFirstHundredInTime) {
+  build::Proto model = build::make_model(13);
+  build::add_input(model, "x", {2});
+  for (int i = 0; i < 100'000; ++i)
+    build::add_node(model, i % 2 == 0 ? "Frobnicate" : "Relu", {i % 2 == 0 ? "x" : "nowhere"},
+                    {"t" + std::to_string(i)});
+  build::add_output(model, "t0");
+  const auto start = std::chrono::steady_clock::now();
+  const std::vector<std::string> errors = errors_of(model);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(1));
+  ASSERT_EQ(errors.size(), 101U);
+  EXPECT_THAT(errors.back(), HasSubstr("there may be more mistakes"));
+}
+
 TEST(OnnxConvert, UnknownOpsMayStandForTimingWhenTheirShapesAreDeclared) {
   build::Proto model = build::make_model(13);
   build::add_input(model, "x", {2, 3});
@@ -176,6 +192,31 @@ TEST(OnnxConvert, ConstantsBecomeTensors) {
   const Graph graph = converted(model).graph;
   EXPECT_THAT(ops_of(graph), ElementsAre("Mul"));
   EXPECT_EQ(graph.tensor(graph.find("c")).role, TensorRole::statistics);
+}
+
+TEST(OnnxConvert, ShapeArithmeticAndFillsBecomeInitializers) {
+  build::Proto model = build::make_model(13);
+  build::add_input(model, "x", {2, 3, 4});
+  build::add_integers(model, "zero", {1}, {0});
+  build::add_integers(model, "minus", {1}, {-1});
+  build::add_integers(model, "wide", {2}, {12, 5});
+  build::add_node(model, "Shape", {"x"}, {"shape"});
+  build::add_node(model, "Gather", {"shape", "zero"}, {"batch"});
+  build::add_node(model, "Concat", {"batch", "minus"}, {"to"}).add_attribute()->set_name("axis");
+  model.mutable_graph()->mutable_node(2)->mutable_attribute(0)->set_type(
+      ::onnx::AttributeProto::INT);
+  build::add_node(model, "Reshape", {"x", "to"}, {"flat"});
+  build::add_node(model, "ConstantOfShape", {"wide"}, {"w"});
+  build::add_node(model, "MatMul", {"flat", "w"}, {"y"});
+  build::add_output(model, "y");
+  const Graph folded = converted(model).graph;
+  EXPECT_THAT(ops_of(folded), ElementsAre("Reshape", "MatMul"));
+  EXPECT_THAT(*folded.tensor(folded.find("to")).initializer->values, ElementsAre(2, -1));
+  EXPECT_EQ(folded.tensor(folded.find("w")).role, TensorRole::weight);
+  EXPECT_EQ(folded.parameter_count(), 60);
+  ConvertOptions options;
+  options.fold_constants = false;
+  EXPECT_EQ(converted(model, options).graph.nodes.size(), 6U);
 }
 
 TEST(OnnxConvert, IndicesBeyond2To53AreFineElsewhereTheyAreNot) {
