@@ -86,7 +86,8 @@ void check_p(const NodeView& view) {
 
 class LpPool final : public SimpleOp {
  public:
-  LpPool() : SimpleOp({"LpPool", "Lp norm of each window", OpClass::vector, 1, 1, lp_attributes()}) {}
+  LpPool()
+      : SimpleOp({"LpPool", "Lp norm of each window", OpClass::vector, 1, 1, lp_attributes()}) {}
   std::vector<OutputSpec> infer(const NodeView& view) const override {
     check_p(view);
     return {{pool_geometry(view, view.input(0).shape).output_shape(), ElementType::floating}};
