@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include "npu_models/array_reader.h"
+#include "npu_models/stage_reader.h"
 #include "npu_models/unit_reader.h"
 
 namespace npusim::npu {
@@ -63,6 +64,7 @@ std::map<std::string, std::int64_t> read_latencies(base::ObjectReader& object,
 AccumulatorSpec read_accumulator(base::ObjectReader& object) {
   AccumulatorSpec accumulator;
   accumulator.arithmetic = read_arithmetic(object);
+  accumulator.stage = read_accumulator_stage(object);
   accumulator.choices = read_choices(object, accumulator.arithmetic.format);
   accumulator.latency_cycles = read_latencies(object, accumulator.choices);
   accumulator.memory_bytes = object.integer("memory_kib", kKib) * 1024;

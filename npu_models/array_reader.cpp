@@ -5,6 +5,7 @@
 #include <set>
 
 #include "npu_models/organisation.h"
+#include "npu_models/stage_reader.h"
 #include "npu_models/unit_reader.h"
 
 namespace npusim::npu {

@@ -5,6 +5,7 @@
 
 #include "npu_models/array_reader.h"
 #include "npu_models/npu_sections.h"
+#include "npu_models/stage_reader.h"
 #include "npu_models/unit_reader.h"
 
 namespace npusim::npu {
@@ -61,12 +62,13 @@ precision::MacUnit unit_of(const NpuSpec& npu, const precision::Format& input,
   precision::MacUnit unit;
   unit.a = choice_of(array.inputs, input.name, [](const InputMode& mode) { return mode.format; });
   unit.b = unit.a;
-  precision::Arithmetic last = array.accumulator.arithmetic;
-  last.format = choice_of(array.accumulator.choices, accumulator.name,
-                          [](const precision::Format& format) { return format; });
+  precision::Stage last = array.accumulator.stage;
+  last.arithmetic = array.accumulator.arithmetic;
+  last.arithmetic.format = choice_of(array.accumulator.choices, accumulator.name,
+                                     [](const precision::Format& format) { return format; });
   unit.product = array.product;
   unit.stages = complete_stages(array.inner_stages, last);
-  unit.name = npu.name + "_" + unit.a.name + "_" + last.format.name;
+  unit.name = npu.name + "_" + unit.a.name + "_" + last.arithmetic.format.name;
   return unit;
 }
 

@@ -41,6 +41,7 @@ struct ReductionOrder {
 
 struct AccumulatorSpec {
   precision::Arithmetic arithmetic;        ///< the default format and how it rounds
+  precision::Stage stage;                  ///< how it combines terms; its arithmetic is not used
   std::vector<precision::Format> choices;  ///< formats a recipe may select; has the default
   /// Of one dependent addition, by format name.
   std::map<std::string, std::int64_t> latency_cycles;

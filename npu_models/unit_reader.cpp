@@ -6,25 +6,7 @@
 namespace npusim::npu {
 namespace {
 
-constexpr base::IntegerRange kGroupTerms{2, std::int64_t{1} << 20};
-const char* const kAsAccumulator = "accumulator";
-
-precision::Stage read_stage(const base::ValueReader& value) {
-  base::ObjectReader object(value);
-  precision::Stage stage;
-  stage.terms = object.integer("terms", kGroupTerms);
-  stage.combine = object.choice<precision::Combine>(
-      "combine", {{"tree", precision::Combine::tree}, {"chain", precision::Combine::chain}});
-  const base::JsonValue* format = value.json().is_object() ? value.json().find("format") : nullptr;
-  if (format != nullptr && format->is_string() && format->string() == kAsAccumulator) {
-    object.optional("format");
-    stage.arithmetic.format = precision::Format{};
-  } else {
-    stage.arithmetic = read_arithmetic(object);
-  }
-  object.finish();
-  return stage;
-}
+constexpr base::IntegerRange kRandomBits{1, 32};
 
 }  // namespace
 
@@ -32,7 +14,7 @@ std::string known_formats() {
   return base::one_of(precision::named_formats()) + ", or eXmY";
 }
 
-precision::Format read_format(const base::ValueReader& value) {
+precision::Format read_scale_format(const base::ValueReader& value) {
   const std::string name = value.string();
   try {
     return precision::format_from_name(name);
@@ -49,22 +31,45 @@ precision::Format read_format(const base::ValueReader& value) {
   }
 }
 
+precision::Format read_format(const base::ValueReader& value) {
+  precision::Format format = read_scale_format(value);
+  if (!format.is_scale()) return format;
+  value.error("scale-format", format.name + " holds scales, not numbers", known_formats());
+  return precision::fp32();
+}
+
+void read_format_rules(base::ObjectReader& object, precision::Format& format) {
+  using precision::NanResult;
+  using precision::Overflow;
+  using precision::Subnormals;
+  format.subnormals =
+      object.choice<Subnormals>("subnormals",
+                                {{"keep", Subnormals::keep},
+                                 {"flush", Subnormals::flush},
+                                 {"flush_tiny_after", Subnormals::flush_tiny_after},
+                                 {"flush_tiny_before", Subnormals::flush_tiny_before}},
+                                format.subnormals);
+  format.overflow = object.choice<Overflow>("overflow",
+                                            {{"infinity", Overflow::infinity},
+                                             {"always_infinity", Overflow::always_infinity},
+                                             {"saturate", Overflow::saturate},
+                                             {"nan", Overflow::nan}},
+                                            format.overflow);
+  format.nan = object.choice<NanResult>(
+      "nan", {{"keep", NanResult::keep}, {"zero", NanResult::zero}}, format.nan);
+}
+
 precision::Arithmetic read_arithmetic(base::ObjectReader& object) {
   precision::Arithmetic arithmetic;
   const auto format = object.required("format", known_formats());
   arithmetic.format = format ? read_format(*format) : precision::fp32();
   if (const auto rounding = object.optional("rounding")) {
-    const std::vector<std::string>& names = precision::deterministic_rounding_names();
+    const std::vector<std::string>& names = precision::rounding_names();
     arithmetic.rounding = precision::rounding_from_name(names[rounding->choice(names)]);
   }
-  arithmetic.format.subnormals = object.choice<precision::Subnormals>(
-      "subnormals",
-      {{"keep", precision::Subnormals::keep}, {"flush", precision::Subnormals::flush}},
-      arithmetic.format.subnormals);
-  arithmetic.format.overflow = object.choice<precision::Overflow>(
-      "overflow",
-      {{"infinity", precision::Overflow::infinity}, {"saturate", precision::Overflow::saturate}},
-      arithmetic.format.overflow);
+  if (arithmetic.rounding == precision::Rounding::sr || object.has("random_bits"))
+    arithmetic.random_bits = static_cast<int>(object.integer("random_bits", kRandomBits));
+  read_format_rules(object, arithmetic.format);
   return arithmetic;
 }
 
@@ -85,23 +90,6 @@ std::optional<precision::Arithmetic> read_product(base::ObjectReader& object) {
   }
   value->choice({"exact"});
   return std::nullopt;
-}
-
-std::vector<precision::Stage> read_inner_stages(base::ObjectReader& object) {
-  std::vector<precision::Stage> stages;
-  for (const base::ValueReader& value : object.optional_array("inner_stages"))
-    stages.push_back(read_stage(value));
-  return stages;
-}
-
-std::vector<precision::Stage> complete_stages(std::vector<precision::Stage> inner,
-                                              const precision::Arithmetic& accumulator) {
-  for (precision::Stage& stage : inner)
-    if (stage.arithmetic.format.name.empty()) stage.arithmetic = accumulator;
-  precision::Stage last;
-  last.arithmetic = accumulator;
-  inner.push_back(last);
-  return inner;
 }
 
 }  // namespace npusim::npu

@@ -12,12 +12,18 @@
 
 namespace npusim::npu {
 
-/// A format by name.
 /// The format names there are, for messages.
 std::string known_formats();
+/// A format by name, of numbers with a sign.
 precision::Format read_format(const base::ValueReader& value);
+/// A format by name, of scales: e8m0 or any format of numbers.
+precision::Format read_scale_format(const base::ValueReader& value);
 
-/// Keys `format`, `rounding` (rne), `subnormals` (keep) and `overflow` (infinity) of an object.
+/// Keys `subnormals`, `overflow` and `nan` of an object; absent ones leave the format as it is.
+void read_format_rules(base::ObjectReader& object, precision::Format& format);
+
+/// Keys `format`, `rounding` (rne), `random_bits` (with rounding sr), `subnormals` (keep),
+/// `overflow` (infinity where the format has one) and `nan` (keep) of an object.
 precision::Arithmetic read_arithmetic(base::ObjectReader& object);
 
 /// Key `sources`, which may be absent: what each fact rests on, as an object of strings.
@@ -25,14 +31,5 @@ void read_sources(base::ObjectReader& object);
 
 /// Key `product`: "exact" (the default) or an object with an arithmetic.
 std::optional<precision::Arithmetic> read_product(base::ObjectReader& object);
-
-/// Key `inner_stages`, which may be absent. A stage whose format is "accumulator" has an empty
-/// format name: it rounds as the accumulator does, whichever that is.
-std::vector<precision::Stage> read_inner_stages(base::ObjectReader& object);
-
-/// The stages with the accumulator's arithmetic where they ask for it, and the accumulator behind
-/// them.
-std::vector<precision::Stage> complete_stages(std::vector<precision::Stage> inner,
-                                              const precision::Arithmetic& accumulator);
 
 }  // namespace npusim::npu

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "precision/unit_text.h"
+
 namespace npusim::precision {
 namespace {
 
@@ -131,17 +133,6 @@ class PlannedSum {
   RandomSequence random_;
 };
 
-std::string text_of(const Arithmetic& arithmetic) {
-  std::string text = arithmetic.format.name + " " + name_of(arithmetic.rounding);
-  if (arithmetic.random_bits > 0) text += std::to_string(arithmetic.random_bits);
-  static const char* const kFlush[] = {"", " flush", " flush_tiny_after", " flush_tiny_before"};
-  static const char* const kOverflow[] = {"", " always_infinity", " saturate", " nan"};
-  text += kFlush[static_cast<int>(arithmetic.format.subnormals)];
-  text += kOverflow[static_cast<int>(arithmetic.format.overflow)];
-  if (arithmetic.format.nan == NanResult::zero) text += " nan_is_zero";
-  return text;
-}
-
 }  // namespace
 
 std::int64_t ReductionPlan::terms() const {
@@ -227,7 +218,7 @@ std::string describe(const ReductionPlan& plan) {
   text += plan.tail == Tail::pad ? " pad" : " pack";
   for (const Chunk& chunk : plan.chunks)
     text += " | " + std::to_string(chunk.terms) +
-            (chunk.join == Chunk::Join::add ? " add " : " carry ") + text_of(chunk.arithmetic);
+            (chunk.join == Chunk::Join::add ? " add " : " carry ") + describe(chunk.arithmetic);
   return text + (plan.bias == BiasEntry::preload ? " | bias preload" : " | bias after");
 }
 

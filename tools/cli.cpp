@@ -310,6 +310,7 @@ void define_dot(CLI::App& app, Chosen& chosen) {
                "Round values that the unit's formats do not have; without it they are errors");
   add_overrides(sub, arguments->common, "unit");
   add_print_config(sub, arguments->common);
+  add_seed(sub, arguments->common);
   add_jobs(sub, arguments->common);
   add_quiet(sub, arguments->common);
 }

@@ -33,11 +33,14 @@ std::vector<base::Diagnostic> check_block_unit(const MacArraySpec& array) {
     if (stage.terms < 1 || terms > array.depth) break;
     terms *= stage.terms;
   }
-  if (terms == array.depth) return {};
+  // An accumulator that takes several terms a step may be chained within a cycle.
+  const std::int64_t step = array.accumulator.stage.step;
+  if (step > 0 ? array.depth % (terms * step) == 0 : terms == array.depth) return {};
   return {array_mistake("/inner_stages",
                         "the stages reduce " + std::to_string(terms) + " terms but depth is " +
                             std::to_string(array.depth),
-                        "stages whose terms multiply to depth")};
+                        "stages whose terms multiply to depth, or with the accumulator's step to a "
+                        "divisor of it")};
 }
 
 }  // namespace npusim::npu

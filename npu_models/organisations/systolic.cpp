@@ -87,6 +87,19 @@ std::vector<base::Diagnostic> Systolic::check(const MacArraySpec& array) const {
         "/inner_stages", "a scalar systolic chain has no block to reduce before it accumulates",
         "no inner stages, or organisation cube or dot_product"));
   }
+  const precision::Stage& accumulator = array.accumulator.stage;
+  if (accumulator.combine == precision::Combine::aligned) {
+    mistakes.push_back(array_mistake("/accumulator/combine",
+                                     "a scalar systolic chain has no block to align",
+                                     "chain or exact, or organisation cube or dot_product"));
+  }
+  if (accumulator.step > 1 && array.rows % accumulator.step != 0) {
+    mistakes.push_back(array_mistake("/accumulator/step",
+                                     "rows are added in groups of " +
+                                         std::to_string(accumulator.step) + ", which must divide " +
+                                         std::to_string(array.rows) + " rows",
+                                     "a divisor of rows"));
+  }
   return mistakes;
 }
 

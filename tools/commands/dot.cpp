@@ -5,7 +5,7 @@
 #include "base/array_file.h"
 #include "base/thread_pool.h"
 #include "npu_models/npu_file.h"
-#include "precision/mac_unit.h"
+#include "precision/mac_chain.h"
 #include "sim/catalog.h"
 #include "sim/run_parts.h"
 #include "tools/commands.h"
@@ -69,12 +69,14 @@ struct Operand {
   base::ArrayData array;
 };
 
-void fit(Operand& operand, const precision::Format& format, bool round, Misfits& misfits) {
+/// `rounding`: how values that the format does not have are rounded; nullptr: they are mistakes.
+void fit(Operand& operand, const precision::Format& format, const precision::Rounding* rounding,
+         Misfits& misfits) {
   std::vector<double>& values = operand.array.values;
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (precision::representable(values[i], format)) continue;
-    if (round)
-      values[i] = precision::round_to(values[i], format, precision::Rounding::rne);
+    if (rounding != nullptr)
+      values[i] = precision::round_to(values[i], format, *rounding);
     else
       misfits.add(operand.file,
                   operand.name + index_text(i, operand.array.shape) + " = " +
@@ -102,7 +104,8 @@ Operand read(const std::string& name, const std::string& file) {
 }
 
 std::vector<double> multiply(const precision::MacUnit& unit, const Operand& a, const Operand& b,
-                             const Operand& c, int jobs) {
+                             const Operand& c, std::uint64_t seed, int jobs) {
+  const precision::RandomKey key = precision::derived_key({}, seed);
   const std::int64_t rows = a.array.shape[0];
   const std::int64_t k = a.array.shape[1];
   std::vector<double> results(static_cast<std::size_t>(rows));
@@ -110,8 +113,10 @@ std::vector<double> multiply(const precision::MacUnit& unit, const Operand& a, c
   pool.parallel_for(rows, [&](std::int64_t row) {
     const auto i = static_cast<std::size_t>(row);
     const double start = c.array.values.empty() ? 0.0 : c.array.values[i];
-    results[i] = precision::mac_chain(unit, a.array.values.data() + row * k,
-                                      b.array.values.data() + row * k, k, start);
+    const precision::Operands operands{a.array.values.data() + row * k,
+                                       b.array.values.data() + row * k, k, nullptr, nullptr};
+    precision::RandomSequence random{precision::derived_key(key, static_cast<std::uint64_t>(row))};
+    results[i] = precision::mac_chain(unit, operands, start, random);
   });
   return results;
 }
@@ -156,11 +161,13 @@ int dot(const DotArguments& arguments) {
   Operand c = read("c", arguments.c);
   check_shapes(a, b, c, !arguments.c.empty());
   Misfits misfits;
-  fit(a, unit.a, arguments.round_inputs, misfits);
-  fit(b, unit.b, arguments.round_inputs, misfits);
-  fit(c, unit.accumulator().format, arguments.round_inputs, misfits);
+  const precision::Rounding nearest = precision::Rounding::rne;
+  fit(a, unit.a, arguments.round_inputs ? &unit.input_rounding : nullptr, misfits);
+  fit(b, unit.b, arguments.round_inputs ? &unit.input_rounding : nullptr, misfits);
+  fit(c, unit.c_format(), arguments.round_inputs ? &nearest : nullptr, misfits);
   misfits.throw_if_any();
-  const std::vector<double> results = multiply(unit, a, b, c, arguments.common.jobs);
+  const std::vector<double> results =
+      multiply(unit, a, b, c, arguments.common.seed, arguments.common.jobs);
   check_results(results);
   const base::ArrayData output{base::ElementKind::f32, {a.array.shape[0]}, results};
   write_to(arguments.output, base::format_npy(output), arguments.common.quiet);
