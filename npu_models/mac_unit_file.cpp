@@ -50,7 +50,8 @@ void read_scales(base::ObjectReader& root, MacUnit& unit) {
   if (!object) return;
   precision::BlockScales scales;
   scales.block = object->integer("block", kBlock);
-  if (const auto format = object->required("format", known_formats())) scales.format = read_scale_format(*format);
+  if (const auto format = object->required("format", known_formats()))
+    scales.format = read_scale_format(*format);
   scales.after_stages = static_cast<int>(object->integer("after_stages", kStages, 0));
   object->finish();
   unit.scales = scales;

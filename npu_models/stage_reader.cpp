@@ -67,7 +67,9 @@ std::int64_t read_step(base::ObjectReader& object, Combine combine, bool require
                    "combine aligned or exact, or no step");
     return 0;
   }
-  const auto step = required ? object.required("step", "a number of terms, or \"all\" for an exact sum") : object.optional("step");
+  const auto step = required
+                        ? object.required("step", "a number of terms, or \"all\" for an exact sum")
+                        : object.optional("step");
   if (!step) return required ? 1 : 0;
   if (step->json().is_string() && combine == Combine::exact) {
     step->choice({kAll});

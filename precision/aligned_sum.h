@@ -5,6 +5,7 @@
 // first measured by Fasi, Higham, Mikaitis & Pranesh, PeerJ CS 7:e330).
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -18,8 +19,9 @@ struct Term {
   static constexpr int kNone = -100000;
 
   double value = 0.0;
-  int exponent = kNone;    ///< what it is aligned by (AlignBy::operands)
-  int scale_exponent = 0;  ///< of the block scales that have joined it
+  std::int64_t index = -1;  ///< position in K of a product; -1: padding, or a sum
+  int exponent = kNone;     ///< what it is aligned by (AlignBy::operands)
+  int scale_exponent = 0;   ///< of the block scales that have joined it
 };
 
 /// floor(log2 |x|), not below the format's smallest normal exponent; x is finite and not zero.

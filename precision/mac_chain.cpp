@@ -19,6 +19,7 @@ double zero_sum(double x, double y, Rounding rounding) {
 
 /// One product as the unit multiplies it.
 struct Factor {
+  std::int64_t index;
   double a, b;
   double a_scale, b_scale;
   const Format* a_format;
@@ -69,8 +70,9 @@ class MacEvaluation {
   Factor factor(std::int64_t i, const std::pair<int, int>& pass) const {
     const Format& a_format = sliced_format(unit_.a, unit_.slices_a, pass.first);
     const Format& b_format = sliced_format(unit_.b, unit_.slices_b, pass.second);
-    Factor f{0.0, 0.0, 1.0, 1.0, &a_format, &b_format};
+    Factor f{-1, 0.0, 0.0, 1.0, 1.0, &a_format, &b_format};
     if (i >= operands_.n) return f;
+    f.index = i;
     const double a = unit_.flush_a ? without_subnormals(operands_.a[i], unit_.a) : operands_.a[i];
     const double b = unit_.flush_b ? without_subnormals(operands_.b[i], unit_.b) : operands_.b[i];
     f.a = slice_of(a, unit_.slices_a, pass.first);
@@ -121,6 +123,7 @@ class MacEvaluation {
   Term product(std::size_t i) {
     const Factor& f = factors_[i];
     Term term;
+    term.index = f.index;
     term.value = f.a * f.b;
     if (unit_.product_limit && std::fabs(term.value) >= std::ldexp(1.0, *unit_.product_limit))
       term.value = std::copysign(std::numeric_limits<double>::infinity(), term.value);

@@ -315,6 +315,30 @@ void define_dot(CLI::App& app, Chosen& chosen) {
   add_quiet(sub, arguments->common);
 }
 
+void define_explain(CLI::App& app, Chosen& chosen) {
+  CLI::App& sub = add_command(
+      app, "explain", "One dot product through a MAC unit, step by step, next to the exact result",
+      "npusim explain --unit nvidia_h100_fp16_fp32 --a 1,0.5,3 --b 2,1e-4,0.25 --c 100");
+  auto arguments = command(sub, chosen, explain);
+  sub.add_option("--unit", arguments->unit, "MAC unit")->required()->type_name("FILE|NAME");
+  sub.add_option("--a", arguments->a, "First operand: values with commas between, or an array")
+      ->required()
+      ->type_name("X,Y,...|A.npy");
+  sub.add_option("--b", arguments->b, "Second operand, as long")
+      ->required()
+      ->type_name("X,Y,...|B.npy");
+  sub.add_option("--c", arguments->c, "Start of the sum (default +0)")->type_name("X|C.npy");
+  sub.add_option("--row", arguments->row, "Row of the arrays (default 0)")
+      ->type_name("N")
+      ->check(CLI::NonNegativeNumber);
+  sub.add_flag("--round-inputs", arguments->round_inputs,
+               "Round values that the unit's formats do not have; without it they are errors");
+  add_json(sub, arguments->common);
+  add_overrides(sub, arguments->common, "unit");
+  add_seed(sub, arguments->common);
+  add_quiet(sub, arguments->common);
+}
+
 void define_import(CLI::App& app, Chosen& chosen) {
   CLI::App& sub = add_command(app, "import", "An ONNX model as a workload file and its weights",
                               "npusim import model.onnx -o model.json --dim batch=8");
@@ -352,9 +376,10 @@ void define_onnx_test(CLI::App& app, Chosen& chosen) {
 }
 
 void define_commands(CLI::App& app, Chosen& chosen) {
-  for (const auto define : {define_run, define_compare, define_coverage, define_check,
-                            define_validate, define_list, define_describe, define_formats,
-                            define_quantize, define_dot, define_import, define_onnx_test})
+  for (const auto define :
+       {define_run, define_compare, define_coverage, define_check, define_validate, define_list,
+        define_describe, define_formats, define_quantize, define_dot, define_explain, define_import,
+        define_onnx_test})
     define(app, chosen);
 }
 

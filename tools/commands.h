@@ -17,6 +17,7 @@ int describe(const DescribeArguments& arguments);
 int formats(const FormatsArguments& arguments);
 int quantize(const QuantizeArguments& arguments);
 int dot(const DotArguments& arguments);
+int explain(const ExplainArguments& arguments);
 int import(const ImportArguments& arguments);
 int onnx_test(const OnnxTestArguments& arguments);
 

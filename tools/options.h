@@ -89,6 +89,13 @@ struct DotArguments {
   bool round_inputs = false;
 };
 
+struct ExplainArguments {
+  CommonOptions common;
+  std::string unit, a, b, c;  ///< operands: values with commas between, or a .npy file
+  std::int64_t row = 0;       ///< of the files
+  bool round_inputs = false;
+};
+
 struct ImportArguments {
   CommonOptions common;
   std::string input, output;

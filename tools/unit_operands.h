@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// What dot and explain share: the unit that the command line names, and operands that must be
+// values of its formats.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/array_file.h"
+#include "base/error.h"
+#include "precision/mac_unit.h"
+#include "tools/options.h"
+
+namespace npusim::tools {
+
+struct ChosenUnit {
+  std::string file;
+  std::vector<base::Override> overrides;
+  precision::MacUnit unit;
+};
+/// --unit with --set; paths must start with "unit".
+ChosenUnit choose_unit(const std::string& name, const CommonOptions& common);
+
+/// One operand and where it came from (a file, or "" for the command line).
+struct UnitOperand {
+  std::string name, file;
+  base::ArrayData array;
+};
+
+/// Collects values that a format cannot hold, naming operand and index; lists the first twenty.
+class Misfits {
+ public:
+  void add(const std::string& file, const std::string& what, const std::string& allowed);
+  void throw_if_any();  ///< base::InputError
+
+ private:
+  std::size_t count_ = 0;
+  std::vector<base::Diagnostic> items_;
+};
+
+/// Operands a, b and c against the unit's formats: values that a format does not have are rounded
+/// (a and b in the unit's input rounding, c to nearest) or base::InputError lists them all.
+void fit_operands(UnitOperand& a, UnitOperand& b, UnitOperand& c, const precision::MacUnit& unit,
+                  bool round);
+
+/// Shortest decimal text that names the value.
+std::string exact_text(double value);
+
+}  // namespace npusim::tools
