@@ -30,6 +30,7 @@ std::vector<InputMode> read_inputs(base::ObjectReader& object) {
     const auto format = entry.required("format", known_formats());
     if (format) mode.format = read_format(*format);
     mode.macs_per_pe_per_cycle = entry.integer("macs_per_pe_per_cycle", kRate, 1);
+    read_passes(entry, mode.slices_a, mode.slices_b, mode.passes);
     entry.finish();
     if (format && !seen.insert(mode.format.name).second)
       format->error("duplicate", "input format " + mode.format.name + " stands twice",

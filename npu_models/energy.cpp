@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "npu_models/energy.h"
 
+#include "precision/magnitude_bounds.h"
+
 #include <array>
 
 namespace npusim::npu {
@@ -47,9 +49,18 @@ double add_pj(const EnergySpec& energy, const precision::Format& format) {
   return row.add_pj * ratio(format, row);
 }
 
-double mac_pj(const EnergySpec& energy, const precision::MacUnit& unit) {
-  const precision::Format& wider = unit.a.precision() >= unit.b.precision() ? unit.a : unit.b;
-  double picojoule = multiply_pj(energy, wider);
+namespace {
+
+/// A multiplier costs what its wider operand asks for.
+double product_pj(const EnergySpec& energy, const precision::Format& a,
+                  const precision::Format& b) {
+  return multiply_pj(energy, a.precision() >= b.precision() ? a : b);
+}
+
+/// Multiplications and additions of one pass.
+double pass_pj(const EnergySpec& energy, const precision::MacUnit& unit, const precision::Format& a,
+               const precision::Format& b) {
+  double picojoule = product_pj(energy, a, b);
   double values = 1.0;  // per product, entering the stage
   for (std::size_t i = 0; i + 1 < unit.stages.size(); ++i) {
     const precision::Stage& stage = unit.stages[i];
@@ -58,6 +69,17 @@ double mac_pj(const EnergySpec& energy, const precision::MacUnit& unit) {
     values /= terms;
   }
   return picojoule + values * add_pj(energy, unit.accumulator().format);
+}
+
+}  // namespace
+
+double mac_pj(const EnergySpec& energy, const precision::MacUnit& unit) {
+  if (unit.passes.order.empty()) return pass_pj(energy, unit, unit.a, unit.b);
+  double picojoule = 0.0;
+  for (const auto& [a, b] : unit.passes.order)
+    picojoule += pass_pj(energy, unit, precision::sliced_format(unit.a, unit.slices_a, a),
+                         precision::sliced_format(unit.b, unit.slices_b, b));
+  return picojoule;
 }
 
 }  // namespace npusim::npu

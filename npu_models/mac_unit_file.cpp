@@ -57,35 +57,6 @@ void read_scales(base::ObjectReader& root, MacUnit& unit) {
   unit.scales = scales;
 }
 
-precision::Slices read_slices(base::ObjectReader& object, const char* key) {
-  precision::Slices slices;
-  for (const base::ValueReader& value : object.optional_array(key)) {
-    base::ObjectReader slice(value);
-    slices.push_back(read_arithmetic(slice));
-    slice.finish();
-  }
-  return slices;
-}
-
-void read_passes(base::ObjectReader& root, MacUnit& unit) {
-  auto object = root.optional_object("passes");
-  if (!object) return;
-  unit.slices_a = read_slices(*object, "slices_a");
-  unit.slices_b = read_slices(*object, "slices_b");
-  for (const base::ValueReader& pass : object->array("order")) {
-    const std::vector<base::ValueReader> pair = pass.array();
-    if (pair.size() != 2) {
-      if (pass.json().is_array())
-        pass.error("wrong-size", "a pass names two slices", "[slice of a, slice of b]");
-      continue;
-    }
-    unit.passes.order.emplace_back(static_cast<int>(pair[0].integer(kIndex, 0)),
-                                   static_cast<int>(pair[1].integer(kIndex, 0)));
-  }
-  unit.passes.innermost = object->boolean("innermost", false);
-  object->finish();
-}
-
 }  // namespace
 
 MacUnit load_mac_unit(const std::string& path, const std::vector<base::Override>& overrides) {
@@ -104,7 +75,7 @@ MacUnit load_mac_unit(const std::string& path, const std::vector<base::Override>
   for (const base::ValueReader& index : root.optional_array("order"))
     unit.order.push_back(static_cast<int>(index.integer(kIndex, 0)));
   read_scales(root, unit);
-  read_passes(root, unit);
+  read_passes(root, unit.slices_a, unit.slices_b, unit.passes);
   std::vector<precision::Stage> inner = read_inner_stages(root);
   precision::Stage accumulator;
   read_accumulator(root, accumulator);

@@ -11,6 +11,7 @@
 
 #include "npu_models/capability.h"
 #include "npu_models/npu_spec.h"
+#include "npu_models/organisation.h"
 #include "precision/reduction_plan.h"
 #include "workloads/contraction.h"
 #include "workloads/op.h"
@@ -40,6 +41,12 @@ struct GemmMapping {
   std::int64_t macs_per_pe_per_cycle = 1;
   precision::MacUnit unit;
   precision::ReductionPlan plan;
+
+  /// A tile as the array sees it: a unit that multiplies slices of its operands in several passes
+  /// goes through K once for each.
+  TileShape on_array(const TileShape& tile) const {
+    return {tile.m, tile.n, tile.k * unit.passes.count()};
+  }
 };
 
 struct MappedOp {

@@ -54,18 +54,27 @@ NpuSpec load_npu(const std::string& path, const std::vector<base::Override>& ove
 precision::MacUnit unit_of(const NpuSpec& npu, const precision::Format& input,
                            const precision::Format& accumulator) {
   const MacArraySpec& array = npu.mac_array;
-  const auto choice_of = [&](const auto& entries, const std::string& name, auto&& format_of) {
+  const auto choice_of = [&](const auto& entries, const std::string& name,
+                             auto&& format_of) -> const auto& {
     for (const auto& entry : entries)
-      if (format_of(entry).name == name) return format_of(entry);
+      if (format_of(entry).name == name) return entry;
     throw std::invalid_argument(npu.name + " has no " + name);
   };
+  const auto as_is = [](const precision::Format& format) -> const auto& {
+    return format;
+  };
+  const auto its_format = [](const InputMode& mode) -> const auto& {
+    return mode.format;
+  };
+  const InputMode& mode = choice_of(array.inputs, input.name, its_format);
   precision::MacUnit unit;
-  unit.a = choice_of(array.inputs, input.name, [](const InputMode& mode) { return mode.format; });
-  unit.b = unit.a;
+  unit.a = unit.b = mode.format;
+  unit.slices_a = mode.slices_a;
+  unit.slices_b = mode.slices_b;
+  unit.passes = mode.passes;
   precision::Stage last = array.accumulator.stage;
   last.arithmetic = array.accumulator.arithmetic;
-  last.arithmetic.format = choice_of(array.accumulator.choices, accumulator.name,
-                                     [](const precision::Format& format) { return format; });
+  last.arithmetic.format = choice_of(array.accumulator.choices, accumulator.name, as_is);
   unit.product = array.product;
   unit.stages = complete_stages(array.inner_stages, last);
   unit.name = npu.name + "_" + unit.a.name + "_" + last.arithmetic.format.name;

@@ -12,14 +12,16 @@ std::int64_t AccumulatorSpec::latency(const precision::Format& format) const {
   return found->second;
 }
 
-std::int64_t NpuSpec::peak_macs_per_cycle(const precision::Format& input) const {
+double NpuSpec::peak_macs_per_cycle(const precision::Format& input) const {
   const Organisation* organisation = find_organisation(mac_array.organisation);
   NPUSIM_CHECK(organisation != nullptr, "organisation " + mac_array.organisation);
   for (const InputMode& mode : mac_array.inputs) {
     if (mode.format.name != input.name) continue;
-    return organisation->pe_count(mac_array) * mode.macs_per_pe_per_cycle * mac_array.arrays;
+    const std::int64_t products =
+        organisation->pe_count(mac_array) * mode.macs_per_pe_per_cycle * mac_array.arrays;
+    return static_cast<double>(products) / static_cast<double>(mode.passes.count());
   }
-  return 0;
+  return 0.0;
 }
 
 }  // namespace npusim::npu

@@ -25,7 +25,9 @@ enum class PartialSums {
 /// One operand format the array takes.
 struct InputMode {
   precision::Format format;
-  std::int64_t macs_per_pe_per_cycle = 1;
+  std::int64_t macs_per_pe_per_cycle = 1;  ///< of one pass
+  precision::Slices slices_a{}, slices_b{};
+  precision::Passes passes{};  ///< products of slices that make one MAC; empty: one whole product
 };
 
 /// A K order as loops over dimensions by name, outermost first; empty: canonical order.
@@ -123,9 +125,9 @@ struct NpuSpec {
   OperatorTable operators;
   base::JsonValue resolved;
 
-  /// Multiply-accumulates a cycle of all arrays with this operand format; 0 when it is not an
-  /// input.
-  std::int64_t peak_macs_per_cycle(const precision::Format& input) const;
+  /// Multiply-accumulates a cycle of all arrays with this operand format, all passes counted; 0
+  /// when it is not an input.
+  double peak_macs_per_cycle(const precision::Format& input) const;
 };
 
 }  // namespace npusim::npu

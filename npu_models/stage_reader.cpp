@@ -16,6 +16,7 @@ constexpr base::IntegerRange kGroupTerms{2, std::int64_t{1} << 20};
 constexpr base::IntegerRange kStepTerms{1, std::int64_t{1} << 20};
 constexpr base::IntegerRange kKeptBits{1, 50};
 constexpr base::IntegerRange kGap{0, 4096};
+constexpr base::IntegerRange kSlice{0, 15};
 constexpr base::IntegerRange kExponent{-4096, 4096};
 const char* const kAsAccumulator = "accumulator";
 const char* const kAll = "all";
@@ -111,7 +112,37 @@ Stage read_stage(const base::ValueReader& value) {
   return stage;
 }
 
+precision::Slices read_slices(base::ObjectReader& object, const char* key) {
+  precision::Slices slices;
+  for (const base::ValueReader& value : object.optional_array(key)) {
+    base::ObjectReader slice(value);
+    slices.push_back(read_arithmetic(slice));
+    slice.finish();
+  }
+  return slices;
+}
+
 }  // namespace
+
+void read_passes(base::ObjectReader& root, precision::Slices& slices_a, precision::Slices& slices_b,
+                 precision::Passes& passes) {
+  auto object = root.optional_object("passes");
+  if (!object) return;
+  slices_a = read_slices(*object, "slices_a");
+  slices_b = read_slices(*object, "slices_b");
+  for (const base::ValueReader& pass : object->array("order")) {
+    const std::vector<base::ValueReader> pair = pass.array();
+    if (pair.size() != 2) {
+      if (pass.json().is_array())
+        pass.error("wrong-size", "a pass names two slices", "[slice of a, slice of b]");
+      continue;
+    }
+    passes.order.emplace_back(static_cast<int>(pair[0].integer(kSlice, 0)),
+                              static_cast<int>(pair[1].integer(kSlice, 0)));
+  }
+  passes.innermost = object->boolean("innermost", false);
+  object->finish();
+}
 
 std::vector<Stage> read_inner_stages(base::ObjectReader& object) {
   std::vector<Stage> stages;

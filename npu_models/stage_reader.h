@@ -22,4 +22,8 @@ precision::Stage read_accumulator_stage(base::ObjectReader& object);
 std::vector<precision::Stage> complete_stages(std::vector<precision::Stage> inner,
                                               const precision::Stage& accumulator);
 
+/// Key `passes`, which may be absent: products of operand slices.
+void read_passes(base::ObjectReader& object, precision::Slices& slices_a,
+                 precision::Slices& slices_b, precision::Passes& passes);
+
 }  // namespace npusim::npu

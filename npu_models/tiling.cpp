@@ -181,7 +181,7 @@ std::int64_t array_cycles(const NpuSpec& npu, const GemmMapping& gemm) {
         cycles += m_count * n_count * k_count *
                   organisation
                       .tile_cycles(array, gemm.macs_per_pe_per_cycle,
-                                   gemm.accumulator_latency_cycles, tile)
+                                   gemm.accumulator_latency_cycles, gemm.on_array(tile))
                       .total();
       }
     }

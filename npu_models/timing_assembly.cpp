@@ -112,10 +112,10 @@ double weighted_peak(const NpuSpec& npu, const MappedGraph& mapped) {
   double cycles = 0.0;
   for (const MappedOp& op : mapped.ops) {
     if (op.engine != Engine::matrix) continue;
-    const std::int64_t peak = npu.peak_macs_per_cycle(op.gemm->unit.a);
-    NPUSIM_CHECK(peak > 0, "a mapped op uses a format the array takes");
+    const double peak = npu.peak_macs_per_cycle(op.gemm->unit.a);
+    NPUSIM_CHECK(peak > 0.0, "a mapped op uses a format the array takes");
     macs += static_cast<double>(op.macs);
-    cycles += static_cast<double>(op.macs) / static_cast<double>(peak);
+    cycles += static_cast<double>(op.macs) / peak;
   }
   return cycles > 0.0 ? macs / cycles : 0.0;
 }

@@ -24,22 +24,26 @@ using workloads::Node;
 using workloads::Tensor;
 using workloads::TensorId;
 
-/// Products through the unit and the plan of one mapping.
+/// Products through the unit and the plan of one mapping. Stochastic units: the key stands for seed
+/// and op; each product of the op (a group of a convolution, a matrix of a batch) derives its own.
 class PlannedEngine final : public workloads::MatrixEngine {
  public:
   PlannedEngine(const precision::MacUnit& unit, const precision::ReductionPlan& plan,
-                const precision::ParallelFor& parallel)
-      : unit_(unit), plan_(plan), parallel_(parallel) {}
+                const precision::ParallelFor& parallel, precision::RandomKey key)
+      : unit_(unit), plan_(plan), parallel_(parallel), key_(key) {}
   void multiply(std::int64_t k, const precision::OperandRows& a, const precision::OperandRows& b,
                 const precision::Bias& bias, precision::GemmOutput& out) const override {
     NPUSIM_CHECK(k == plan_.terms(), "the plan was made for another K");
-    precision::emulated_gemm(unit_, plan_, a, b, bias, out, parallel_);
+    precision::emulated_gemm(unit_, plan_, a, b, bias, out, parallel_,
+                             precision::derived_key(key_, products_++));
   }
 
  private:
   const precision::MacUnit& unit_;
   const precision::ReductionPlan& plan_;
   const precision::ParallelFor& parallel_;
+  precision::RandomKey key_;
+  mutable std::uint64_t products_ = 0;  ///< an op takes its products one after the other
 };
 
 class ReferenceEngine final : public workloads::MatrixEngine {
@@ -219,7 +223,10 @@ class Executor {
     const std::vector<const Tensor*> inputs = inputs_of(node, Track::emulated);
     if (op != nullptr && op->gemm && &graph_.nodes[static_cast<std::size_t>(op->node)] == &node &&
         op->engine == npu::Engine::matrix) {
-      const PlannedEngine engine(op->gemm->unit, op->gemm->plan, parallel_);
+      const precision::RandomKey seeded = precision::derived_key({}, options_.seed);
+      const PlannedEngine engine(
+          op->gemm->unit, op->gemm->plan, parallel_,
+          precision::derived_key(seeded, static_cast<std::uint64_t>(op->node)));
       return evaluate(node, inputs, engine, internal_);
     }
     return evaluate(node, inputs, host_, internal_);

@@ -74,7 +74,7 @@ const MacArray::Cost& MacArray::cost_of(const ArrayCommand& command) {
 
 TileCycles MacArray::cycles_of(const GemmMapping& gemm, const TileShape& share) const {
   return organisation_.tile_cycles(spec_, gemm.macs_per_pe_per_cycle,
-                                   gemm.accumulator_latency_cycles, share);
+                                   gemm.accumulator_latency_cycles, gemm.on_array(share));
 }
 
 }  // namespace npusim::npu::model

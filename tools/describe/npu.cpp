@@ -47,9 +47,9 @@ sim::TextTable inputs_table(const npu::NpuSpec& npu) {
   table.column("operands");
   for (const char* header : {"MAC/PE/cycle", "MAC/cycle", "peak TOPS"}) table.column(header, true);
   for (const npu::InputMode& mode : npu.mac_array.inputs) {
-    const std::int64_t peak = npu.peak_macs_per_cycle(mode.format);
-    table.row({mode.format.name, std::to_string(mode.macs_per_pe_per_cycle), grouped(peak),
-               fmt::format("{:.4g}", 2e-6 * static_cast<double>(peak) * npu.clock_mhz)});
+    const double peak = npu.peak_macs_per_cycle(mode.format);
+    table.row({mode.format.name, std::to_string(mode.macs_per_pe_per_cycle),
+               fmt::format("{:.10g}", peak), fmt::format("{:.4g}", 2e-6 * peak * npu.clock_mhz)});
   }
   return table;
 }
