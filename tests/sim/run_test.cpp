@@ -106,6 +106,30 @@ TEST(Run, ResultDoesNotDependOnJobs) {
   EXPECT_EQ(first, deterministic_part(run_all(requests, four)));
 }
 
+/// small_cnn on the cube with FP16 sums that are rounded by 12 random bits.
+RunOptions stochastic(int jobs) {
+  RunOptions options =
+      quiet({"npu.mac_array.accumulator.format=fp16", "npu.mac_array.accumulator.rounding=sr",
+             "npu.mac_array.accumulator.random_bits=12"});
+  options.jobs = jobs;
+  return options;
+}
+
+TEST(Run, StochasticSumsDoNotDependOnJobs) {
+  const std::vector<RunRequest> requests = {request("cube16_fp16", "small_cnn")};
+  EXPECT_EQ(deterministic_part(run_all(requests, stochastic(1))),
+            deterministic_part(run_all(requests, stochastic(3))));
+}
+
+TEST(Run, StochasticSumsChangeBitsAndNotCycles) {
+  const RunResult nearest =
+      run(request("cube16_fp16", "small_cnn"), quiet({"npu.mac_array.accumulator.format=fp16"}));
+  const RunResult random = run(request("cube16_fp16", "small_cnn"), stochastic(1));
+  ASSERT_EQ(random.status, Status::ok) << random.error;
+  EXPECT_NE(nearest.numerics->output_bits_hash, random.numerics->output_bits_hash);
+  EXPECT_EQ(nearest.timing->run.cycles, random.timing->run.cycles);
+}
+
 TEST(Run, SeedChangesValuesAndNotCycles) {
   RunOptions options = quiet();
   const RunResult zero = run(request("systolic128_bf16", "small_cnn"), options);
