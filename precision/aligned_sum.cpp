@@ -15,7 +15,7 @@ int exponent_of(const Term& term, AlignBy by) {
     case AlignBy::value:
       return std::ilogb(term.value);
     case AlignBy::scale:
-      return term.exponent == Term::kNone ? Term::kNone : term.scale_exponent;
+      return term.scale_exponent;
   }
   return Term::kNone;
 }

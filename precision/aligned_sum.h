@@ -21,7 +21,8 @@ struct Term {
   double value = 0.0;
   std::int64_t index = -1;  ///< position in K of a product; -1: padding, or a sum
   int exponent = kNone;     ///< what it is aligned by (AlignBy::operands)
-  int scale_exponent = 0;   ///< of the block scales that have joined it
+  int scale_exponent = 0;   ///< of the block scales that have joined it; kNone: a scale of zero, or
+                            ///< padding
 };
 
 /// floor(log2 |x|), not below the format's smallest normal exponent; x is finite and not zero.

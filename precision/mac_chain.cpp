@@ -142,7 +142,8 @@ class MacEvaluation {
     const Format& format = unit_.scales->format;
     const double scale = f.a_scale * f.b_scale;
     term.value *= scale;
-    if (scale == 0.0 || !std::isfinite(scale)) return;
+    term.scale_exponent = Term::kNone;
+    if (scale == 0.0 || !std::isfinite(scale) || f.index < 0) return;
     term.scale_exponent = exponent_of(f.a_scale, format) + exponent_of(f.b_scale, format);
     if (in_exponent && term.exponent != Term::kNone) term.exponent += term.scale_exponent;
   }

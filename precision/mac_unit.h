@@ -36,7 +36,7 @@ enum class AlignBy {
   operands,  ///< not normalised: of a product, the sum of its operands' exponents (scales that join
              ///< at the products included); of an unrounded sum, the exponent it was aligned to
   value,     ///< normalised: floor(log2 |term|)
-  scale,     ///< the exponents of the block scales alone
+  scale,     ///< the exponents of the block scales alone, also of a sum that is zero
 };
 
 enum class Cut {
@@ -80,7 +80,7 @@ struct BlockScales {
 };
 
 /// One operand as a sum of slices, taken off from the top: slice i is what remains of the value,
-/// rounded by slices[i]. Empty: the value itself.
+/// rounded by slices[i]; an infinite slice leaves nothing. Empty: the value itself.
 using Slices = std::vector<Arithmetic>;
 
 /// An operand pair that is multiplied in several passes, each a slice of A times a slice of B.
