@@ -51,7 +51,7 @@ const std::vector<Format>& known_formats() {
       without_infinity(ieee("e8m0", 8, 0), NonFinite::nan_only, 127),
       fixed_point("int8", 7, 0),
       fixed_point("int4", 3, 0),
-      fixed_point("mxint8", 7, -6),
+      fixed_point("mxint8_element", 7, -6),
   };
   return known;
 }
@@ -160,6 +160,9 @@ void validate(const Format& format) {
     rule(floating || !format.has_infinity(), "only floating-point formats have infinities");
     rule(!format.is_fixed_point() || format.non_finite == NonFinite::none,
          "fixed-point formats have no NaN");
+    rule(!format.is_scale() || format.non_finite == NonFinite::nan_only,
+         "the all-ones code of a scale is its NaN");
+    rule(!format.is_scale() || format.nan == NanResult::keep, "scales have no zero for NaN");
     rule(format.has_infinity() || (format.overflow != Overflow::infinity &&
                                    format.overflow != Overflow::always_infinity),
          "overflow to infinity needs a format with infinities");

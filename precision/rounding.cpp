@@ -247,7 +247,8 @@ double round_to(double x, const Format& format, Rounding rounding) {
 }
 
 double without_subnormals(double x, const Format& format) {
-  return std::fabs(x) < format.min_normal() ? with_sign(0.0, std::signbit(x)) : x;
+  const bool floating = !format.is_fixed_point() && !format.is_scale();
+  return floating && std::fabs(x) < format.min_normal() ? with_sign(0.0, std::signbit(x)) : x;
 }
 
 bool representable(double x, const Format& format) {

@@ -59,7 +59,8 @@ double round_to(double x, const Arithmetic& arithmetic, std::uint32_t random = 0
 /// The deterministic modes.
 double round_to(double x, const Format& format, Rounding rounding);
 
-/// What a machine that reads subnormals of the format as zeros (DAZ) sees.
+/// What a machine that reads subnormals of the format as zeros of their sign (DAZ) sees. Fixed
+/// point and scales have no subnormals.
 double without_subnormals(double x, const Format& format);
 
 /// True when x is a value of the format (signed zeros, infinities and NaN where it has them).
