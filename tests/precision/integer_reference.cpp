@@ -191,6 +191,7 @@ Wide Reference::key_at(std::uint64_t position) const {
 
 Reference::Position Reference::position_of(const Exact& x, std::uint64_t hint) const {
   const Wide wanted = key(x.magnitude, x.exponent);
+  if (wanted < key_at(0)) return {0, true};  // scales: all smaller numbers are their smallest
   const std::uint64_t end = 2 * (last(x.negative) + 1);
   // Doubling steps from the hint, then halving: a sweep in ascending order stays close to it.
   std::uint64_t low = hint;
@@ -325,12 +326,14 @@ double Reference::overflowed(bool negative, Rounding rounding) const {
 
 double Reference::result_at(const Exact& x, const Position& p, Rounding rounding, int random_bits,
                             std::uint32_t random) const {
-  const std::uint64_t index = p.at / 2 + (goes_up(x, p, rounding, random_bits, random) ? 1 : 0);
+  std::uint64_t index = p.at / 2;
+  if (index <= last(x.negative) && goes_up(x, p, rounding, random_bits, random)) ++index;
   if (index > last(x.negative)) return overflowed(x.negative, rounding);
   Exact result = magnitude(index);
   if (is_tiny(x, index, rounding, random_bits, random)) result.magnitude = 0;
   const bool signed_zero = floating(format_) && format_.non_finite != NonFinite::fnuz;
-  result.negative = x.negative && (result.magnitude != 0 || signed_zero);
+  const bool is_signed = format_.fraction_bits > 0;
+  result.negative = x.negative && is_signed && (result.magnitude != 0 || signed_zero);
   return as_double(result);
 }
 
@@ -341,13 +344,6 @@ double Reference::rounded(const Exact& x, Rounding rounding, int random_bits,
   const bool zero = x.kind == Exact::Kind::finite && x.magnitude == 0;
   if (scale && x.negative && !zero) return not_a_number();
   if (x.kind == Exact::Kind::infinite) return overflowed(x.negative, Rounding::rne);
-  if (scale && key(x.magnitude, x.exponent) <= key_at(0)) return as_double(magnitude(0));
-  if (zero) {
-    const bool signed_zero = floating(format_) && format_.non_finite != NonFinite::fnuz;
-    Exact none;
-    none.negative = x.negative && signed_zero;
-    return as_double(none);
-  }
   return result_at(x, position_of(x, 0), rounding, random_bits, random);
 }
 

@@ -56,7 +56,7 @@ class Reference {
     bool exact;
   };
   Position position_of(const Exact& x, std::uint64_t hint) const;
-  /// The result for a non-zero finite x at this position.
+  /// The result for a finite x at this position (scales: of either zero or above).
   double result_at(const Exact& x, const Position& position, Rounding rounding, int random_bits,
                    std::uint32_t random) const;
 

@@ -52,9 +52,8 @@ class Comparison {
 /// IEEE 754 §6.3: an exact zero sum is -0 when rounding down.
 double sum(double x, double y, Rounding rounding) {
   const double s = odd_sum(x, y);
-  return s == 0.0 && rounding == Rounding::rd && (x != 0.0 || y != 0.0 || 1.0 / x != 1.0 / y)
-             ? -0.0
-             : s;
+  return s == 0.0 && rounding == Rounding::rd && (x != 0.0 || y != 0.0 || 1.0 / x != 1.0 / y) ? -0.0
+                                                                                              : s;
 }
 
 }  // namespace
