@@ -22,6 +22,8 @@ class Exact {
   static Exact product(const Exact& x, const Exact& y);
   /// The value rounded once to the format, as IEEE 754 and the format's own rules say.
   double rounded(const Format& format, Rounding rounding) const;
+  /// The same in any mode; floating-point formats only.
+  double rounded(const Arithmetic& arithmetic, std::uint32_t random) const;
 
  private:
   mpfr_t value_;
