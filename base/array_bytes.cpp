@@ -33,15 +33,16 @@ bool element_count(const std::vector<std::int64_t>& shape, std::uint64_t& count)
 }
 
 std::vector<double> decode_elements(ElementKind kind, std::string_view bytes,
-                                    const std::string& name, std::uint64_t offset) {
+                                    const std::string& name, std::uint64_t offset,
+                                    std::uint64_t first) {
   const std::size_t step = element_bytes(kind);
   std::vector<double> values(bytes.size() / step);
   for (std::size_t i = 0; i < values.size(); ++i) {
     const std::optional<double> value = decode_element(kind, bytes.data() + i * step);
     if (!value) {
-      fail_at_byte(
-          name, offset + i * step,
-          "element " + std::to_string(i) + " is an integer beyond 2^53, which double cannot hold");
+      fail_at_byte(name, offset + i * step,
+                   "element " + std::to_string(first + i) +
+                       " is an integer beyond 2^53, which double cannot hold");
     }
     values[i] = *value;
   }

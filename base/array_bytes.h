@@ -18,8 +18,10 @@ namespace npusim::base {
 /// Product of the dimensions, none of which may be negative; false when it exceeds 2^62.
 bool element_count(const std::vector<std::int64_t>& shape, std::uint64_t& count);
 
-/// `bytes` holds the elements exactly; `offset` is where they start in the file.
+/// `bytes` holds the elements exactly; `offset` is where they start in the file, `first` the index
+/// of the first one.
 std::vector<double> decode_elements(ElementKind kind, std::string_view bytes,
-                                    const std::string& name, std::uint64_t offset);
+                                    const std::string& name, std::uint64_t offset,
+                                    std::uint64_t first = 0);
 
 }  // namespace npusim::base
