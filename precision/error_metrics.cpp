@@ -5,24 +5,11 @@
 #include <cmath>
 
 #include "precision/decibel.h"
+#include "precision/error_counts.h"
+#include "precision/neumaier_sum.h"
 
 namespace npusim::precision {
 namespace {
-
-/// Neumaier's compensated sum: the error of long sums stays at the level of one rounding.
-class Sum {
- public:
-  void add(double x) {
-    const double t = sum_ + x;
-    lost_ += std::fabs(sum_) >= std::fabs(x) ? (sum_ - t) + x : (x - t) + sum_;
-    sum_ = t;
-  }
-  double value() const { return sum_ + lost_; }
-
- private:
-  double sum_ = 0.0;
-  double lost_ = 0.0;
-};
 
 /// A power of two that brings the largest of some magnitudes near 1: sums of squares then neither
 /// overflow nor vanish, and scaling by it changes no bit.
@@ -63,7 +50,7 @@ Norms norms_of(const double* y, const double* reference, std::int64_t count) {
   n.y_scale.fix();
   n.reference_scale.fix();
   n.error_scale.fix();
-  Sum y_squares, reference_squares, error_squares, products;
+  NeumaierSum y_squares, reference_squares, error_squares, products;
   for (std::int64_t i = 0; i < count; ++i) {
     if (!both_finite(y[i], reference[i])) continue;
     const double a = n.y_scale.down(y[i]);
@@ -100,41 +87,10 @@ double ulp_of(double x, const Format& format) {
 
 ErrorMetrics compare(const double* y, const double* reference, std::int64_t count,
                      const Format& format) {
-  ErrorMetrics m;
-  m.count = count;
-  Sum bias, ulps;
-  std::int64_t finite = 0, nonzero_reference = 0, underflows = 0, overflows = 0;
-  const double largest = format.max_finite();
-  for (std::int64_t i = 0; i < count; ++i) {
-    const double value = y[i];
-    const double ref = reference[i];
-    m.nan += std::isnan(value) ? 1 : 0;
-    m.inf += std::isinf(value) ? 1 : 0;
-    if (ref != 0.0) ++nonzero_reference;
-    if (value == 0.0 && ref != 0.0) ++underflows;
-    const bool saturated = std::fabs(value) == largest && std::fabs(ref) > largest;
-    if (std::isfinite(ref) && (std::isinf(value) || saturated)) ++overflows;
-    if (!both_finite(value, ref)) continue;
-    ++finite;
-    const double error = value - ref;
-    const double magnitude = std::fabs(error);
-    m.max_abs = std::max(m.max_abs, magnitude);
-    if (ref != 0.0) m.max_rel = std::max(m.max_rel, magnitude / std::fabs(ref));
-    const double in_ulps = magnitude / ulp_of(ref, format);
-    m.ulp_max = std::max(m.ulp_max, in_ulps);
-    ulps.add(in_ulps);
-    bias.add(error);
-  }
-  if (finite > 0) {
-    m.ulp_mean = ulps.value() / static_cast<double>(finite);
-    m.bias = bias.value() / static_cast<double>(finite);
-  }
-  add_norms(norms_of(y, reference, count), finite, m);
-  if (nonzero_reference > 0)
-    m.underflow_pct =
-        100.0 * static_cast<double>(underflows) / static_cast<double>(nonzero_reference);
-  if (count > 0)
-    m.overflow_pct = 100.0 * static_cast<double>(overflows) / static_cast<double>(count);
+  ErrorCounts counts(format);
+  for (std::int64_t i = 0; i < count; ++i) counts.add(y[i], reference[i]);
+  ErrorMetrics m = counts.result();
+  add_norms(norms_of(y, reference, count), counts.finite(), m);
   return m;
 }
 

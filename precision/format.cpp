@@ -58,6 +58,22 @@ const std::vector<Format>& known_formats() {
 
 }  // namespace
 
+const std::vector<std::string>& overflow_names() {
+  static const std::vector<std::string> names = {"infinity", "always_infinity", "saturate", "nan"};
+  return names;
+}
+
+const std::vector<std::string>& subnormals_names() {
+  static const std::vector<std::string> names = {"keep", "flush", "flush_tiny_after",
+                                                 "flush_tiny_before"};
+  return names;
+}
+
+const std::vector<std::string>& nan_result_names() {
+  static const std::vector<std::string> names = {"keep", "zero"};
+  return names;
+}
+
 int Format::max_exponent() const {
   if (is_fixed_point()) return min_exponent() - 1;
   const int largest_field = (1 << exponent_bits) - 1;

@@ -46,6 +46,11 @@ enum class NanResult {
   zero,  ///< +0: machines that do not report NaN
 };
 
+/// In the order of the enumerations.
+const std::vector<std::string>& overflow_names();
+const std::vector<std::string>& subnormals_names();
+const std::vector<std::string>& nan_result_names();
+
 struct Format {
   std::string name;       ///< "fp16", "bf16", "e5m7", ...
   int exponent_bits = 0;  ///< 2 .. 11; 0: fixed point

@@ -7,6 +7,8 @@
 #include <functional>
 #include <memory>
 
+#include "precision/block_format.h"
+#include "precision/rounding.h"
 #include "sim/version.h"
 #include "tools/commands.h"
 #include "tools/exit_code.h"
@@ -267,21 +269,37 @@ void define_formats(CLI::App& app, Chosen& chosen) {
 
 void define_quantize(CLI::App& app, Chosen& chosen) {
   CLI::App& sub = add_command(app, "quantize", "Round an array to a format",
-                              "npusim quantize --format bf16 -i x.npy -o y.npy");
+                              "npusim quantize --format bf16 -i x.npy -o y.npy\n"
+                              "  npusim quantize --format mxfp4 --axis 0 -i w.npy -o q.npy");
   auto arguments = command(sub, chosen, quantize);
-  sub.add_option("--format", arguments->format, "A named format or any eXmY")
+  sub.add_option("--format", arguments->format,
+                 "A named format, any eXmY, or a block-scaled one (mxfp8_e4m3, nvfp4, bfp16m8, "
+                 "int8_block32, ...)")
       ->required()
       ->type_name("NAME");
   sub.add_option("--rounding", arguments->rounding, "Default rne")
       ->type_name("MODE")
-      ->check(CLI::IsMember({"rne", "rna", "rtz", "ru", "rd", "odd"}));
-  sub.add_option("--subnormals", arguments->subnormals, "keep or flush (default: the format's own)")
+      ->check(CLI::IsMember(precision::rounding_names()));
+  sub.add_option("--random-bits", arguments->random_bits,
+                 "With sr: how many random bits decide (1..32); they depend on seed and index only")
+      ->type_name("N")
+      ->check(CLI::Range(1, 32));
+  sub.add_option("--seed", arguments->common.seed, "With sr: default 0")->type_name("S");
+  sub.add_option("--subnormals", arguments->subnormals, "Default: keep")
       ->type_name("RULE")
-      ->check(CLI::IsMember({"keep", "flush"}));
-  sub.add_option("--overflow", arguments->overflow,
-                 "infinity or saturate (default: the format's own)")
+      ->check(CLI::IsMember(precision::subnormals_names()));
+  sub.add_option("--overflow", arguments->overflow, "Default: the format's own")
       ->type_name("RULE")
-      ->check(CLI::IsMember({"infinity", "saturate"}));
+      ->check(CLI::IsMember(precision::overflow_names()));
+  sub.add_option("--daz", arguments->daz, "Read subnormals of this format as zeros")
+      ->type_name("NAME");
+  sub.add_option("--axis", arguments->axis,
+                 "Of block-scaled formats: the axis along which blocks run (default: the last)")
+      ->type_name("N");
+  sub.add_option("--scale-rounding", arguments->scale_rounding,
+                 "Of block-scaled formats: floor, ceil or rne (default: the format's own)")
+      ->type_name("MODE")
+      ->check(CLI::IsMember(precision::scale_rounding_names()));
   sub.add_option("-i,--input", arguments->input, "Array to round")->required()->type_name("X.npy");
   sub.add_option("-o,--output", arguments->output, "Rounded array, of the same shape")
       ->required()

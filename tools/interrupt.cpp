@@ -32,4 +32,8 @@ bool interrupted() {
   return flag != 0;
 }
 
+void stop_if_interrupted() {
+  if (interrupted()) throw Interrupted{};
+}
+
 }  // namespace npusim::tools

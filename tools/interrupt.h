@@ -9,4 +9,8 @@ namespace npusim::tools {
 void catch_interrupts();
 bool interrupted();
 
+/// Unwinds a command whose unfinished output is to disappear; it returns kInterrupted.
+struct Interrupted {};
+void stop_if_interrupted();
+
 }  // namespace npusim::tools

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -79,7 +80,9 @@ struct FormatsArguments {
 
 struct QuantizeArguments {
   CommonOptions common;
-  std::string format, rounding = "rne", subnormals, overflow;
+  std::string format, rounding = "rne", subnormals, overflow, daz, scale_rounding;
+  int random_bits = 0;      ///< with rounding sr
+  std::optional<int> axis;  ///< of block-scaled formats; negative: from the last
   std::string input, output;
 };
 

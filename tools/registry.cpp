@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "base/object_reader.h"
 #include "npu_models/organisation.h"
-#include "precision/format_table.h"
+#include "precision/block_format.h"
 #include "precision/rounding.h"
 #include "workloads/op.h"
 
@@ -31,14 +31,26 @@ Entries organisation_entries() {
   return entries;
 }
 
+std::string layout_of(const precision::Format& format) {
+  if (format.is_fixed_point()) return fmt::format("{} bits, two's complement", format.bits());
+  if (format.is_scale()) return fmt::format("{} bits of exponent: a scale", format.bits());
+  return fmt::format("{} bits: 1 sign, {} exponent, {} fraction", format.bits(),
+                     format.exponent_bits, format.fraction_bits);
+}
+
 Entries format_entries() {
   Entries entries;
   for (const std::string& name : precision::named_formats()) {
-    const precision::FormatProperties p =
-        precision::properties_of(precision::format_from_name(name));
+    const precision::Format format = precision::format_from_name(name);
     entries.push_back({name, "format", "",
-                       fmt::format("{} bits: 1 sign, {} exponent, {} fraction; largest {:.6g}",
-                                   p.bits, p.exponent_bits, p.fraction_bits, p.max_finite)});
+                       fmt::format("{}; largest {:.6g}", layout_of(format), format.max_finite())});
+  }
+  for (const std::string& name : precision::named_block_formats()) {
+    const precision::BlockFormat format = precision::block_format_from_name(name);
+    entries.push_back(
+        {name, "format", "",
+         fmt::format("blocks of {} {} with a scale of {}{}", format.block, format.element.name,
+                     format.scale->name, format.tensor_scale ? " and one of the tensor" : "")});
   }
   return entries;
 }

@@ -192,6 +192,29 @@ TEST(Formats, PropertiesAreThePublishedOnes) {
   EXPECT_EQ(at(document, "/2/max_finite").number(), 0x1.fffffep127);
 }
 
+// Cells without a meaning are empty, in the table and in JSON.
+TEST(Formats, EveryFormatIsThereWithoutCellsThatMeanNothing) {
+  const JsonValue all = base::parse_json(npusim({"formats", "--json", "-"}).out, "-");
+  std::vector<std::string> names;
+  for (const JsonValue& item : all.items()) names.push_back(at(item, "/name").string());
+  for (const char* name : {"fp64", "tf32", "fp8_e4m3fnuz", "fp4_e2m1", "e8m0", "int4", "mxfp8_e4m3",
+                           "mxfp8_e5m2", "mxfp6_e3m2", "mxfp6_e2m3", "mxfp4", "mxint8", "nvfp4"})
+    EXPECT_THAT(names, testing::Contains(name));
+  const JsonValue some = base::parse_json(
+      npusim({"formats", "int8", "mxfp4", "bfp16m8", "int8_channel", "--json", "-"}).out, "-");
+  EXPECT_EQ(at(some, "/0/bias").kind(), JsonValue::Kind::null);
+  EXPECT_EQ(at(some, "/0/max_finite").number(), 127.0);
+  EXPECT_EQ(at(some, "/1/bits").number(), 4.25);
+  EXPECT_EQ(at(some, "/1/block").string(), "32");
+  EXPECT_EQ(at(some, "/1/scale").string(), "e8m0");
+  EXPECT_EQ(at(some, "/2/block").string(), "16");
+  EXPECT_EQ(at(some, "/3/block").string(), "row");
+  const Outcome csv = npusim({"formats", "int4", "--csv", "-"});
+  EXPECT_THAT(csv.out, HasSubstr("int4,4,-,-,-,-,7,-,-,1,0,-,0.90,16.9,3,none,-,-,-"));
+  EXPECT_EQ(npusim({"formats", "mxfp5"}).exit_code, 3);
+  EXPECT_THAT(npusim({"describe", "nvfp4", "--kind", "format"}).out, HasSubstr("fp8_e4m3"));
+}
+
 TEST(Formats, TableMarkdownAndUnknownNames) {
   const Outcome table = npusim({"formats"});
   EXPECT_EQ(table.exit_code, 0);

@@ -3,11 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <vector>
 
 #include "precision/decibel.h"
+#include "precision/error_stream.h"
 
 namespace npusim::precision {
 namespace {
@@ -114,6 +116,49 @@ TEST(Decibel, AgreesWithTheLibraryAcrossTheRange) {
       EXPECT_NEAR(decibel(ratio), 20.0 * std::log10(ratio), 1e-10) << ratio;
     }
   EXPECT_EQ(decibel(1.0), 0.0);
+}
+
+void expect_close(const std::optional<double>& x, const std::optional<double>& y) {
+  ASSERT_EQ(x.has_value(), y.has_value());
+  if (x) {
+    EXPECT_NEAR(*x, *y, 1e-13 * std::fabs(*y));
+  }
+}
+
+// Values that grow towards the end: the scale of the norms has to follow.
+TEST(ErrorStream, PiecesGiveTheFiguresOfTheWholeArray) {
+  for (const int spread : {4, 40, 900}) {
+    std::vector<double> y, reference;
+    std::uint64_t state = 5;
+    for (int i = 0; i < 3000; ++i) {
+      state = state * 6364136223846793005u + 1442695040888963407u;
+      const double x = static_cast<double>(state >> 11) * 0x1p-53 - 0.5;
+      reference.push_back(std::ldexp(x, i * spread / 3000));
+      y.push_back(std::ldexp(std::nearbyint(x * 64.0) / 64.0, i * spread / 3000));
+    }
+    y[7] = kInfinity;
+    y[9] = std::nan("");
+    reference[11] = 0.0;
+    ErrorStream stream(fp16());
+    for (std::size_t at = 0; at < y.size(); at += 77)
+      stream.add(y.data() + at, reference.data() + at,
+                 static_cast<std::int64_t>(std::min<std::size_t>(77, y.size() - at)));
+    const ErrorMetrics pieces = stream.result();
+    const ErrorMetrics whole = metrics(y, reference);
+    EXPECT_EQ(pieces.count, whole.count);
+    EXPECT_EQ(pieces.max_abs, whole.max_abs);
+    EXPECT_EQ(pieces.max_rel, whole.max_rel);
+    EXPECT_EQ(pieces.ulp_mean, whole.ulp_mean);
+    EXPECT_EQ(pieces.bias, whole.bias);
+    EXPECT_EQ(pieces.nan, whole.nan);
+    EXPECT_EQ(pieces.inf, whole.inf);
+    EXPECT_EQ(pieces.overflow_pct, whole.overflow_pct);
+    EXPECT_EQ(pieces.underflow_pct, whole.underflow_pct);
+    expect_close(pieces.rel_fro, whole.rel_fro);
+    expect_close(pieces.sqnr_db, whole.sqnr_db);
+    expect_close(pieces.cosine, whole.cosine);
+    expect_close(pieces.rmse, whole.rmse);
+  }
 }
 
 }  // namespace

@@ -96,20 +96,60 @@ std::string specials_of(const precision::Format& format) {
   return {};
 }
 
+void add_layout(Page& page, const precision::FormatProperties& p) {
+  if (p.exponent_bits && p.fraction_bits) {
+    page.fact("layout", fmt::format("{:g} bits: 1 sign, {} exponent (bias {}), {} fraction", p.bits,
+                                    *p.exponent_bits, *p.bias, *p.fraction_bits));
+  } else if (p.exponent_bits) {
+    page.fact("layout", fmt::format("{:g} bits: exponent (bias {}); a scale", p.bits, *p.bias));
+  } else {
+    page.fact("layout", fmt::format("{:g} bits: two's complement", p.bits));
+  }
+}
+
+void add_range(Page& page, const precision::FormatProperties& p) {
+  if (p.min_exponent)
+    page.fact("exponents of normal numbers",
+              fmt::format("{} .. {}", *p.min_exponent, *p.max_exponent));
+  page.fact("largest", fmt::format("{}", p.max_finite));
+  if (p.min_normal) page.fact("smallest normal", fmt::format("{}", *p.min_normal));
+  if (p.min_subnormal) page.fact("smallest subnormal", fmt::format("{}", *p.min_subnormal));
+  if (!p.min_normal) page.fact("smallest positive", fmt::format("{}", p.min_positive));
+  page.fact("epsilon", fmt::format("{}", p.epsilon));
+  if (p.max_digits10)
+    page.fact("decimal digits", fmt::format("{} survive, {} identify a value; {:.2f} = p*log10(2)",
+                                            *p.digits10, *p.max_digits10, *p.decimal_precision));
+  page.fact("dynamic range", fmt::format("{:.1f} dB, {} binades", p.dynamic_range_db, p.binades));
+}
+
+std::string describe_block_format(const std::string& name) {
+  const precision::BlockFormat format = block_format_argument(name);
+  const precision::FormatProperties p = precision::properties_of(format);
+  Page page("block-scaled format " + name);
+  page.fact("elements", format.element.name);
+  if (format.scale) {
+    const bool row = format.block == precision::BlockFormat::kWholeRow;
+    page.fact("scale", format.scale->name +
+                           (row ? " for each row" : fmt::format(" for {} elements", format.block)));
+  }
+  if (format.tensor_scale) page.fact("scale of the tensor", format.tensor_scale->name);
+  page.fact("scale is", format.target == precision::ScaleTarget::binade
+                            ? "largest magnitude / largest power of two of the elements"
+                            : "largest magnitude / largest element");
+  page.fact("scale rounding",
+            precision::scale_rounding_names()[static_cast<std::size_t>(format.scale_rounding)]);
+  page.fact("bits a value", fmt::format("{:g}", p.bits));
+  add_range(page, p);
+  return page.text();
+}
+
 std::string describe_format(const std::string& name) {
+  if (precision::names_block_format(name)) return describe_block_format(name);
   const precision::Format format = format_argument(name);
   const precision::FormatProperties p = precision::properties_of(format);
   Page page("format " + format.name);
-  page.fact("layout", fmt::format("{} bits: 1 sign, {} exponent (bias {}), {} fraction", p.bits,
-                                  p.exponent_bits, p.bias, p.fraction_bits));
-  page.fact("exponents of normal numbers", fmt::format("{} .. {}", p.min_exponent, p.max_exponent));
-  page.fact("largest", fmt::format("{}", p.max_finite));
-  page.fact("smallest normal", fmt::format("{}", p.min_normal));
-  page.fact("smallest subnormal", fmt::format("{}", p.min_subnormal));
-  page.fact("epsilon", fmt::format("{}", p.epsilon));
-  page.fact("decimal digits", fmt::format("{} survive, {} identify a value; {:.2f} = p*log10(2)",
-                                          p.digits10, p.max_digits10, p.decimal_precision));
-  page.fact("dynamic range", fmt::format("{:.1f} dB, {} binades", p.dynamic_range_db, p.binades));
+  add_layout(page, p);
+  add_range(page, p);
   page.fact("specials", specials_of(format));
   page.fact("stored in", fmt::format("{} byte{}", format.storage_bytes(),
                                      format.storage_bytes() == 1 ? "" : "s"));
