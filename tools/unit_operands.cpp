@@ -34,7 +34,7 @@ void fit(UnitOperand& operand, const precision::Format& format, const precision:
       values[i] = precision::round_to(values[i], format, *rounding);
     else
       misfits.add(operand.file,
-                  operand.name + index_text(i, operand.array.shape) + " = " +
+                  operand.name + index_text(operand.first + i, operand.array.shape) + " = " +
                       exact_text(values[i]) + " is not a value of " + format.name,
                   "values of " + format.name + ", or --round-inputs");
   }
@@ -82,12 +82,17 @@ void Misfits::throw_if_any() {
 }
 
 void fit_operands(UnitOperand& a, UnitOperand& b, UnitOperand& c, const precision::MacUnit& unit,
-                  bool round) {
-  Misfits misfits;
+                  bool round, Misfits& misfits) {
   const precision::Rounding nearest = precision::Rounding::rne;
   fit(a, unit.a, round ? &unit.input_rounding : nullptr, misfits);
   fit(b, unit.b, round ? &unit.input_rounding : nullptr, misfits);
   fit(c, unit.c_format(), round ? &nearest : nullptr, misfits);
+}
+
+void fit_operands(UnitOperand& a, UnitOperand& b, UnitOperand& c, const precision::MacUnit& unit,
+                  bool round) {
+  Misfits misfits;
+  fit_operands(a, b, c, unit, round, misfits);
   misfits.throw_if_any();
 }
 

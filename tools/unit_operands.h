@@ -21,16 +21,19 @@ struct ChosenUnit {
 /// --unit with --set; paths must start with "unit".
 ChosenUnit choose_unit(const std::string& name, const CommonOptions& common);
 
-/// One operand and where it came from (a file, or "" for the command line).
+/// One operand and where it came from (a file, or "" for the command line). The values may be a
+/// part of those that the shape speaks of: from element `first` on.
 struct UnitOperand {
   std::string name, file;
   base::ArrayData array;
+  std::size_t first = 0;
 };
 
 /// Collects values that a format cannot hold, naming operand and index; lists the first twenty.
 class Misfits {
  public:
   void add(const std::string& file, const std::string& what, const std::string& allowed);
+  bool empty() const { return count_ == 0; }
   void throw_if_any();  ///< base::InputError
 
  private:
@@ -42,6 +45,9 @@ class Misfits {
 /// (a and b in the unit's input rounding, c to nearest) or base::InputError lists them all.
 void fit_operands(UnitOperand& a, UnitOperand& b, UnitOperand& c, const precision::MacUnit& unit,
                   bool round);
+/// The same, into a list that goes on.
+void fit_operands(UnitOperand& a, UnitOperand& b, UnitOperand& c, const precision::MacUnit& unit,
+                  bool round, Misfits& misfits);
 
 /// Shortest decimal text that names the value.
 std::string exact_text(double value);
