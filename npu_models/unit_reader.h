@@ -9,18 +9,13 @@
 
 #include "base/object_reader.h"
 #include "precision/mac_unit.h"
+#include "workloads/format_reader.h"
 
 namespace npusim::npu {
 
-/// The format names there are, for messages.
-std::string known_formats();
-/// A format by name, of numbers with a sign.
-precision::Format read_format(const base::ValueReader& value);
-/// A format by name, of scales: e8m0 or any format of numbers.
-precision::Format read_scale_format(const base::ValueReader& value);
-
-/// Keys `subnormals`, `overflow` and `nan` of an object; absent ones leave the format as it is.
-void read_format_rules(base::ObjectReader& object, precision::Format& format);
+using workloads::known_formats;
+using workloads::read_format;
+using workloads::read_scale_format;
 
 /// Keys `format`, `rounding` (rne), `random_bits` (with rounding sr), `subnormals` (keep),
 /// `overflow` (infinity where the format has one) and `nan` (keep) of an object.

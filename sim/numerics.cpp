@@ -12,6 +12,7 @@
 #include "base/array_file.h"
 #include "base/hash.h"
 #include "base/whole_file.h"
+#include "precision/indexed_rounding.h"
 #include "workloads/op.h"
 
 namespace npusim::sim {
@@ -182,14 +183,25 @@ class Executor {
     states_[id].values[static_cast<int>(Track::total)] = std::move(unrounded);
   }
 
+  /// Random bits of a stored tensor depend on seed, step and name: a run is one step.
+  precision::RandomKey storage_key(std::size_t id) const {
+    precision::RandomKey key;
+    for (const std::uint64_t coordinate :
+         {options_.seed, std::uint64_t{0}, base::fnv1a(graph_.tensors[id].name)})
+      key = precision::derived_key(key, coordinate);
+    return key;
+  }
+
   void round(Tensor& tensor, std::size_t id) const {
     if (tensor.type != ElementType::floating) return;
     constexpr std::int64_t kBlock = 1 << 16;
     const auto count = static_cast<std::int64_t>(tensor.values.size());
+    const precision::RandomKey key = storage_key(id);
     parallel_((count + kBlock - 1) / kBlock, [&](std::int64_t block) {
       double* first = tensor.values.data() + block * kBlock;
       const long length = static_cast<long>(std::min(kBlock, count - block * kBlock));
-      precision::round_array(first, first, length, mapped_.storage[id]);
+      precision::round_indexed(first, first, length, mapped_.storage[id], key,
+                               static_cast<std::uint64_t>(block * kBlock));
     });
   }
 

@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "base/object_reader.h"
+#include "workloads/format_reader.h"
 
 namespace npusim::workloads {
 namespace {
@@ -12,51 +13,14 @@ using base::ObjectReader;
 using base::ValueReader;
 using precision::Format;
 
-std::string known_formats() {
-  return base::one_of(precision::named_formats()) + ", or eXmY";
-}
-
-Format named(const ValueReader& at) {
-  const std::string name = at.string();
-  if (!at.json().is_string()) return precision::fp32();
-  try {
-    return precision::format_from_name(name);
-  } catch (const std::invalid_argument& error) {
-    const std::string near = base::did_you_mean(name, precision::named_formats());
-    at.error("unknown-format",
-             "unknown format \"" + name + "\"" +
-                 (near.empty() ? "" : " (did you mean \"" + near + "\"?)"),
-             known_formats());
-    return precision::fp32();
-  }
-}
-
-/// A name, or an object that names a format and changes how it treats small and large results.
-Format read_format(const ValueReader& at) {
-  if (!at.json().is_object()) return named(at);
-  ObjectReader reader(at);
-  const auto name = reader.required("name", known_formats());
-  Format format = name ? named(*name) : precision::fp32();
-  format.subnormals = reader.choice<precision::Subnormals>(
-      "subnormals",
-      {{"keep", precision::Subnormals::keep}, {"flush", precision::Subnormals::flush}},
-      format.subnormals);
-  format.overflow = reader.choice<precision::Overflow>(
-      "overflow",
-      {{"infinity", precision::Overflow::infinity}, {"saturate", precision::Overflow::saturate}},
-      format.overflow);
-  reader.finish();
-  return format;
-}
-
 Format required_format(ObjectReader& reader, const char* key) {
   const auto value = reader.required(key, known_formats());
-  return value ? read_format(*value) : precision::fp32();
+  return value ? read_format_with_rules(*value) : precision::fp32();
 }
 
 std::optional<Format> optional_format(ObjectReader& reader, const char* key) {
   const auto value = reader.optional(key);
-  return value ? std::optional<Format>(read_format(*value)) : std::nullopt;
+  return value ? std::optional<Format>(read_format_with_rules(*value)) : std::nullopt;
 }
 
 void read_formats(ObjectReader reader, Recipe& recipe) {
@@ -71,11 +35,21 @@ void read_formats(ObjectReader reader, Recipe& recipe) {
   reader.finish();
 }
 
-precision::Rounding read_rounding(ObjectReader& reader) {
-  const auto value = reader.optional("rounding");
-  if (!value) return precision::Rounding::rne;
-  const std::vector<std::string>& names = precision::deterministic_rounding_names();
-  return precision::rounding_from_name(names[value->choice(names)]);
+/// Stochastic rounding needs room below the significand of every format that tensors are stored in.
+void check_random_bits(ObjectReader& reader, const Recipe& recipe) {
+  std::vector<Format> formats = {recipe.weights,          recipe.activations,
+                                 recipe.activation_gradients, recipe.weight_gradients,
+                                 recipe.optimizer_state,  recipe.statistics,
+                                 recipe.loss};
+  if (recipe.master_weights) formats.push_back(*recipe.master_weights);
+  for (const Format& format : formats) {
+    try {
+      precision::validate(precision::Arithmetic{format, recipe.rounding, recipe.random_bits});
+    } catch (const std::invalid_argument& error) {
+      reader.error("random_bits", "out-of-range", error.what(), "fewer random bits");
+      return;
+    }
+  }
 }
 
 }  // namespace
@@ -93,7 +67,10 @@ Recipe load_recipe(const std::string& path, const std::vector<base::Override>& o
   if (auto formats = reader.object("formats")) read_formats(std::move(*formats), recipe);
   recipe.accumulator = optional_format(reader, "accumulator");
   recipe.internal = required_format(reader, "internal");
-  recipe.rounding = read_rounding(reader);
+  const precision::Arithmetic stored = read_rounding(reader);
+  recipe.rounding = stored.rounding;
+  recipe.random_bits = stored.random_bits;
+  if (diagnostics.empty()) check_random_bits(reader, recipe);
   reader.finish();
   diagnostics.throw_if_any();
   return recipe;

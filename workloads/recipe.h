@@ -24,6 +24,7 @@ struct Recipe {
   std::optional<precision::Format> accumulator;             ///< absent: the NPU's default
   precision::Format internal;                               ///< of steps inside vector ops
   precision::Rounding rounding = precision::Rounding::rne;  ///< when a tensor is stored
+  int random_bits = 0;                                      ///< with rounding sr
   base::JsonValue resolved;
 };
 

@@ -38,7 +38,8 @@ std::vector<precision::Arithmetic> storage_formats(const Graph& graph, const Rec
   result.reserve(graph.tensors.size());
   for (const TensorInfo& tensor : graph.tensors)
     result.push_back(tensor.type == ElementType::floating
-                         ? precision::Arithmetic{format_of(tensor.role, recipe), recipe.rounding}
+                         ? precision::Arithmetic{format_of(tensor.role, recipe), recipe.rounding,
+                                                recipe.random_bits}
                          : precision::Arithmetic{precision::fp64(), precision::Rounding::rne});
   return result;
 }

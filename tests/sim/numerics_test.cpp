@@ -179,6 +179,67 @@ TEST_F(TwoProducts, DumpedOutputHasTheComputedBits) {
   EXPECT_EQ(y.values.at(0), half_dot(first(rounded(x_), rounded(w_), half_dot), rounded(v_)));
 }
 
+/// Two copies of a constant array, stored stochastically; their outputs one after the other.
+class StochasticStores : public ::testing::Test {
+ protected:
+  static constexpr std::int64_t kCount = 200000;  // several blocks of work
+  void SetUp() override {
+    char name[] = "/tmp/npusim_numerics_XXXXXX";
+    ASSERT_NE(mkdtemp(name), nullptr);
+    folder_ = name;
+    base::write_npy(folder_ + "/in.npy",
+                    {base::ElementKind::f64,
+                     {kCount},
+                     std::vector<double>(static_cast<std::size_t>(kCount), 1.0 + 0x1p-9)});
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  std::vector<double> stored(std::uint64_t seed, const precision::ParallelFor& parallel) {
+    npu::MappedGraph mapped;
+    NumericOptions options;
+    options.seed = seed;
+    options.dump_folder = folder_;
+    for (const char* name : {"x0", "x1"}) {
+      workloads::TensorInfo x;
+      x.name = name;
+      x.shape = {kCount};
+      x.initializer = workloads::Initializer{};
+      const auto id = mapped.graph.add_tensor(x);
+      options.files[name] = folder_ + "/in.npy";
+      mapped.graph.outputs.push_back(mapped.graph.add_node("Relu", std::string("relu_") + name,
+                                                           {id}, {}, {std::string("y") + name})[0]);
+    }
+    mapped.storage.assign(mapped.graph.tensors.size(),
+                          {precision::bf16(), precision::Rounding::sr, 8});
+    mapped.on_chip.assign(mapped.graph.tensors.size(), false);
+    workloads::Recipe recipe;
+    recipe.internal = precision::fp32();
+    execute(mapped, recipe, options, parallel);
+    std::vector<double> all = base::read_npy(folder_ + "/yx0.npy").values;
+    for (const double y : base::read_npy(folder_ + "/yx1.npy").values) all.push_back(y);
+    return all;
+  }
+
+  std::string folder_;
+};
+
+TEST_F(StochasticStores, DependOnSeedTensorAndElementOnly) {
+  const std::vector<double> y = stored(1, precision::serial());
+  double up = 0.0;
+  for (const double x : y) {
+    ASSERT_TRUE(x == 1.0 || x == 1.0 + 0x1p-7);
+    up += x > 1.0 ? 1.0 : 0.0;
+  }
+  EXPECT_NEAR(up / static_cast<double>(y.size()), 0.25, 0.005);
+  const auto backwards = [](std::int64_t tasks, const std::function<void(std::int64_t)>& body) {
+    for (std::int64_t i = tasks; i-- > 0;) body(i);
+  };
+  EXPECT_EQ(stored(1, backwards), y);
+  EXPECT_NE(stored(2, precision::serial()), y);
+  const auto half = y.begin() + kCount;
+  EXPECT_FALSE(std::equal(y.begin(), half, half));
+}
+
 TEST(NumericsMemory, CountsHeldAndPassingTensors) {
   workloads::Graph graph;
   workloads::TensorInfo x;

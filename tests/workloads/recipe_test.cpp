@@ -84,6 +84,31 @@ TEST(Recipe, FormatsMayChangeTheirSmallAndLargeValues) {
   EXPECT_FALSE(recipe.master_weights);
 }
 
+TEST(Recipe, StochasticStoresNeedRoomForTheirRandomBits) {
+  const auto text = [](const char* formats, const char* rest) {
+    return std::string(R"({"schema_version": 1, "kind": "recipe", "name": "r", "formats": {)") +
+           formats + R"(, "activations": "bf16", "activation_gradients": "fp16",
+"weight_gradients": "fp32", "optimizer_state": "fp32", "statistics": "fp32", "loss": "fp32"},
+"internal": "fp32", )" +
+           rest + "}";
+  };
+  const Recipe recipe =
+      recipe_of(text(R"("weights": "bf16")", R"("rounding": "sr", "random_bits": 28)"));
+  EXPECT_EQ(recipe.rounding, precision::Rounding::sr);
+  EXPECT_EQ(recipe.random_bits, 28);
+  EXPECT_THAT(mistakes_of(text(R"("weights": "bf16")", R"("rounding": "sr", "random_bits": 29)")),
+              ElementsAre("/random_bits: out-of-range"));
+  EXPECT_THAT(mistakes_of(text(R"("weights": "bf16")", R"("rounding": "sr")")),
+              ElementsAre("/random_bits: missing-key"));
+  EXPECT_THAT(mistakes_of(text(R"("weights": "bf16")", R"("rounding": "rne", "random_bits": 3)")),
+              ElementsAre("/random_bits: illegal-combination"));
+  EXPECT_THAT(mistakes_of(text(R"("weights": "e8m0")", R"("rounding": "odd")")),
+              ElementsAre("/formats/weights: scale-format"));
+  EXPECT_THAT(mistakes_of(text(R"("weights": {"name": "fp8_e4m3", "overflow": "infinity"})",
+                               R"("rounding": "odd")")),
+              ElementsAre("/formats/weights: illegal-combination"));
+}
+
 TEST(Recipe, AllMistakesAtOnce) {
   EXPECT_THAT(
       mistakes_of(R"({"schema_version": 1, "kind": "recipe", "name": "r",

@@ -101,6 +101,14 @@ TEST(Schema, RecipesAgreeWithTheReader) {
       {"/formats/master_weights", nullptr, true},
       {"/rounding", nullptr, true},
       {"/rounding", R"("odd")", true},
+      {"/rounding", R"("sr")", false},  // needs random_bits
+      {"/random_bits", "8", false},     // without sr
+      {"/formats/loss", R"("e8m0")", false},
+      {"/formats/loss", R"("fp8_e4m3fnuz")", true},
+      {"/formats/loss", R"({"name": "bf16", "subnormals": "flush_tiny_before"})", true},
+      {"/formats/loss", R"({"name": "fp8_e4m3", "overflow": "nan", "nan": "zero"})", true},
+      {"/formats/loss", R"({"name": "fp16", "overflow": "always_infinity"})", true},
+      {"/formats/loss", R"({"name": "fp16", "nan": "quiet"})", false},
       {"/name", nullptr, false},
       {"/internal", nullptr, false},
       {"/formats/loss", nullptr, false},
@@ -116,6 +124,21 @@ TEST(Schema, RecipesAgreeWithTheReader) {
       {"/unknown", "1", false},
   };
   expect_agreement(schema, read_json(kSource / "configs/recipes/bf16_fp32_master.json"), changes,
+                   [](const std::string& path) { load_recipe(path); });
+}
+
+TEST(Schema, StochasticRecipesAgreeWithTheReader) {
+  const JsonSchema schema("recipe.schema.json");
+  json start = read_json(kSource / "configs/recipes/bf16_fp32_master.json");
+  start["rounding"] = "sr";
+  start["random_bits"] = 13;
+  expect_agreement(schema, start,
+                   {{"/random_bits", "1", true},
+                    {"/random_bits", "0", false},
+                    {"/random_bits", "33", false},
+                    {"/random_bits", nullptr, false},
+                    {"/rounding", R"("rne")", false},
+                    {"/rounding", nullptr, false}},
                    [](const std::string& path) { load_recipe(path); });
 }
 
