@@ -23,25 +23,27 @@ add_library(npusim_flags INTERFACE)
 target_include_directories(npusim_flags INTERFACE "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>"
                                                   "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/npusim>")
 # Contraction would fuse a*b+c where the target has FMA and change bits from machine to machine.
-target_compile_options(npusim_flags INTERFACE -ffp-contract=off -Wall -Wextra -Wpedantic -Wconversion
-                                              -Wshadow)
+# None of these flags reaches those who use an installed library.
+target_compile_features(npusim_flags INTERFACE cxx_std_17)
+target_compile_options(npusim_flags INTERFACE
+                       $<BUILD_INTERFACE:-ffp-contract=off;-Wall;-Wextra;-Wpedantic;-Wconversion;-Wshadow>)
 if(NPUSIM_WARNINGS_AS_ERRORS)
-  target_compile_options(npusim_flags INTERFACE -Werror)
+  target_compile_options(npusim_flags INTERFACE $<BUILD_INTERFACE:-Werror>)
 endif()
 if(NPUSIM_SANITIZE)
-  target_compile_options(npusim_flags INTERFACE -fsanitize=${NPUSIM_SANITIZE} -fno-omit-frame-pointer
-                                                -fno-sanitize-recover=all)
-  target_link_options(npusim_flags INTERFACE -fsanitize=${NPUSIM_SANITIZE})
+  target_compile_options(npusim_flags INTERFACE
+                         "$<BUILD_INTERFACE:-fsanitize=${NPUSIM_SANITIZE};-fno-omit-frame-pointer;-fno-sanitize-recover=all>")
+  target_link_options(npusim_flags INTERFACE "$<BUILD_INTERFACE:-fsanitize=${NPUSIM_SANITIZE}>")
   # GCC sees false ones in instrumented standard headers (<regex>); plain builds keep the warning.
-  target_compile_options(npusim_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
+  target_compile_options(npusim_flags INTERFACE $<BUILD_INTERFACE:$<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>>)
 endif()
 if(NPUSIM_FUZZ)
   target_compile_options(npusim_flags INTERFACE -fsanitize=fuzzer-no-link)
   target_link_options(npusim_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 if(NPUSIM_COVERAGE)
-  target_compile_options(npusim_flags INTERFACE --coverage)
-  target_link_options(npusim_flags INTERFACE --coverage)
+  target_compile_options(npusim_flags INTERFACE $<BUILD_INTERFACE:--coverage>)
+  target_link_options(npusim_flags INTERFACE $<BUILD_INTERFACE:--coverage>)
 endif()
 
 # npusim_library(NAME SOURCES ... LINK ... PRIVATE_LINK ...): one folder's static library.
