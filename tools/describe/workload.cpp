@@ -87,10 +87,10 @@ std::string describe_recipe(const std::string& file) {
   page.fact("file", file);
   page.fact("accumulator", recipe.accumulator ? recipe.accumulator->name : "the NPU's default");
   page.fact("inside vector ops", recipe.internal.name);
-  page.fact("rounding when stored", precision::name_of(recipe.rounding) +
-                                         (recipe.random_bits > 0
-                                              ? fmt::format(", {} random bits", recipe.random_bits)
-                                              : std::string()));
+  page.fact("rounding when stored",
+            precision::name_of(recipe.rounding) +
+                (recipe.random_bits > 0 ? fmt::format(", {} random bits", recipe.random_bits)
+                                        : std::string()));
   sim::TextTable table;
   table.column("tensors");
   table.column("stored as");
