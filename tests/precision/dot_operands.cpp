@@ -128,6 +128,8 @@ class Draw {
   double accumulator_input(const Dot& d) {
     const Format& f = unit_.c_format();
     if (one_in(4)) return zero(f);
+    if (regime_ == Regime::tiny_sums && one_in(3))
+      return one_in(2) ? f.min_normal() : -f.min_normal();
     if (regime_ == Regime::specials) return one_in(12) ? special(f) : operand(f);
     const auto i = static_cast<std::size_t>(between(0, static_cast<int>(d.a.size()) - 1));
     double product = d.a[i] * d.b[i];
