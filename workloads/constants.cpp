@@ -54,7 +54,8 @@ bool can_be_known(const Graph& graph, TensorId id) {
 }
 
 bool foldable(const Graph& graph, const Node& node, const Op& op) {
-  if (node.phase != Phase::forward || op.op_class() == OpClass::matrix || op.host_only())
+  if (node.phase != Phase::forward || op.op_class() == OpClass::matrix || op.host_only() ||
+      op.macs(NodeView(graph, node)) > 0)
     return false;
   std::int64_t elements = graph.known_elements;
   for (const TensorId id : node.outputs) {

@@ -87,9 +87,8 @@ std::int64_t Graph::parameter_count() const {
 std::int64_t Graph::mac_count() const {
   std::int64_t count = 0;
   for (const Node& node : nodes)
-    if (const auto contraction = ops().at(node.op).contraction(NodeView(*this, node)))
-      if (__builtin_add_overflow(count, contraction->macs(), &count))
-        throw base::InputError("graph " + name + " has more than 2^63 MACs", "too-large");
+    if (__builtin_add_overflow(count, ops().at(node.op).macs(NodeView(*this, node)), &count))
+      throw base::InputError("graph " + name + " has more than 2^63 MACs", "too-large");
   return count;
 }
 

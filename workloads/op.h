@@ -150,6 +150,11 @@ class Op {
   virtual std::vector<OutputSpec> infer(const NodeView& view) const = 0;
   /// The op as the MAC array sees it; only for OpClass::matrix.
   virtual std::optional<Contraction> contraction(const NodeView&) const { return std::nullopt; }
+  /// Multiplications with additions: the contraction's; ops of several products say it themselves.
+  virtual std::int64_t macs(const NodeView& view) const {
+    const std::optional<Contraction> product = contraction(view);
+    return product ? product->macs() : 0;
+  }
   /// Vector work; for matrix ops what is left beside the contraction (usually none).
   virtual std::vector<VectorWork> vector_work(const NodeView& view) const = 0;
   virtual void forward(Evaluation& evaluation) const = 0;

@@ -47,10 +47,11 @@ Contraction contraction_of(const std::string& op, const std::vector<Shape>& shap
 std::map<std::string, std::int64_t> work_of(const std::string& op, const std::vector<Shape>& shapes,
                                             const Attributes& attributes = {});
 
-/// Gradient of sum(r * y) for random r and the op's first output y by each floating input, against
-/// central differences: each element within 1e-6 of the largest one.
+/// Gradient of sum(r * y) for random r and the op's first output y by each floating input (of the
+/// first inputs_trained), against central differences: each element within 1e-6 of the largest one.
 void expect_right_gradients(const std::string& op, const std::vector<Tensor>& inputs,
-                            const Attributes& attributes = {}, int outputs = 1);
+                            const Attributes& attributes = {}, int outputs = 1,
+                            int inputs_trained = 99);
 
 void expect_near(const Tensor& actual, const Shape& shape, const std::vector<double>& expected,
                  double tolerance = 1e-12);

@@ -4,6 +4,7 @@ npusim_test(workloads_ops_test
     ops_binary_test.cpp
     ops_constants_test.cpp
     ops_conv_test.cpp
+    ops_detection_test.cpp
     ops_elementwise_test.cpp
     ops_loss_test.cpp
     ops_matrix_test.cpp
@@ -13,6 +14,7 @@ npusim_test(workloads_ops_test
     ops_pool_test.cpp
     ops_quantized_test.cpp
     ops_reduce_test.cpp
+    ops_sequence_test.cpp
     ops_signal_test.cpp
     ops_support.cpp
     ops_transposed_test.cpp

@@ -181,6 +181,11 @@ void GroupNormOp::forward(Evaluation& e) const {
 void GroupNormOp::gradient(GradientBuilder& g) const {
   const Node& node = g.view().node();
   const TensorId dy = g.output_gradient(0);
+  for (int i = 1; i < g.view().output_count(); ++i)
+    if (g.output_gradient(i) != kNoTensor)
+      throw base::InputError(
+          name() + " \"" + node.name + "\" has no gradient through its output " + std::to_string(i),
+          "no-gradient");
   if (dy == kNoTensor) return;
   if (g.wanted(0)) {
     std::vector<TensorId> inputs = {dy, node.inputs[0]};

@@ -65,6 +65,7 @@ void Movement::forward(Evaluation& e) const {
 }
 
 void Movement::gradient(GradientBuilder& g) const {
+  for (int i = 1; i < g.view().input_count(); ++i) refuse_gradient(g, i);
   if (!g.wanted(0)) return;
   const NodeView view = g.view();
   std::vector<TensorId> inputs = view.node().inputs;

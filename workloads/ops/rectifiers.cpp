@@ -159,6 +159,8 @@ class Clip final : public SimpleOp {
   }
   bool differentiable() const override { return true; }
   void gradient(GradientBuilder& g) const override {
+    refuse_gradient(g, 1);
+    refuse_gradient(g, 2);
     if (!g.wanted(0)) return;
     std::vector<TensorId> inputs = g.view().node().inputs;
     inputs.insert(inputs.begin(), g.output_gradient(0));

@@ -33,6 +33,15 @@ TensorRole gradient_role(const GradientBuilder& builder, int input) {
                                                                 : TensorRole::activation_gradient;
 }
 
+void refuse_gradient(const GradientBuilder& builder, int input) {
+  if (!builder.wanted(input)) return;
+  const NodeView view = builder.view();
+  throw base::InputError(view.node().op + " \"" + view.node().name +
+                             "\" has no gradient by its input " + std::to_string(input) + " (" +
+                             view.input(input).name + ")",
+                         "no-gradient");
+}
+
 TensorId as_gradient_of(GradientBuilder& builder, int input, TensorId gradient) {
   const TensorRole role = gradient_role(builder, input);
   if (builder.view().graph().tensor(gradient).role == role) return gradient;

@@ -71,6 +71,10 @@ class Step {
 /// The role of an input's gradient: weights have gradients of their own format.
 TensorRole gradient_role(const GradientBuilder& builder, int input);
 
+/// Throws base::InputError ("no-gradient") when somebody wants the gradient of this input: the op
+/// has none for it.
+void refuse_gradient(const GradientBuilder& builder, int input);
+
 /// A gradient that arrives unchanged, stored as this input's gradients are: cast when that differs.
 TensorId as_gradient_of(GradientBuilder& builder, int input, TensorId gradient);
 

@@ -2,6 +2,7 @@
 set(NPUSIM_OP_SOURCES
   ops/activations.cpp
   ops/arithmetic.cpp
+  ops/attention.cpp
   ops/axes.cpp
   ops/broadcast.cpp
   ops/broadcast_gradient.cpp
@@ -13,9 +14,11 @@ set(NPUSIM_OP_SOURCES
   ops/conv_transpose.cpp
   ops/convolve.cpp
   ops/counting.cpp
+  ops/detection.cpp
   ops/determinant.cpp
   ops/einsum.cpp
   ops/elementwise.cpp
+  ops/gate_function.cpp
   ops/gathering.cpp
   ops/global_pools.cpp
   ops/grid_sample.cpp
@@ -33,14 +36,19 @@ set(NPUSIM_OP_SOURCES
   ops/ngrams.cpp
   ops/normalization.cpp
   ops/opaque.cpp
+  ops/optimizers.cpp
   ops/pool_gradients.cpp
   ops/pooling.cpp
   ops/quantization.cpp
   ops/quantized.cpp
   ops/rectifiers.cpp
+  ops/recurrent.cpp
   ops/reductions.cpp
   ops/register_ops.cpp
   ops/reshapes.cpp
+  ops/resize.cpp
+  ops/roi_samples.cpp
+  ops/rotary.cpp
   ops/scattering.cpp
   ops/selection.cpp
   ops/sgd.cpp

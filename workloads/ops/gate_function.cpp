@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "workloads/ops/gate_function.h"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <sstream>
+
+#include "workloads/detmath.h"
+#include "workloads/ops/simple_op.h"
+
+namespace npusim::workloads {
+namespace {
+
+struct Known {
+  const char* name;
+  double (*function)(double, double, double);
+  std::optional<double> alpha, beta;  ///< ONNX's defaults; none: takes none
+};
+
+double sigmoid(double x, double, double) {
+  const double e = det_exp(-std::fabs(x));
+  return x < 0.0 ? e / (1.0 + e) : 1.0 / (1.0 + e);
+}
+
+const std::vector<Known>& known() {
+  static const std::vector<Known> kTable = {
+      {"sigmoid", sigmoid, {}, {}},
+      {"tanh", [](double x, double, double) { return det_tanh(x); }, {}, {}},
+      {"relu", [](double x, double, double) { return x < 0.0 ? 0.0 : x; }, {}, {}},
+      {"affine", [](double x, double a, double b) { return a * x + b; }, 1.0, 0.0},
+      {"leakyrelu", [](double x, double a, double) { return x < 0.0 ? a * x : x; }, 0.01, {}},
+      {"thresholdedrelu", [](double x, double a, double) { return x > a ? x : 0.0; }, 1.0, {}},
+      {"scaledtanh", [](double x, double a, double b) { return a * det_tanh(b * x); }, 1.0, 1.0},
+      {"hardsigmoid",
+       [](double x, double a, double b) { return std::min(std::max(a * x + b, 0.0), 1.0); }, 0.2,
+       0.5},
+      {"elu", [](double x, double a, double) { return x < 0.0 ? a * det_expm1(x) : x; }, 1.0, {}},
+      {"softsign", [](double x, double, double) { return x / (1.0 + std::fabs(x)); }, {}, {}},
+      {"softplus",
+       [](double x, double, double) {
+         return std::fmax(x, 0.0) + det_log1p(det_exp(-std::fabs(x)));
+       },
+       {},
+       {}},
+  };
+  return kTable;
+}
+
+double taken(const std::optional<double>& fallback, const std::vector<double>& list,
+             std::size_t& next) {
+  if (!fallback) return 0.0;
+  return next < list.size() ? list[next++] : *fallback;
+}
+
+}  // namespace
+
+std::vector<GateFunction> gate_functions(const std::string& names, const std::vector<double>& alpha,
+                                         const std::vector<double>& beta) {
+  std::vector<GateFunction> result;
+  std::size_t next_alpha = 0;
+  std::size_t next_beta = 0;
+  std::istringstream stream(names);
+  for (std::string name; std::getline(stream, name, ',');) {
+    std::transform(name.begin(), name.end(), name.begin(), [](char c) {
+      return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    });
+    const auto found = std::find_if(known().begin(), known().end(),
+                                    [&](const Known& k) { return name == k.name; });
+    if (found == known().end()) shape_error("activation \"" + name + "\" is not known");
+    GateFunction function{found->function};
+    function.alpha = taken(found->alpha, alpha, next_alpha);
+    function.beta = taken(found->beta, beta, next_beta);
+    result.push_back(function);
+  }
+  return result;
+}
+
+}  // namespace npusim::workloads
