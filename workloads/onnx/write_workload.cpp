@@ -101,9 +101,7 @@ class Writer {
       text += "  \"parameters\": " + base::dump_json(parameters_, -1) + ",\n";
     text += section("inputs", inputs) + section("initializers", weights) +
             section("nodes", node_list());
-    std::vector<std::string> outputs;
-    for (const TensorId id : graph_.outputs) outputs.push_back(graph_.tensor(id).name);
-    text += "  \"outputs\": " + base::dump_json(list_of(outputs), -1) + "\n}\n";
+    text += "  \"outputs\": " + base::dump_json(list_of(output_list()), -1) + "\n}\n";
     return {text, stored_.empty() ? std::string() : base::format_safetensors(stored_)};
   }
 
@@ -206,6 +204,34 @@ class Writer {
     return result;
   }
 
+  /// Outputs of a workload are written by nodes: an input or constant that is one goes through an
+  /// Identity.
+  std::string output_name(TensorId id) const {
+    const std::string& name = graph_.tensor(id).name;
+    return graph_.tensor(id).initializer || graph_.tensor(id).role == TensorRole::input
+               ? name + ".copy"
+               : name;
+  }
+
+  std::vector<std::string> output_list() const {
+    std::vector<std::string> names;
+    for (const TensorId id : graph_.outputs) names.push_back(output_name(id));
+    return names;
+  }
+
+  void add_copies(std::vector<JsonValue>& nodes) const {
+    for (const TensorId id : graph_.outputs) {
+      const std::string& name = graph_.tensor(id).name;
+      if (output_name(id) == name) continue;
+      JsonValue item = JsonValue::make_object();
+      item.set("op", "Identity");
+      item.set("name", name + ".identity");
+      item.set("inputs", list_of(std::vector<std::string>{name}));
+      item.set("outputs", list_of(std::vector<std::string>{output_name(id)}));
+      nodes.push_back(std::move(item));
+    }
+  }
+
   std::vector<JsonValue> node_list() const {
     std::vector<JsonValue> list;
     for (const Node& node : graph_.nodes) {
@@ -223,6 +249,7 @@ class Writer {
       if (!attributes.members().empty()) item.set("attributes", std::move(attributes));
       list.push_back(std::move(item));
     }
+    add_copies(list);
     return list;
   }
 
