@@ -21,15 +21,22 @@ class Draw {
     Dot d;
     d.key = {static_cast<std::uint32_t>(engine_()), static_cast<std::uint32_t>(engine_())};
     const int sum_exponent = middle_of_sums();
+    all_minus_zero_ = regime_ == Regime::zeros && one_in(4);
+    const bool smallest_normals = regime_ == Regime::last_places && one_in(2);
     for (std::size_t i = 0; i < terms; ++i) {
-      d.a.push_back(operand(unit_.a));
-      const bool sums = regime_ == Regime::tiny_sums || regime_ == Regime::large_sums;
+      if (smallest_normals && one_in(6)) {
+        push_smallest_normal(d);
+        continue;
+      }
+      d.a.push_back(all_minus_zero_ && unit_.a.has_negative_zero() ? -0.0 : operand(unit_.a));
       const bool finite = std::isfinite(d.a[i]) && d.a[i] != 0.0;
-      d.b.push_back(sums && finite
+      d.b.push_back(aims_at_sums() && finite
                         ? number(unit_.b, sum_exponent - std::ilogb(d.a[i]) + between(-3, 3))
-                        : operand(unit_.b));
+                    : all_minus_zero_ ? std::fabs(operand(unit_.b))
+                                      : operand(unit_.b));
     }
     if (regime_ == Regime::cancelling) cancel(d);
+    if (regime_ == Regime::last_places && terms >= 3 && one_in(2) && decide_last_place(d)) return d;
     if (unit_.scales) add_scales(d);
     d.c = accumulator_input(d);
     return d;
@@ -41,10 +48,55 @@ class Draw {
   }
   bool one_in(int n) { return between(1, n) == 1; }
 
+  bool aims_at_sums() const {
+    return regime_ == Regime::tiny_sums || regime_ == Regime::last_places ||
+           regime_ == Regime::large_sums;
+  }
+
   int middle_of_sums() {
     const Format& f = unit_.accumulator().format;
     if (regime_ == Regime::large_sums) return f.max_exponent() - between(0, 6);
+    if (regime_ == Regime::last_places) return f.min_exponent() - f.fraction_bits + between(-5, 5);
     return f.min_exponent() - between(-8, f.fraction_bits + 4);
+  }
+
+  /// Two operands whose product is the accumulator's smallest normal number, of either sign.
+  void push_smallest_normal(Dot& d) {
+    const int least = unit_.accumulator().format.min_exponent();
+    const int of_b =
+        std::clamp(least / 2 + between(-3, 3), unit_.b.min_exponent(), unit_.b.max_exponent());
+    const int of_a = std::clamp(least - of_b, unit_.a.min_exponent(), unit_.a.max_exponent());
+    d.a.push_back(std::ldexp(one_in(2) ? 1.0 : -1.0, of_a));
+    d.b.push_back(std::ldexp(1.0, of_b));
+  }
+
+  /// Three products, c = 0, whose sum is one last place of the accumulator, or just above a half:
+  /// whoever drops their low bits comes out one place lower. False: the operands are too narrow.
+  bool decide_last_place(Dot& d) {
+    const Format& f = unit_.accumulator().format;
+    const int place = f.min_exponent() - f.fraction_bits;
+    const Format &a = unit_.a, &b = unit_.b;
+    const bool fits = std::min(a.fraction_bits, b.fraction_bits) >= 6 &&
+                      std::max(a.min_exponent() - a.fraction_bits,
+                               b.min_exponent() - b.fraction_bits) <= (place - 24) / 2;
+    if (!fits || unit_.scales) return false;
+    std::fill(d.a.begin(), d.a.end(), 0.0);
+    std::fill(d.b.begin(), d.b.end(), 0.0);
+    const auto set = [&d](std::size_t i, int exponent) {
+      d.a[i] = std::ldexp(1.0, exponent / 2);
+      d.b[i] = std::ldexp(1.0, exponent - exponent / 2);
+    };
+    set(0, place - 1);
+    if (one_in(2)) {
+      set(1, place - 1);
+      set(2, place - 11);
+      d.a[1] *= 1.0 - 0x1p-5;  // together 1 - 2^-10
+      d.b[1] *= 1.0 + 0x1p-5;
+    } else {
+      set(1, place - 23);
+    }
+    d.c = 0.0;
+    return true;
   }
 
   /// A value with this exponent, as near as the format has one; subnormal below its range.
@@ -67,6 +119,7 @@ class Draw {
       case Regime::spread:
         return number(f, between(-12, 12));
       case Regime::tiny_sums:
+      case Regime::last_places:
       case Regime::large_sums:
         return number(f, between(low / 2, high / 2 + 1));
       case Regime::wide:
@@ -127,9 +180,13 @@ class Draw {
 
   double accumulator_input(const Dot& d) {
     const Format& f = unit_.c_format();
+    if (all_minus_zero_ && one_in(2)) return f.has_negative_zero() ? -0.0 : 0.0;
     if (one_in(4)) return zero(f);
-    if (regime_ == Regime::tiny_sums && one_in(3))
+    if (aims_at_sums() && regime_ != Regime::large_sums && one_in(4))
       return one_in(2) ? f.min_normal() : -f.min_normal();
+    if (regime_ == Regime::last_places)
+      return one_in(2) ? zero(f)
+                       : number(f, between(f.min_exponent() - f.fraction_bits, f.min_exponent()));
     if (regime_ == Regime::specials) return one_in(12) ? special(f) : operand(f);
     const auto i = static_cast<std::size_t>(between(0, static_cast<int>(d.a.size()) - 1));
     double product = d.a[i] * d.b[i];
@@ -151,14 +208,15 @@ class Draw {
   const MacUnit& unit_;
   Regime regime_;
   std::mt19937_64 engine_;
+  bool all_minus_zero_ = false;
 };
 
 }  // namespace
 
 const char* name_of(Regime regime) {
-  const char* const names[kRegimes] = {"normal", "spread",    "wide",       "subnormal",
-                                       "large",  "tiny sums", "large sums", "cancelling",
-                                       "zeros",  "specials"};
+  const char* const names[kRegimes] = {"normal",     "spread",    "wide",        "subnormal",
+                                       "large",      "tiny sums", "last places", "large sums",
+                                       "cancelling", "zeros",     "specials"};
   return names[static_cast<int>(regime)];
 }
 
