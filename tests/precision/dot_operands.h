@@ -11,17 +11,17 @@
 namespace npusim::precision::model {
 
 enum class Regime {
-  normal,      ///< a few binades around one
-  spread,      ///< twelve binades to either side
-  wide,        ///< every exponent of the format
-  subnormal,   ///< mostly subnormal operands
-  large,       ///< the highest binades of the operands
-  tiny_sums,   ///< products around the accumulator's smallest numbers
+  normal,       ///< a few binades around one
+  spread,       ///< twelve binades to either side
+  wide,         ///< every exponent of the format
+  subnormal,    ///< mostly subnormal operands
+  large,        ///< the highest binades of the operands
+  tiny_sums,    ///< products around the accumulator's smallest numbers
   last_places,  ///< products around the accumulator's last place, some of its smallest normal
-  large_sums,  ///< products around the accumulator's largest number
-  cancelling,  ///< pairs of products that cancel, and c against the rest
-  zeros,       ///< mostly zeros of both signs
-  specials,    ///< an infinity or a NaN now and then
+  large_sums,   ///< products around the accumulator's largest number
+  cancelling,   ///< pairs of products that cancel, and c against the rest
+  zeros,        ///< mostly zeros of both signs
+  specials,     ///< an infinity or a NaN now and then
 };
 constexpr int kRegimes = 11;
 const char* name_of(Regime regime);
