@@ -194,7 +194,7 @@ TEST_F(QuantizeStream, LongRowsAndWideColumnsAreWorkedThroughInPieces) {
 }
 
 TEST_F(QuantizeStream, FilesLargerThanTheMemoryItMayUse) {
-  put_zeros(std::int64_t{1} << 21);  // 512 MiB
+  put_zeros(std::int64_t{1} << 19);  // 128 MiB
   std::fstream file(folder_.path("x.npy"), std::ios::binary | std::ios::in | std::ios::out);
   file.seekp(-4, std::ios::end);
   const float last = 3.3F;
@@ -202,26 +202,26 @@ TEST_F(QuantizeStream, FilesLargerThanTheMemoryItMayUse) {
   file.close();
   for (const char* options : {"--format fp16", "--format mxfp8_e4m3 --axis 0", "--format nvfp4"}) {
     const Outcome outcome = run_program({"sh", "-c",
-                                         "ulimit -v 250000; exec " + npusim_binary() +
+                                         "ulimit -v 110000; exec " + npusim_binary() +
                                              " quantize -i x.npy -o /dev/null " + options},
                                         folder_.path());
     if (contains(outcome.err, "ulimit")) GTEST_SKIP() << "this shell cannot limit memory";
     EXPECT_EQ(outcome.exit_code, 0) << options << outcome.err;
-    EXPECT_THAT(outcome.err, HasSubstr("1 of 134217728 elements changed")) << options;
+    EXPECT_THAT(outcome.err, HasSubstr("1 of 33554432 elements changed")) << options;
   }
 }
 
 TEST_F(QuantizeStream, DotTakesFilesLargerThanTheMemoryItMayUse) {
-  put_zeros(std::int64_t{1} << 20);  // 256 MiB
+  put_zeros(std::int64_t{1} << 19);  // 128 MiB
   const Outcome outcome =
       run_program({"sh", "-c",
-                   "ulimit -v 200000; exec " + npusim_binary() +
+                   "ulimit -v 120000; exec " + npusim_binary() +
                        " dot --jobs 1 --unit fp16_chain --a x.npy --b x.npy -o y.npy"},
                   folder_.path());
   if (contains(outcome.err, "ulimit")) GTEST_SKIP() << "this shell cannot limit memory";
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
   EXPECT_EQ(base::read_npy(folder_.path("y.npy")).shape,
-            std::vector<std::int64_t>{std::int64_t{1} << 20});
+            std::vector<std::int64_t>{std::int64_t{1} << 19});
 }
 
 TEST_F(QuantizeStream, AnInterruptLeavesNoFile) {

@@ -48,8 +48,11 @@ sim::TextTable inputs_table(const npu::NpuSpec& npu) {
   for (const char* header : {"MAC/PE/cycle", "MAC/cycle", "peak TOPS"}) table.column(header, true);
   for (const npu::InputMode& mode : npu.mac_array.inputs) {
     const double peak = npu.peak_macs_per_cycle(mode.format);
+    // Inputs that take several passes may have a fraction of a product a cycle.
+    const auto whole = static_cast<std::int64_t>(peak);
     table.row({mode.format.name, std::to_string(mode.macs_per_pe_per_cycle),
-               fmt::format("{:.10g}", peak), fmt::format("{:.4g}", 2e-6 * peak * npu.clock_mhz)});
+               static_cast<double>(whole) == peak ? grouped(whole) : fmt::format("{:.10g}", peak),
+               fmt::format("{:.4g}", 2e-6 * peak * npu.clock_mhz)});
   }
   return table;
 }
