@@ -37,9 +37,12 @@ void read_formats(ObjectReader reader, Recipe& recipe) {
 
 /// Stochastic rounding needs room below the significand of every format that tensors are stored in.
 void check_random_bits(ObjectReader& reader, const Recipe& recipe) {
-  std::vector<Format> formats = {recipe.weights,          recipe.activations,
-                                 recipe.activation_gradients, recipe.weight_gradients,
-                                 recipe.optimizer_state,  recipe.statistics,
+  std::vector<Format> formats = {recipe.weights,
+                                 recipe.activations,
+                                 recipe.activation_gradients,
+                                 recipe.weight_gradients,
+                                 recipe.optimizer_state,
+                                 recipe.statistics,
                                  recipe.loss};
   if (recipe.master_weights) formats.push_back(*recipe.master_weights);
   for (const Format& format : formats) {

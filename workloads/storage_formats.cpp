@@ -39,7 +39,7 @@ std::vector<precision::Arithmetic> storage_formats(const Graph& graph, const Rec
   for (const TensorInfo& tensor : graph.tensors)
     result.push_back(tensor.type == ElementType::floating
                          ? precision::Arithmetic{format_of(tensor.role, recipe), recipe.rounding,
-                                                recipe.random_bits}
+                                                 recipe.random_bits}
                          : precision::Arithmetic{precision::fp64(), precision::Rounding::rne});
   return result;
 }

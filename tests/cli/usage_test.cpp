@@ -9,9 +9,9 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-const std::vector<std::string> kCommands = {"run",      "compare", "coverage", "check",
-                                            "validate", "list",    "describe", "formats",
-                                            "quantize", "dot",     "import",   "onnx-test"};
+const std::vector<std::string> kCommands = {
+    "run",     "compare",  "coverage", "check",   "validate", "list",     "describe",
+    "formats", "quantize", "dot",      "explain", "import",   "onnx-test"};
 
 TEST(Usage, HelpListsExactlyTheCommandsThatWork) {
   const Outcome help = npusim({"--help"});
