@@ -9,7 +9,8 @@
 #include <vector>
 
 #include "precision/kernels/dispatch.h"
-#include "precision/kernels/packing.h"
+#include "precision/kernels/general_fit.h"
+#include "precision/kernels/general_gemm.h"
 
 namespace npusim::precision {
 namespace {
@@ -20,6 +21,7 @@ using kernels::kRows;
 using kernels::LaneFit;
 using kernels::LaneProgram;
 using kernels::OrderedRows;
+using kernels::Problem;
 using kernels::TileOutput;
 
 /// Of each operand at once: bounds memory; A is packed again for each such block of B.
@@ -35,32 +37,17 @@ template <>
 struct LaneTraits<float> {
   static constexpr std::int64_t kLanes = kernels::kFloatLanes;
   using Rows = kernels::FloatRows;
-  static void run(const kernels::KernelSet& set, const LaneProgram& program, const Rows& rows) {
-    set.float_rows(program, rows);
+  static bool run(const kernels::KernelSet& set, const LaneProgram& program, const Rows& rows) {
+    return set.float_rows(program, rows);
   }
 };
 template <>
 struct LaneTraits<double> {
   static constexpr std::int64_t kLanes = kernels::kDoubleLanes;
   using Rows = kernels::DoubleRows;
-  static void run(const kernels::KernelSet& set, const LaneProgram& program, const Rows& rows) {
+  static bool run(const kernels::KernelSet& set, const LaneProgram& program, const Rows& rows) {
     set.double_rows(program, rows);
-  }
-};
-
-struct Problem {
-  const MacUnit& unit;
-  const ReductionPlan& plan;
-  const OperandRows& a;
-  const OperandRows& b;
-  const Bias& bias;
-  std::vector<std::int64_t> order;  ///< filled with padding to whole blocks of the unit
-
-  std::int64_t k() const { return plan.terms(); }
-  std::int64_t terms() const { return static_cast<std::int64_t>(order.size()); }
-  double bias_at(std::int64_t row, std::int64_t column) const {
-    return round_to(bias.values[bias.axis == Bias::Axis::by_row ? row : column],
-                    bias_arithmetic(unit));
+    return true;
   }
 };
 
@@ -105,6 +92,7 @@ class TiledGemm {
   struct Panel {
     std::int64_t column = 0, count = 0;
     AlignedArray<Real> values;
+    AlignedArray<Real> powers;  ///< aligned blocks only
     ExponentRange range;
     std::once_flag widened;
     AlignedArray<double> wide;
@@ -168,7 +156,20 @@ class TiledGemm {
         source.pack_row(first + i, packed_a_.data() + i * terms,
                         a_ranges_[static_cast<std::size_t>(i)]);
     });
+    a_powers_ = powers_of(packed_a_.data(), rows * terms, lanes_.program.alignment.least_power_a);
   }
+
+  /// What aligned blocks need beside the values.
+  AlignedArray<Real> powers_of(const Real* values, std::int64_t count, float least) const {
+    AlignedArray<Real> powers;
+    if constexpr (sizeof(Real) == sizeof(float)) {
+      if (!is_aligned()) return powers;
+      powers = AlignedArray<Real>(count);
+      kernels_.powers(values, static_cast<long>(count), least, powers.data());
+    }
+    return powers;
+  }
+  bool is_aligned() const { return lanes_.program.alignment.step != 0; }
 
   void pack_b(std::int64_t first, std::int64_t last) {
     panels_.clear();
@@ -182,19 +183,34 @@ class TiledGemm {
       panel.values = AlignedArray<Real>(problem_.terms() * kLanes);
       OrderedRows<Real> source(problem_.b, problem_.order, problem_.k(), lanes_.native);
       source.pack_panel(panel.column, panel.count, kLanes, panel.values.data(), panel.range);
+      panel.powers = powers_of(panel.values.data(), problem_.terms() * kLanes,
+                               lanes_.program.alignment.least_power_b);
     });
   }
 
   void run_rows(Panel& panel, std::int64_t first, std::int64_t row, std::int64_t rows) const {
     const Real* a = a_ + (row - first) * a_stride_;
-    ExponentRange range;
-    for (std::int64_t r = 0; r < rows && lanes_.needs_range; ++r)
-      range.add(a_ranges_[static_cast<std::size_t>(row - first + r)]);
-    if (lanes_.needs_range && !products_fit_float(range, panel.range, product_bits_))
-      run_wide(a, panel, row, rows);
-    else
-      run_tile<Real>(lanes_.program, a, a_stride_, panel.values.data(), row, rows, panel.column,
-                     panel.count);
+    bool in_range = true;
+    if (lanes_.needs_range || is_aligned()) {
+      ExponentRange of_a;
+      for (std::int64_t r = 0; r < rows; ++r)
+        of_a.add(a_ranges_[static_cast<std::size_t>(row - first + r)]);
+      in_range = !lanes_.needs_range || products_fit_float(of_a, panel.range, product_bits_);
+      if (is_aligned())
+        in_range = in_range && !of_a.special && !panel.range.special &&
+                   (!lanes_.needs_range || of_a.low + panel.range.low >= kernels::kLowestExponent);
+    }
+    if (!in_range && wide_) return run_wide(a, panel, row, rows);
+    const Tile<Real> tile{a,
+                          is_aligned() ? a_powers_.data() + (row - first) * a_stride_ : nullptr,
+                          a_stride_,
+                          panel.values.data(),
+                          panel.powers.data(),
+                          row,
+                          rows,
+                          panel.column,
+                          panel.count};
+    if (!in_range || !run_tile(lanes_.program, tile)) run_scalar(row, rows, panel);
   }
 
   /// Whole tiles of floats go straight to where the caller has them.
@@ -212,30 +228,90 @@ class TiledGemm {
   }
 
   template <class Lane>
-  void run_tile(const LaneProgram& program, const Lane* a, std::int64_t a_stride, const Lane* panel,
-                std::int64_t row, std::int64_t rows, std::int64_t column,
-                std::int64_t count) const {
+  struct Tile {
+    const Lane* a;
+    const Lane* a_powers;
+    std::int64_t a_stride;
+    const Lane* panel;
+    const Lane* panel_powers;
+    std::int64_t row, rows, column, count;
+  };
+
+  /// False: lanes do not have the range for it.
+  template <class Lane>
+  bool run_tile(const LaneProgram& program, const Tile<Lane>& of) const {
     constexpr std::int64_t kWidth = LaneTraits<Lane>::kLanes;
     alignas(64) Lane results[kRows * kWidth];
     alignas(64) Lane bias[kRows * kWidth];
     typename LaneTraits<Lane>::Rows tile{};
-    tile.a = a;
-    tile.a_stride = static_cast<long>(a_stride);
+    tile.a = of.a;
+    if constexpr (sizeof(Lane) == sizeof(float)) {
+      tile.a_powers = of.a_powers;
+      tile.panel_powers = of.panel_powers;
+    }
+    tile.a_stride = static_cast<long>(of.a_stride);
     tile.terms = static_cast<long>(problem_.terms());
-    tile.rows = static_cast<long>(rows);
-    tile.panel = panel;
-    const RowsInMemory<Lane> target = result_in_place<Lane>(row, column, count);
+    tile.rows = static_cast<long>(of.rows);
+    tile.panel = of.panel;
+    const RowsInMemory<Lane> target = result_in_place<Lane>(of.row, of.column, of.count);
     tile.out = target.data == nullptr ? results : target.data;
     tile.out_stride = static_cast<long>(target.data == nullptr ? kWidth : target.row_stride);
     if (problem_.bias.axis != Bias::Axis::none) {
-      for (std::int64_t r = 0; r < rows; ++r)
+      for (std::int64_t r = 0; r < of.rows; ++r)
         for (std::int64_t l = 0; l < kWidth; ++l)
           bias[r * kWidth + l] =
-              l < count ? static_cast<Lane>(problem_.bias_at(row + r, column + l)) : Lane{0};
+              l < of.count ? static_cast<Lane>(problem_.bias_at(of.row + r, of.column + l)) : 0;
       (problem_.plan.bias == BiasEntry::preload ? tile.init : tile.after) = bias;
     }
-    LaneTraits<Lane>::run(kernels_, program, tile);
-    if (target.data == nullptr) out_.write(row, rows, column, count, results, kWidth);
+    OutputKeys keys;
+    if constexpr (sizeof(Lane) == sizeof(float)) {
+      if (program.stochastic != 0) {
+        make_keys(of.row, of.rows, of.column, of.count, keys);
+        tile.key_low = keys.low;
+        tile.key_high = keys.high;
+      }
+    }
+    if (!LaneTraits<Lane>::run(kernels_, program, tile)) return false;
+    if (target.data == nullptr) out_.write(of.row, of.rows, of.column, of.count, results, kWidth);
+    return true;
+  }
+
+  struct OutputKeys {
+    unsigned low[kRows * kernels::kFloatLanes];
+    unsigned high[kRows * kernels::kFloatLanes];
+  };
+  RandomKey output_key(std::int64_t row, std::int64_t column) const {
+    return problem_.output_key(row, column, out_.exchanged);
+  }
+  void make_keys(std::int64_t row, std::int64_t rows, std::int64_t column, std::int64_t count,
+                 OutputKeys& keys) const {
+    for (std::int64_t r = 0; r < rows; ++r) {
+      for (std::int64_t l = 0; l < kernels::kFloatLanes; ++l) {
+        const RandomKey key = l < count ? output_key(row + r, column + l) : RandomKey{};
+        keys.low[r * kernels::kFloatLanes + l] = key.low;
+        keys.high[r * kernels::kFloatLanes + l] = key.high;
+      }
+    }
+  }
+
+  /// What no lanes have the range for.
+  void run_scalar(std::int64_t row, std::int64_t rows, const Panel& panel) const {
+    std::vector<double> a(static_cast<std::size_t>(problem_.k()));
+    std::vector<double> b(a.size());
+    std::vector<double> results(static_cast<std::size_t>(rows * panel.count));
+    for (std::int64_t l = 0; l < panel.count; ++l) {
+      problem_.b.read(panel.column + l, b.data());
+      for (std::int64_t r = 0; r < rows; ++r) {
+        problem_.a.read(row + r, a.data());
+        const bool has_bias = problem_.bias.axis != Bias::Axis::none;
+        const double bias = has_bias ? problem_.bias_at(row + r, panel.column + l) : 0.0;
+        const Operands operands{a.data(), b.data(), problem_.k(), nullptr, nullptr};
+        results[static_cast<std::size_t>(r * panel.count + l)] =
+            planned_dot(problem_.unit, problem_.plan, operands, has_bias ? &bias : nullptr,
+                        output_key(row + r, panel.column + l));
+      }
+    }
+    out_.write(row, rows, panel.column, panel.count, results.data(), panel.count);
   }
 
   void run_wide(const Real* a, Panel& panel, std::int64_t row, std::int64_t rows) const {
@@ -255,9 +331,10 @@ class TiledGemm {
     for (std::int64_t r = 0; r < rows; ++r)
       wide_a.insert(wide_a.end(), a + r * a_stride_, a + r * a_stride_ + terms);
     for (std::int64_t part = 0; part < parts; ++part)
-      run_tile<double>(wide_->program, wide_a.data(), terms,
-                       panel.wide.data() + part * terms * kWide, row, rows,
-                       panel.column + part * kWide, std::min(kWide, panel.count - part * kWide));
+      run_tile(wide_->program,
+               Tile<double>{wide_a.data(), nullptr, terms, panel.wide.data() + part * terms * kWide,
+                            nullptr, row, rows, panel.column + part * kWide,
+                            std::min(kWide, panel.count - part * kWide)});
   }
 
   const Problem& problem_;
@@ -269,6 +346,7 @@ class TiledGemm {
   int product_bits_;
   std::vector<std::unique_ptr<Panel>> panels_;
   AlignedArray<Real> packed_a_;
+  AlignedArray<Real> a_powers_;
   const Real* a_ = nullptr;  ///< row `first` of the block of rows
   std::int64_t a_stride_ = 0;
   std::vector<ExponentRange> a_ranges_;
@@ -294,8 +372,7 @@ class ScaledRow {
 };
 
 /// Units beyond the kernels' limits: the scalar code itself.
-void scalar_gemm(const Problem& problem, GemmOutput& out, const ParallelFor& parallel,
-                 RandomKey key) {
+void scalar_gemm(const Problem& problem, GemmOutput& out, const ParallelFor& parallel) {
   parallel(problem.a.rows(), [&](std::int64_t row) {
     ScaledRow a(problem.a, problem.k());
     ScaledRow b(problem.b, problem.k());
@@ -308,27 +385,29 @@ void scalar_gemm(const Problem& problem, GemmOutput& out, const ParallelFor& par
       const Operands operands{a.values(), b.values(), problem.k(), a.scales(), b.scales()};
       const double value =
           planned_dot(problem.unit, problem.plan, operands, has_bias ? &bias : nullptr,
-                      derived_key(key, static_cast<std::uint64_t>(row * columns + column)));
+                      derived_key(problem.key, static_cast<std::uint64_t>(row * columns + column)));
       out.write(row, column, 1, &value);
     }
   });
 }
 
-Bias::Axis other_axis(Bias::Axis axis) {
-  if (axis == Bias::Axis::by_row) return Bias::Axis::by_column;
-  return axis == Bias::Axis::by_column ? Bias::Axis::by_row : axis;
+/// run(problem, output), with lanes over the rows of the operand that fills them.
+template <class Run>
+void over_lanes(const Problem& problem, std::int64_t lanes, GemmOutput& out, const Run& run) {
+  if (!kernels::lanes_over_a(problem.a.rows(), problem.b.rows(), lanes))
+    return run(problem, TileOutput{out, false});
+  const MacUnit unit = kernels::exchanged(problem.unit);
+  const Bias bias = kernels::exchanged(problem.bias);
+  run(Problem{unit, problem.plan, problem.b, problem.a, bias, problem.key, problem.order},
+      TileOutput{out, true});
 }
 
 template <class Real>
 void tiled_gemm(const Problem& problem, const LaneFit& lanes, const std::optional<LaneFit>& wide,
                 GemmOutput& out, const ParallelFor& parallel) {
-  if (!kernels::lanes_over_a(problem.a.rows(), problem.b.rows(), LaneTraits<Real>::kLanes))
-    return TiledGemm<Real>(problem, lanes, wide, {out, false}, parallel).run();
-  MacUnit unit = problem.unit;
-  std::swap(unit.a, unit.b);
-  const Bias bias{other_axis(problem.bias.axis), problem.bias.values};
-  const Problem exchanged{unit, problem.plan, problem.b, problem.a, bias, problem.order};
-  TiledGemm<Real>(exchanged, lanes, wide, {out, true}, parallel).run();
+  over_lanes(problem, LaneTraits<Real>::kLanes, out, [&](const Problem& of, const TileOutput& to) {
+    TiledGemm<Real>(of, lanes, wide, to, parallel).run();
+  });
 }
 
 }  // namespace
@@ -344,14 +423,25 @@ void emulated_gemm(const MacUnit& unit, const ReductionPlan& plan, const Operand
                    const ParallelFor& parallel, RandomKey key) {
   validate(unit);
   validate(plan, unit);
-  const Problem problem{unit, plan, a, b, bias, whole_blocks(expand_order(plan), unit)};
+  const std::vector<std::int64_t> order = expand_order(plan);
+  const std::vector<std::int64_t> blocks = whole_blocks(order, unit);
+  const Problem in_blocks{unit, plan, a, b, bias, key, blocks};
   const kernels::KernelSet set = kernels::chosen_kernels();
   const auto narrow = kernels::fit_float(unit, plan, set);
   const auto wide = kernels::fit_double(unit, plan, set);
-  if (narrow && (!narrow->needs_range || wide))
-    return tiled_gemm<float>(problem, *narrow, wide, out, parallel);
-  if (wide) return tiled_gemm<double>(problem, *wide, std::nullopt, out, parallel);
-  scalar_gemm(problem, out, parallel, key);
+  const bool reports_range =
+      narrow && (narrow->program.alignment.step != 0 || narrow->program.stochastic != 0);
+  if (narrow && (!narrow->needs_range || wide || reports_range))
+    return tiled_gemm<float>(in_blocks, *narrow, wide, out, parallel);
+  if (wide) return tiled_gemm<double>(in_blocks, *wide, std::nullopt, out, parallel);
+  const Problem problem{unit, plan, a, b, bias, key, order};
+  if (kernels::general_program(unit, plan) != nullptr)
+    return over_lanes(problem, kernels::kDoubleLanes, out,
+                      [&](const Problem& of, const TileOutput& to) {
+                        const auto own = kernels::general_program(of.unit, of.plan);
+                        kernels::general_gemm(of, *own, to, parallel);
+                      });
+  scalar_gemm(problem, out, parallel);
 }
 
 const char* simd_path() {

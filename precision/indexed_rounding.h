@@ -33,4 +33,9 @@ class IndexedWords {
 void round_indexed(const double* in, double* out, std::int64_t count, const Arithmetic& arithmetic,
                    RandomKey key, std::uint64_t first_index);
 
+/// The same for floats, as fast as memory; deterministic roundings need no key. Throws
+/// std::invalid_argument where binary32 does not hold every value of the format.
+void round_indexed(const float* in, float* out, std::int64_t count, const Arithmetic& arithmetic,
+                   RandomKey key = {}, std::uint64_t first_index = 0);
+
 }  // namespace npusim::precision

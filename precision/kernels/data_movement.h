@@ -10,6 +10,7 @@ NPUSIM_INLINE void survey_one(unsigned bits, FloatSurvey& survey) {
   const unsigned magnitude = bits & 0x7fffffffU;
   const unsigned infinity = 0x7f800000U;
   if (magnitude > infinity) survey.has_nan = 1;
+  if (magnitude >= infinity) survey.has_special = 1;
   if (magnitude == 0 || magnitude >= infinity) return;
   if (magnitude < survey.least_bits) survey.least_bits = magnitude;
   if (magnitude > survey.most_bits) survey.most_bits = magnitude;
@@ -21,22 +22,25 @@ inline FloatSurvey survey(const float* values, long count) {
   B least = infinity;
   B most{};
   B nans{};
+  B specials{};
   long i = 0;
   for (; i + FloatLane::kWidth <= count; i += FloatLane::kWidth) {
     B bits;
     __builtin_memcpy(&bits, values + i, sizeof bits);
     const B magnitude = bits & 0x7fffffffU;
     nans |= bit_cast<B>(magnitude > infinity);
+    specials |= bit_cast<B>(magnitude >= infinity);
     const B finite = magnitude < infinity ? magnitude : B{};
     const B not_zero = magnitude == B{} ? infinity : magnitude;
     most = finite > most ? finite : most;
     least = not_zero < least ? not_zero : least;
   }
-  FloatSurvey result{0x7f800000U, 0U, 0};
+  FloatSurvey result{0x7f800000U, 0U, 0, 0};
   for (int l = 0; l < FloatLane::kWidth; ++l) {
     if (least[l] < result.least_bits) result.least_bits = least[l];
     if (most[l] > result.most_bits) result.most_bits = most[l];
     if (nans[l] != 0) result.has_nan = 1;
+    if (specials[l] != 0) result.has_special = 1;
   }
   for (; i < count; ++i) {
     unsigned bits;
@@ -44,6 +48,16 @@ inline FloatSurvey survey(const float* values, long count) {
     survey_one(bits, result);
   }
   return result;
+}
+
+inline void powers(const float* values, long count, float least, float* to) {
+  for (long i = 0; i < count; ++i) {
+    unsigned bits;
+    __builtin_memcpy(&bits, values + i, sizeof bits);
+    const float power = bit_cast<float>(bits & 0x7f800000U);
+    const float clamped = power < least ? least : power;
+    to[i] = values[i] == 0.0F ? 0.0F : clamped;
+  }
 }
 
 template <class Real>

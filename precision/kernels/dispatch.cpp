@@ -2,6 +2,7 @@
 #include "precision/kernels/dispatch.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <limits>
 #include <string>
@@ -53,6 +54,15 @@ struct Lane {
 constexpr Lane kFloat = {8, 23, -126, 127};
 constexpr Lane kDouble = {11, 52, -1022, 1023};
 
+int smallest_exponent(const Format& f) {
+  return f.min_exponent() - f.fraction_bits;
+}
+
+bool holds_values(const Format& f, const Lane& lane) {
+  return f.precision() <= lane.fraction_bits + 1 && f.max_exponent() <= lane.max_exponent &&
+         smallest_exponent(f) >= lane.smallest();
+}
+
 bool is_plain(const Arithmetic& a, int exponent_bits, int fraction_bits) {
   const Format& f = a.format;
   return a.rounding == Rounding::rne && f.exponent_bits == exponent_bits &&
@@ -64,17 +74,19 @@ bool is_plain(const Arithmetic& a, int exponent_bits, int fraction_bits) {
 /// through sums rounded to odd, which need two bits more than the format has.
 std::optional<LaneShape> shape_of(const Arithmetic& a, const Lane& lane) {
   const Format& f = a.format;
-  if (f.non_finite != NonFinite::ieee || f.nan != NanResult::keep || a.rounding == Rounding::sr)
-    return std::nullopt;
-  if (f.overflow != Overflow::infinity && f.overflow != Overflow::saturate) return std::nullopt;
-  if (f.subnormals != Subnormals::keep && f.subnormals != Subnormals::flush) return std::nullopt;
-  if (is_plain(a, lane.exponent_bits, lane.fraction_bits)) return kNative;
+  if (a.rounding == Rounding::sr || f.is_fixed_point() || f.is_scale()) return std::nullopt;
+  const bool ieee = f.non_finite == NonFinite::ieee && f.nan == NanResult::keep;
+  if (ieee && is_plain(a, lane.exponent_bits, lane.fraction_bits)) return kNative;
   if (f.fraction_bits > lane.fraction_bits - 2) return std::nullopt;
   const bool in_float = lane.fraction_bits == kFloat.fraction_bits;
-  if (in_float && is_plain(a, 5, 10)) return kHalf;
-  if (!in_float && is_plain(a, 8, 23)) return kSingle;
-  if (in_float && f.min_exponent() == lane.min_exponent && f.max_exponent() == lane.max_exponent)
-    return is_plain(a, 8, f.fraction_bits) && f.fraction_bits <= 10 ? kPlainWide : kWide;
+  if (ieee && in_float && is_plain(a, 5, 10)) return kHalf;
+  if (ieee && !in_float && is_plain(a, 8, 23)) return kSingle;
+  if (in_float && f.min_exponent() == lane.min_exponent && f.max_exponent() == lane.max_exponent) {
+    // Where a sum beyond the lanes' range is cut to their largest number, nothing tells it apart.
+    const bool nearest = a.rounding == Rounding::rne || a.rounding == Rounding::rna;
+    if (f.overflow == Overflow::always_infinity && !nearest) return std::nullopt;
+    return ieee && is_plain(a, 8, f.fraction_bits) && f.fraction_bits <= 10 ? kPlainWide : kWide;
+  }
   const bool narrow =
       f.max_exponent() + 1 + lane.fraction_bits - f.fraction_bits <= lane.max_exponent &&
       f.min_exponent() >= lane.min_exponent &&
@@ -82,32 +94,162 @@ std::optional<LaneShape> shape_of(const Arithmetic& a, const Lane& lane) {
   return narrow ? std::optional<LaneShape>(kNarrow) : std::nullopt;
 }
 
-std::optional<LaneArithmetic> lane_arithmetic(const Arithmetic& arithmetic, const Lane& lane) {
-  const auto shape = shape_of(arithmetic, lane);
-  if (!shape) return std::nullopt;
+/// Below which exact magnitude a result of the sign is tiny: Format::subnormals.
+double tiny_below(const Arithmetic& a, bool negative, const Lane& lane) {
+  const Format& f = a.format;
+  const double least = f.min_normal();
+  if (f.subnormals == Subnormals::flush_tiny_before) return least;
+  if (f.subnormals != Subnormals::flush_tiny_after) return 0.0;
+  // With the exponent unbounded, what lies within half a place below rounds up to it, or within a
+  // whole place.
+  const double place = std::ldexp(1.0, f.min_exponent() - 1 - f.fraction_bits);
+  switch (a.rounding) {
+    case Rounding::rne:
+    case Rounding::rna:
+      return least - place / 2;
+    case Rounding::ru:
+    case Rounding::rd:
+      // Above the last number below: only its exact value stays.
+      if (negative != (a.rounding == Rounding::rd)) return least;
+      return least - place +
+             std::ldexp(1.0, std::max(f.min_exponent() - 1 - lane.fraction_bits, lane.smallest()));
+    default:
+      return least;
+  }
+}
+
+/// IEEE 754 §7.4: which directions carry an overflow to infinity.
+bool carries_to_infinity(const Arithmetic& a, bool negative) {
+  if (a.format.overflow == Overflow::always_infinity) return true;
+  if (a.rounding == Rounding::rne || a.rounding == Rounding::rna) return true;
+  return a.rounding == (negative ? Rounding::rd : Rounding::ru);
+}
+
+double infinity_of(const Format& f) {
+  if (f.overflow == Overflow::saturate) return f.max_finite();
+  return f.overflow == Overflow::nan ? std::numeric_limits<double>::quiet_NaN()
+                                     : std::numeric_limits<double>::infinity();
+}
+
+/// All but the shape.
+LaneArithmetic described(const Arithmetic& arithmetic, const Lane& lane) {
   const Format& format = arithmetic.format;
-  LaneArithmetic result;
-  result.shape = *shape;
+  LaneArithmetic result{};
   result.mode = static_cast<int>(arithmetic.rounding);
   result.fraction_bits = format.fraction_bits;
   result.min_exponent = format.min_exponent();
   result.max_exponent = format.max_exponent();
   result.max_finite = format.max_finite();
-  result.infinity = format.overflow == Overflow::infinity ? std::numeric_limits<double>::infinity()
-                                                          : format.max_finite();
+  result.infinity = infinity_of(format);
+  result.beyond = carries_to_infinity(arithmetic, false) ? result.infinity : result.max_finite;
+  result.beyond_negative =
+      carries_to_infinity(arithmetic, true) ? result.infinity : result.max_finite;
   result.flush_below = format.subnormals == Subnormals::flush ? format.min_normal() : 0.0;
+  result.tiny = tiny_below(arithmetic, false, lane);
+  result.tiny_negative = tiny_below(arithmetic, true, lane);
+  const bool keeps_nan = format.has_nan() && format.nan == NanResult::keep;
+  result.patches =
+      (keeps_nan ? 0 : kNanIsZero) | (format.has_negative_zero() ? 0 : kNoNegativeZero);
   return result;
 }
 
-/// Chains and trees of products in their own order: what the lanes do.
+std::optional<LaneArithmetic> lane_arithmetic(const Arithmetic& arithmetic, const Lane& lane) {
+  const auto shape = shape_of(arithmetic, lane);
+  if (!shape) return std::nullopt;
+  LaneArithmetic result = described(arithmetic, lane);
+  result.shape = *shape;
+  return result;
+}
+
+/// Stochastic rounding in float lanes.
+std::optional<LaneArithmetic> stochastic_arithmetic(const Arithmetic& arithmetic) {
+  constexpr int kMostBits = 24;
+  const Format& f = arithmetic.format;
+  const bool tiny =
+      f.subnormals == Subnormals::flush_tiny_before || f.subnormals == Subnormals::flush_tiny_after;
+  if (tiny || arithmetic.random_bits > kMostBits || f.fraction_bits > kFloat.fraction_bits ||
+      f.is_fixed_point() || f.is_scale() || !holds_values(f, kFloat))
+    return std::nullopt;
+  // Overflow and special values are as of a rounding to nearest.
+  LaneArithmetic result = described({f, Rounding::rna}, kFloat);
+  result.random_bits = arithmetic.random_bits;
+  return result;
+}
+
+/// Products as they come: what the lanes do.
 bool is_plain(const MacUnit& unit) {
-  const auto plain = [](const Stage& stage) {
+  return !unit.flush_a && !unit.flush_b && !unit.flush_c && !unit.product_limit && !unit.scales &&
+         unit.passes.order.empty();
+}
+
+/// In their own order, through chains and trees.
+bool is_chained(const MacUnit& unit) {
+  const auto chained = [](const Stage& stage) {
     return (stage.combine == Combine::chain || stage.combine == Combine::tree) &&
            !stage.starts_from_zero;
   };
-  return std::all_of(unit.stages.begin(), unit.stages.end(), plain) && unit.order.empty() &&
-         !unit.flush_a && !unit.flush_b && !unit.flush_c && !unit.product_limit && !unit.scales &&
-         unit.passes.order.empty();
+  return unit.order.empty() && std::all_of(unit.stages.begin(), unit.stages.end(), chained);
+}
+
+/// One stage of aligned blocks whose terms are cut to integers of 32 bits.
+std::optional<LaneAlignment> lane_alignment(const MacUnit& unit) {
+  const Stage& stage = unit.stages.front();
+  const Alignment& by = stage.alignment;
+  const bool simple = unit.stages.size() == 1 && stage.combine == Combine::aligned &&
+                      by.by == AlignBy::operands && by.cut == Cut::truncate && !by.running_cut &&
+                      !by.running_fraction_bits && !by.running_gap && !unit.product && !unit.c;
+  const auto step = stage.terms_of_step();
+  // A sum of `step` products below 4 stays within 32 bits; order inside a block leaves no trace.
+  if (!simple || step < 1 || step > kMostStep || by.fraction_bits > 26 || by.fraction_bits < 1 ||
+      step << (by.fraction_bits + 2) > std::int64_t{1} << 31)
+    return std::nullopt;
+  const auto result = lane_arithmetic(stage.arithmetic, kDouble);
+  const auto power = [](int exponent) {
+    return static_cast<float>(std::ldexp(1.0, std::max(exponent, kFloat.min_exponent)));
+  };
+  if (!result || !holds_values(stage.arithmetic.format, kFloat)) return std::nullopt;
+  LaneAlignment alignment{};
+  alignment.step = static_cast<int>(step);
+  alignment.fraction_bits = by.fraction_bits;
+  const int lowest = by.lowest_exponent.value_or(kLowestExponent);
+  alignment.has_lowest = by.lowest_exponent && lowest >= kLowestExponent ? 1 : 0;
+  alignment.lowest = power(std::max<int>(lowest, kLowestExponent));
+  alignment.least_power = power(stage.arithmetic.format.min_exponent());
+  alignment.least_power_a = power(unit.a.min_exponent());
+  alignment.least_power_b = power(unit.b.min_exponent());
+  alignment.result = *result;
+  alignment.wide = (step << (by.fraction_bits + 2)) + (std::int64_t{2} << by.fraction_bits) >
+                           (std::int64_t{1} << 31)
+                       ? 1
+                       : 0;
+  const Format& format = stage.arithmetic.format;
+  const auto half = shape_of(stage.arithmetic, kFloat);
+  if (stage.arithmetic.rounding == Rounding::rtz && format.min_exponent() == kFloat.min_exponent &&
+      format.max_exponent() == kFloat.max_exponent && format.subnormals == Subnormals::keep &&
+      format.has_infinity() && format.nan == NanResult::keep) {
+    alignment.result_kind = kTruncatedResult;
+    alignment.truncated_bits = format.fraction_bits;
+  } else if (half && *half == kHalf && alignment.wide == 0) {
+    alignment.result_kind = kHalfResult;
+  }
+  return alignment;
+}
+
+/// A chain of exact products whose sums, cut to 24 bits, show every bit that decides.
+bool is_stochastic_chain(const MacUnit& unit, const ReductionPlan& plan) {
+  const Arithmetic& sum = unit.accumulator();
+  return unit.stages.size() == 1 && is_chained(unit) && !unit.product &&
+         sum.rounding == Rounding::sr && plan.chunks.empty() && plan.bias == BiasEntry::preload &&
+         sum.random_bits + sum.format.fraction_bits <= kFloat.fraction_bits;
+}
+
+std::optional<LaneProgram> stochastic_program(const MacUnit& unit) {
+  const auto sum = stochastic_arithmetic(unit.accumulator());
+  if (!sum) return std::nullopt;
+  LaneProgram program{};
+  program.stochastic = program.stages = 1;
+  program.stage[0].arithmetic = *sum;
+  return program;
 }
 
 std::optional<LaneProgram> lane_program(const MacUnit& unit, const ReductionPlan& plan,
@@ -115,7 +257,18 @@ std::optional<LaneProgram> lane_program(const MacUnit& unit, const ReductionPlan
   if (unit.stages.size() > kMaxStages || plan.chunks.size() > kMaxChunks) return std::nullopt;
   if (!is_plain(unit)) return std::nullopt;
   LaneProgram program{};
+  const bool in_float = lane.fraction_bits == kFloat.fraction_bits;
+  const auto alignment = in_float ? lane_alignment(unit) : std::nullopt;
+  if (in_float && is_stochastic_chain(unit, plan)) return stochastic_program(unit);
+  if (!alignment && !is_chained(unit)) return std::nullopt;
+  if (alignment) program.alignment = *alignment;
+  // A bias that comes last is added in the accumulator's own arithmetic.
+  const bool adds = !alignment || plan.bias == BiasEntry::after;
   for (const Stage& stage : unit.stages) {
+    if (!adds) {
+      program.stages = 1;
+      continue;
+    }
     const auto arithmetic = lane_arithmetic(stage.arithmetic, lane);
     if (!arithmetic || stage.terms > kMaxGroup) return std::nullopt;
     const int tree = stage.combine == Combine::tree ? 1 : 0;
@@ -142,20 +295,12 @@ std::optional<LaneProgram> lane_program(const MacUnit& unit, const ReductionPlan
 }
 
 bool is_native(const LaneProgram& program) {
+  if (program.alignment.step != 0 || program.stochastic != 0) return false;
   for (int s = 0; s < program.stages; ++s)
     if (program.stage[s].arithmetic.shape != kNative) return false;
   for (int c = 0; c < program.chunks; ++c)
     if (program.chunk[c].arithmetic.shape != kNative) return false;
   return program.rounds_product == 0 || program.product.shape == kNative;
-}
-
-int smallest_exponent(const Format& f) {
-  return f.min_exponent() - f.fraction_bits;
-}
-
-bool holds_values(const Format& f, const Lane& lane) {
-  return f.precision() <= lane.fraction_bits + 1 && f.max_exponent() <= lane.max_exponent &&
-         smallest_exponent(f) >= lane.smallest();
 }
 
 std::optional<LaneFit> fit(const MacUnit& unit, const ReductionPlan& plan, const KernelSet& set,
@@ -166,13 +311,15 @@ std::optional<LaneFit> fit(const MacUnit& unit, const ReductionPlan& plan, const
     return std::nullopt;
   const bool native_product = unit.product && program->product.shape == kNative;
   const bool lone_chain = unit.stages.size() == 1 && !unit.product;
-  const bool fused =
-      lone_chain && (program->stage[0].arithmetic.shape == kNative ? set.fused : set.fused_odd);
+  const bool fused = lone_chain && program->alignment.step == 0 && program->stochastic == 0 &&
+                     (program->stage[0].arithmetic.shape == kNative ? set.fused : set.fused_odd);
   if (native_product || fused) return LaneFit{*program, false, is_native(*program)};
   if (unit.a.precision() + unit.b.precision() > lane.fraction_bits + 1) return std::nullopt;
+  const bool aligned = program->alignment.step != 0;
   const bool always_in_range =
       unit.a.max_exponent() + unit.b.max_exponent() + 2 <= lane.max_exponent + 1 &&
-      smallest_exponent(unit.a) + smallest_exponent(unit.b) >= lane.smallest();
+      smallest_exponent(unit.a) + smallest_exponent(unit.b) >=
+          (aligned ? kLowestExponent : lane.smallest());
   return LaneFit{*program, !always_in_range, always_in_range && is_native(*program)};
 }
 
@@ -206,6 +353,24 @@ const char* chosen_name() {
 
 std::optional<LaneArithmetic> double_arithmetic(const Arithmetic& arithmetic) {
   return lane_arithmetic(arithmetic, kDouble);
+}
+
+std::optional<GeneralArithmetic> general_arithmetic(const Arithmetic& arithmetic) {
+  const Format& f = arithmetic.format;
+  if (arithmetic.rounding != Rounding::sr) {
+    const auto lanes = lane_arithmetic(arithmetic, kDouble);
+    return lanes ? std::optional<GeneralArithmetic>({*lanes, 0}) : std::nullopt;
+  }
+  const bool plain = f.subnormals == Subnormals::keep || f.subnormals == Subnormals::flush;
+  if (!plain || f.is_fixed_point() || f.is_scale() || f.exponent_bits > 9) return std::nullopt;
+  GeneralArithmetic result{described({f, Rounding::rna}, kDouble), 1};
+  result.lanes.random_bits = arithmetic.random_bits;
+  return result;
+}
+
+std::optional<LaneArithmetic> float_arithmetic(const Arithmetic& arithmetic) {
+  if (arithmetic.rounding != Rounding::sr) return lane_arithmetic(arithmetic, kFloat);
+  return stochastic_arithmetic(arithmetic);
 }
 
 std::optional<LaneFit> fit_float(const MacUnit& unit, const ReductionPlan& plan,

@@ -4,7 +4,7 @@
 
 #include <optional>
 
-#include "precision/kernels/lane_kernel.h"
+#include "precision/kernels/general_kernel.h"
 #include "precision/mac_unit.h"
 #include "precision/reduction_plan.h"
 
@@ -17,6 +17,12 @@ const char* chosen_name();
 
 /// The rounding in double lanes; nullopt when they cannot do it.
 std::optional<LaneArithmetic> double_arithmetic(const Arithmetic& arithmetic);
+
+/// Likewise, stochastic roundings included.
+std::optional<GeneralArithmetic> general_arithmetic(const Arithmetic& arithmetic);
+
+/// Likewise in float lanes, stochastic roundings included.
+std::optional<LaneArithmetic> float_arithmetic(const Arithmetic& arithmetic);
 
 /// A unit and plan in lanes of one type; nullopt where only the scalar code will do.
 struct LaneFit {

@@ -7,6 +7,14 @@
 
 namespace npusim::precision::kernels::NPUSIM_KERNELS {
 
+template <class T>
+NPUSIM_INLINE typename T::Vector patched(typename T::Vector x, int patches) {
+  using V = typename T::Vector;
+  if ((patches & kNanIsZero) != 0) x = x == x ? x : V{};
+  if ((patches & kNoNegativeZero) != 0) x = x == V{} ? V{} : x;
+  return x;
+}
+
 /// The exponent range of the lane type itself: dropping low bits of the fraction is one integer
 /// addition, subnormals and the carry into infinity included.
 template <class T, int kMode, bool kPlain>
@@ -15,6 +23,7 @@ class WideRounder {
   using L = Vectors<T>;
   using V = typename T::Vector;
   using B = typename T::Bits;
+  using M = typename T::Mask;
   using Real = typename T::Real;
   using Word = typename T::Word;
   static constexpr bool kUsesProcessorRounding = false;
@@ -24,7 +33,12 @@ class WideRounder {
         low_((Word(1) << drop_) - 1),
         largest_(static_cast<Real>(a.max_finite)),
         infinity_(static_cast<Real>(a.infinity)),
-        flush_below_(static_cast<Real>(a.flush_below)) {}
+        beyond_(static_cast<Real>(a.beyond)),
+        beyond_negative_(static_cast<Real>(a.beyond_negative)),
+        flush_below_(static_cast<Real>(a.flush_below)),
+        tiny_(static_cast<Real>(a.tiny)),
+        tiny_negative_(static_cast<Real>(a.tiny_negative)),
+        patches_(a.patches) {}
 
   NPUSIM_INLINE V operator()(V x) const {
     if (kPlain && kMode == kRne) {  // no carry reaches the sign: NaN has no low bits
@@ -40,17 +54,21 @@ class WideRounder {
     B kept = (m + up) & ~low_;
     if (kMode == kOdd) kept |= bit_cast<B>((m & low_) != Word(0)) & (low_ + 1);
     V r = L::real(kept);
-    if (!kPlain) {
-      r = r > largest_ ? L::all(infinity_) : r;
-      r = r < flush_below_ ? V{} : r;
-    }
-    return L::with_sign(r, x);
+    if (kPlain) return L::with_sign(r, x);
+    const V magnitude = L::real(m);
+    const M positive = L::bits(x) == m;
+    const V beyond = positive ? L::all(beyond_) : L::all(beyond_negative_);
+    r = r > largest_ ? (magnitude == T::kInfinity ? L::all(infinity_) : beyond) : r;
+    r = r < flush_below_ ? V{} : r;
+    r = magnitude < (positive ? L::all(tiny_) : L::all(tiny_negative_)) ? V{} : r;
+    return patched<T>(L::with_sign(r, x), patches_);
   }
 
  private:
   int drop_;
   Word low_;
-  Real largest_, infinity_, flush_below_;
+  Real largest_, infinity_, beyond_, beyond_negative_, flush_below_, tiny_, tiny_negative_;
+  int patches_;
 };
 
 /// A narrower range: the sum with 1.5 * 2^k, k such that its last place is the format's quantum
@@ -74,10 +92,16 @@ class NarrowRounder {
               (Word(1) << (T::kFraction - 1))),
         largest_(static_cast<Real>(a.max_finite)),
         infinity_(static_cast<Real>(a.infinity)),
-        flush_below_(static_cast<Real>(a.flush_below)) {}
+        beyond_(static_cast<Real>(a.beyond)),
+        beyond_negative_(static_cast<Real>(a.beyond_negative)),
+        flush_below_(static_cast<Real>(a.flush_below)),
+        tiny_(static_cast<Real>(a.tiny)),
+        tiny_negative_(static_cast<Real>(a.tiny_negative)),
+        patches_(a.patches) {}
 
   NPUSIM_INLINE V operator()(V x) const {
     const V m = L::magnitude(x);
+    const M negative = L::bits(x) != L::bits(m);
     B exponent = L::bits(m) & L::bits(L::all(T::kInfinity));
     exponent = exponent < least_ ? least_ + B{} : exponent;
     exponent = exponent > most_ ? most_ + B{} : exponent;
@@ -85,10 +109,11 @@ class NarrowRounder {
     const V lifted = m + lift;
     V r = lifted - lift;
     if (kMode != kRne) r = directed(x, m, lift, lifted, r);
-    r = r > largest_ ? overflow(x) : r;
+    r = r > largest_ ? (negative ? L::all(beyond_negative_) : L::all(beyond_)) : r;
     if (kMode != kRne && kMode != kRna) r = m == T::kInfinity ? L::all(infinity_) : r;
     r = r < flush_below_ ? V{} : r;
-    return L::with_sign(r, x);
+    r = m < (negative ? L::all(tiny_negative_) : L::all(tiny_)) ? V{} : r;
+    return patched<T>(L::with_sign(r, x), patches_);
   }
 
  private:
@@ -103,18 +128,36 @@ class NarrowRounder {
     if (kMode == kOdd) up = (floor_value < m) & ((floor & Word(1)) == Word(0));
     return L::real(floor - bit_cast<B>(up)) - lift;
   }
-  /// IEEE 754 §7.4: which directions carry an overflow to infinity.
-  NPUSIM_INLINE V overflow(V x) const {
-    const V infinity = L::all(infinity_);
-    const V largest = L::all(largest_);
-    if (kMode == kRne || kMode == kRna) return infinity;
-    if (kMode == kRu) return (L::bits(x) & T::kSign) == Word(0) ? infinity : largest;
-    if (kMode == kRd) return (L::bits(x) & T::kSign) != Word(0) ? infinity : largest;
-    return largest;
-  }
 
   Word least_, most_, lift_;
-  Real largest_, infinity_, flush_below_;
+  Real largest_, infinity_, beyond_, beyond_negative_, flush_below_, tiny_, tiny_negative_;
+  int patches_;
+};
+
+/// A narrower range whose subnormal numbers are rare: without any, floats are rounded as if the
+/// range were their own.
+template <int kMode>
+class MostlyNormalRounder {
+ public:
+  using V = FloatLane::Vector;
+  explicit NPUSIM_INLINE MostlyNormalRounder(const LaneArithmetic& a)
+      : normal_(a), any_(a), least_(subnormal_limit(a)) {}
+  NPUSIM_INLINE V operator()(V x) const { return any_subnormal(x, least_) ? any_(x) : normal_(x); }
+
+  /// One less than the encoding of the smallest normal number.
+  static NPUSIM_INLINE unsigned subnormal_limit(const LaneArithmetic& a) {
+    return (static_cast<unsigned>(a.min_exponent + FloatLane::kBias) << FloatLane::kFraction) - 1;
+  }
+  /// Zeros do not count.
+  static NPUSIM_INLINE bool any_subnormal(V x, unsigned limit) {
+    const FloatLane::Bits m = Vectors<FloatLane>::bits(x) & ~FloatLane::kSign;
+    return Vectors<FloatLane>::any(bit_cast<FloatLane::Mask>((m - 1U) < limit));
+  }
+
+ private:
+  WideRounder<FloatLane, kMode, false> normal_;
+  NarrowRounder<FloatLane, kMode> any_;
+  unsigned least_;
 };
 
 #if defined(__AVX512F__) || defined(__F16C__)

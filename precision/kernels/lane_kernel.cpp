@@ -1,16 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "precision/kernels/data_movement.h"
+#include "precision/kernels/general_sum.h"
+#include "precision/kernels/round_floats.h"
 #include "precision/kernels/row_sum.h"
 
 namespace npusim::precision::kernels::NPUSIM_KERNELS {
 namespace {
 
-void float_rows(const LaneProgram& program, const FloatRows& rows) {
-  RowSum<FloatLane, FloatRows>(program, rows).run();
+bool float_rows(const LaneProgram& program, const FloatRows& rows) {
+  return RowSum<FloatLane, FloatRows>(program, rows).run();
 }
 
 void double_rows(const LaneProgram& program, const DoubleRows& rows) {
   RowSum<DoubleLane, DoubleRows>(program, rows).run();
+}
+
+void general_row(const GeneralProgram& program, const GeneralRow& row) {
+  GeneralSum(program, row).run();
 }
 
 void reference(const double* a, long a_stride, const double* panel, long terms, double* out) {
@@ -28,11 +34,15 @@ KernelSet kernels() {
   KernelSet set{};
   set.float_rows = float_rows;
   set.double_rows = double_rows;
+  set.general_row = general_row;
   set.reference = reference;
   set.survey = survey;
+  set.powers = powers;
   set.interleave_floats = interleave<float>;
   set.interleave_doubles = interleave<double>;
   set.round = round;
+  set.round_floats = round_floats;
+  set.round_floats_at_random = round_floats_at_random;
 #if defined(__AVX512F__)
   set.fused = set.fused_odd = true;
 #elif defined(__FMA__)

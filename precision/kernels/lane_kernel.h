@@ -9,6 +9,8 @@
 namespace npusim::precision::kernels {
 
 enum { kFloatLanes = 64, kDoubleLanes = 32, kMaxStages = 4, kMaxChunks = 4, kMaxGroup = 256 };
+/// Aligned blocks: products in one, and the lowest exponent that their lanes tell apart from zero.
+enum { kMostStep = 64, kLowestExponent = -100 };
 /// Rows of A in one round (whole register tiles of 6, 4, 3 and 2 rows), rows interleaved in one
 /// call.
 enum { kRows = 12, kInterleavedRows = 16 };
@@ -31,14 +33,44 @@ struct LaneArithmetic {
   int min_exponent;
   int max_exponent;
   double max_finite;
-  double infinity;     ///< what an overflow beyond the finite range becomes: inf or max_finite
-  double flush_below;  ///< magnitudes below become zero; 0 when subnormals are kept
+  double infinity;         ///< what an infinity becomes: inf, max_finite or NaN
+  double beyond;           ///< what a positive number beyond the finite range becomes
+  double beyond_negative;  ///< likewise the magnitude of a negative one
+  double flush_below;      ///< results of magnitudes below become zero; 0 when subnormals are kept
+  double tiny, tiny_negative;  ///< exact magnitudes below become zero
+  int patches;                 ///< LanePatch: what the format cannot hold
+  int random_bits;             ///< stochastic roundings
 };
+
+/// Done to results, by bits.
+enum LanePatch { kNanIsZero = 1, kNoNegativeZero = 2 };
 
 struct LaneStage {
   long terms;
   int tree;
   LaneArithmetic arithmetic;
+};
+
+/// How a block's sum becomes the running value.
+enum LaneResult {
+  kAnyResult,
+  kTruncatedResult,  ///< toward zero, in binary32's range: binary32 or fewer bits
+  kHalfResult,       ///< binary16, RNE
+};
+
+/// The accumulator as a chain of aligned blocks; in float lanes, with the result rounded in double
+/// ones.
+struct LaneAlignment {
+  int step;           ///< products of a block; 0: the accumulator is not aligned
+  int fraction_bits;  ///< kept below the largest exponent
+  float lowest;       ///< power of two that the largest exponent does not fall below
+  int has_lowest;     ///< the unit has it; otherwise sums that small are reported
+  float least_power;  ///< of the running value's exponent, unless it is zero
+  float least_power_a, least_power_b;  ///< of the operands' exponents
+  int wide;            ///< products and running value need more than 32 bits together
+  int result_kind;     ///< LaneResult
+  int truncated_bits;  ///< kTruncatedResult: fraction bits
+  LaneArithmetic result;
 };
 
 struct LaneChunk {
@@ -57,6 +89,8 @@ struct LaneProgram {
   /// Running sums carried from chunk to chunk have no more bits than the accumulator's values.
   int carries_accumulator_values;
   LaneArithmetic product;
+  LaneAlignment alignment;
+  int stochastic;  ///< one stage, a chain of exact products, no chunks, no bias afterwards
 };
 
 /// Rows of A (row r begins at a + r * a_stride), `terms` ordered terms each, a multiple
@@ -65,6 +99,10 @@ struct LaneProgram {
 /// * out_stride + lane], aligned as it may be; NaN results are the default one.
 struct FloatRows {
   const float* a;
+  const float* a_powers;      ///< aligned blocks only: powers of two of exponents, laid out as a
+  const float* panel_powers;  ///< and as panel
+  const unsigned* key_low;    ///< stochastic chains only: the halves of each output's RandomKey,
+  const unsigned* key_high;   ///< rows * lanes of them
   long a_stride;
   long rows;
   const float* panel;
@@ -87,25 +125,46 @@ struct DoubleRows {
 };
 
 /// Of some floats: the least and greatest magnitude of the finite ones that are not zero, as
-/// encodings (greatest 0: there are none), and whether there is a NaN.
+/// encodings (greatest 0: there are none), and whether there is a NaN, or an infinity or NaN.
 struct FloatSurvey {
   unsigned least_bits;
   unsigned most_bits;
   int has_nan;
+  int has_special;
 };
 
+/// A stream of random words, from a counter on.
+struct LaneRandom {
+  unsigned low, high;  ///< RandomKey
+  unsigned counter;
+};
+
+struct GeneralProgram;  // general_kernel.h
+struct GeneralRow;
+
 struct KernelSet {
-  void (*float_rows)(const LaneProgram& program, const FloatRows& rows);
+  /// False (aligned blocks and stochastic chains only): a sum needs more range, and the results are
+  /// of no use.
+  bool (*float_rows)(const LaneProgram& program, const FloatRows& rows);
   void (*double_rows)(const LaneProgram& program, const DoubleRows& rows);
+  /// Any unit.
+  void (*general_row)(const GeneralProgram& program, const GeneralRow& row);
   /// out[r * lanes + lane] += a[r * a_stride + k] * panel[k * lanes + lane] in double, k in order,
   /// product and sum rounded separately, for kRows rows.
   void (*reference)(const double* a, long a_stride, const double* panel, long terms, double* out);
   FloatSurvey (*survey)(const float* values, long count);
+  /// to[i] = 2^floor(log2 |value|), at least `least`; 0 for zeros.
+  void (*powers)(const float* values, long count, float least, float* to);
   /// to[i * lanes + r] = rows[r][i] for `count` rows: a multiple of kInterleavedRows, at most 64.
   void (*interleave_floats)(const float* const* rows, long count, long terms, long lanes,
                             float* to);
   void (*interleave_doubles)(const double* const* rows, long count, long terms, long lanes,
                              double* to);
+  void (*round_floats)(const LaneArithmetic& arithmetic, const float* in, float* out, long count,
+                       bool past_caches);
+  /// Value i takes word counter + i.
+  void (*round_floats_at_random)(const LaneArithmetic& arithmetic, const float* in, float* out,
+                                 long count, bool past_caches, const LaneRandom& random);
   /// Rounds `count` values, a multiple of kDoubleLanes; arrays aligned to 64 bytes.
   void (*round)(const LaneArithmetic& arithmetic, double* values, long count);
   /// Chains of native or of other sums are fused: their products may be wider than the lane type.

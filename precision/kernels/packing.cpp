@@ -72,6 +72,7 @@ template void TileOutput::write(std::int64_t, std::int64_t, std::int64_t, std::i
                                 const double*, std::int64_t) const;
 
 void ExponentRange::add(const FloatSurvey& survey) {
+  special = special || survey.has_special != 0;
   if (survey.most_bits == 0) return;  // nothing but zeros, infinities and NaN
   constexpr int kBias = 127;
   constexpr int kSmallest = -149;

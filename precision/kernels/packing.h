@@ -66,11 +66,13 @@ struct TileOutput {
 struct ExponentRange {
   int low = 2000;
   int high = -2000;
+  bool special = false;  ///< there is an infinity or NaN
 
   void add(const FloatSurvey& survey);
   void add(const ExponentRange& other) {
     low = std::min(low, other.low);
     high = std::max(high, other.high);
+    special = special || other.special;
   }
 };
 

@@ -3,7 +3,8 @@
 // a time. Included by kernel sources only.
 #pragma once
 
-#include "precision/kernels/operations.h"
+#include "precision/kernels/block_sum.h"
+#include "precision/kernels/stochastic_chain.h"
 
 namespace npusim::precision::kernels::NPUSIM_KERNELS {
 
@@ -12,8 +13,9 @@ class RowSum {
  public:
   using Real = typename T::Real;
 
-  RowSum(const LaneProgram& program, const Rows& in) : program_(program), in_(in) {
-    for (int s = 0; s < program.stages; ++s)
+  RowSum(const LaneProgram& program, const Rows& in)
+      : program_(program), in_(in), aligned_(program.alignment.step != 0) {
+    for (int s = 0; s < program.stages && program.stochastic == 0; ++s)
       stage_[s] = operations_of<T>(program.stage[s].arithmetic);
     for (int c = 0; c < program.chunks; ++c)
       chunk_[c] = operations_of<T>(program.chunk[c].arithmetic);
@@ -21,21 +23,32 @@ class RowSum {
     for (int s = 0; s + 1 < program.stages; ++s) block_ *= program.stage[s].terms;
   }
 
-  /// All rows, kRows at a time.
-  void run() {
+  /// All rows, kRows at a time. False: see BlockSum.
+  bool run() {
     const Rows all = in_;
     for (long row = 0; row < all.rows; row += kRows) {
       in_.rows = all.rows - row < kRows ? all.rows - row : long{kRows};
       in_.a = all.a + row * all.a_stride;
+      if constexpr (sizeof(Real) == sizeof(float))
+        if (aligned_) in_.a_powers = all.a_powers + row * all.a_stride;
+      if constexpr (sizeof(Real) == sizeof(float)) {
+        if (program_.stochastic != 0) {
+          in_.key_low = all.key_low + row * T::kLanes;
+          in_.key_high = all.key_high + row * T::kLanes;
+        }
+      }
       in_.out = all.out + row * all.out_stride;
       if (all.init != nullptr) in_.init = all.init + row * T::kLanes;
       if (all.after != nullptr) in_.after = all.after + row * T::kLanes;
       run_rows();
     }
+    return in_range_;
   }
 
  private:
-  void run_rows() const {
+  void run_rows() {
+    if constexpr (sizeof(Real) == sizeof(float))
+      if (program_.stochastic != 0) return run_stochastic();
     if (program_.chunks == 0 && in_.after == nullptr && is_chain())
       return chain_of_products()(program_.stage[0].arithmetic, in_.a, in_.a_stride, in_.rows,
                                  in_.panel, in_.terms, in_.init, in_.out, in_.out_stride);
@@ -48,6 +61,14 @@ class RowSum {
       copy(after, in_.after, count);
       stage_[last()].add(program_.stage[last()].arithmetic, sums, after, count);
     }
+    finish(sums);
+  }
+
+  /// No chunks, and no bias afterwards.
+  void run_stochastic() {
+    alignas(64) Real sums[kRows * T::kLanes] = {};
+    if (in_.init != nullptr) copy(sums, in_.init, in_.rows * T::kLanes);
+    in_range_ = StochasticChain(program_.stage[0].arithmetic).run(in_, sums) && in_range_;
     finish(sums);
   }
 
@@ -68,7 +89,7 @@ class RowSum {
 
   /// One stage of products that are exact, or rounded as the accumulator.
   bool is_chain() const {
-    return program_.stages == 1 &&
+    return !aligned_ && program_.stages == 1 &&
            (program_.rounds_product == 0 || program_.product_as_accumulator != 0);
   }
   Chain<Real> chain_of_products() const {
@@ -79,7 +100,7 @@ class RowSum {
   }
 
   /// has_init says whether out comes in with running sums.
-  void reduce(int level, long begin, long end, bool has_init, Real* out) const {
+  void reduce(int level, long begin, long end, bool has_init, Real* out) {
     const long count = in_.rows * T::kLanes;
     if (level < 0) {
       for (long i = 0; i < count && !has_init; ++i) out[i] = 0;
@@ -104,9 +125,18 @@ class RowSum {
   }
 
   /// The accumulator: blocks of terms one after the other.
-  void accumulate(long begin, long end, Real* sums) const {
+  void accumulate(long begin, long end, Real* sums) {
     const LaneArithmetic& accumulator = program_.stage[last()].arithmetic;
     const Real* panel = in_.panel + begin * T::kLanes;
+    if constexpr (sizeof(Real) == sizeof(float)) {
+      if (aligned_) {
+        const BlockSum blocks(program_.alignment);
+        if (!blocks.run(in_.a + begin, in_.a_powers + begin, in_.a_stride, in_.rows, panel,
+                        in_.panel_powers + begin * T::kLanes, end - begin, sums))
+          in_range_ = false;
+        return;
+      }
+    }
     if (is_chain())
       return chain_of_products()(accumulator, in_.a + begin, in_.a_stride, in_.rows, panel,
                                  end - begin, sums, sums, T::kLanes);
@@ -162,7 +192,9 @@ class RowSum {
   }
 
   const LaneProgram& program_;
-  Rows in_;                          ///< the rows of one round
+  Rows in_;  ///< the rows of one round
+  bool aligned_;
+  bool in_range_ = true;
   Operations<T> stage_[kMaxStages];  // as many as the program has
   Operations<T> chunk_[kMaxChunks];
   Operations<T> product_;

@@ -77,8 +77,26 @@ struct Vectors {
     return x;
   }
   static NPUSIM_INLINE void store_anywhere(Real* to, V x) { __builtin_memcpy(to, &x, sizeof x); }
-  static NPUSIM_INLINE V default_nan(V x) { return x == x ? x : all(T::kNan); }
-  static NPUSIM_INLINE V magnitude(V x) { return real(bits(x) & ~T::kSign); }
+  /// Some lane of a comparison's result is set.
+  static NPUSIM_INLINE bool any(M mask) {
+#if defined(__AVX512F__)
+    return _mm512_movepi32_mask(bit_cast<__m512i>(mask)) != 0;
+#elif defined(__AVX2__)
+    return _mm256_movemask_ps(bit_cast<__m256>(mask)) != 0;
+#elif defined(__SSE2__)
+    return _mm_movemask_ps(bit_cast<__m128>(mask)) != 0;
+#else
+    typename T::Word set = 0;
+    for (int l = 0; l < T::kWidth; ++l) set |= static_cast<typename T::Word>(mask[l]);
+    return set != 0;
+#endif
+  }
+  static NPUSIM_INLINE V default_nan(V x) {
+    return x == x ? x : all(T::kNan);
+  }
+  static NPUSIM_INLINE V magnitude(V x) {
+    return real(bits(x) & ~T::kSign);
+  }
   static NPUSIM_INLINE V with_sign(V magnitude, V sign) {
     return real(bits(magnitude) | (bits(sign) & T::kSign));
   }

@@ -94,6 +94,10 @@ std::vector<Goal> goals_of(const std::string& name) {
   if (name == "fp16_chain_fp16_unfused") return {{Against::sgemm, 0.14}};
   if (name == "bf16_chain_bf16") return {{Against::sgemm, 0.17}};
   if (name == "bf16_chain_bf16_unfused") return {{Against::sgemm, 0.12}};
+  if (name == "fp16_chain_fp16_sr" || name == "bf16_chain_bf16_sr") return {{Against::sgemm, 0.06}};
+  if (name == "v100_fp16_fp32") return {{Against::sgemm, 0.11}};
+  if (name == "a100_fp16_fp32" || name == "a100_fp16_fp16") return {{Against::sgemm, 0.16}};
+  if (name == "h100_fp16_fp32") return {{Against::sgemm, 0.125}};
   return {{Against::sgemm, 0.01}};
 }
 

@@ -29,6 +29,18 @@ Stage tree(std::int64_t terms, const Format& format) {
   return {terms, Combine::tree, {format, Rounding::rne}};
 }
 
+Stage stochastic(const Format& format) {
+  return {0, Combine::chain, {format, Rounding::sr, 12}};
+}
+
+/// Products and c shifted to the largest exponent, `bits` kept, added exactly, rounded as said.
+MacUnit blocks(std::string name, std::int64_t terms, int bits, const Arithmetic& result) {
+  Stage stage{0, Combine::aligned, result};
+  stage.step = terms;
+  stage.alignment.fraction_bits = bits;
+  return unit(std::move(name), precision::fp16(), {stage});
+}
+
 MacUnit unfused(MacUnit fused, const Format& product) {
   fused.name += "_unfused";
   fused.product = Arithmetic{product, Rounding::rne};
@@ -53,6 +65,12 @@ std::vector<MacUnit> timed_units() {
       unit("fp16_tree64_fp32", fp16(), {tree(64, fp32()), accumulator(fp32())}),
       unit("fp16_tree64_fp16", fp16(), {tree(64, fp16()), accumulator(fp16())}),
       unit("fp16_chain_fp16_rtz", fp16(), {accumulator(fp16(), Rounding::rtz)}),
+      blocks("v100_fp16_fp32", 4, 23, {fp32(), Rounding::rtz}),
+      blocks("a100_fp16_fp32", 8, 24, {fp32(), Rounding::rtz}),
+      blocks("a100_fp16_fp16", 8, 24, {fp16(), Rounding::rne}),
+      blocks("h100_fp16_fp32", 16, 25, {fp32(), Rounding::rtz}),
+      unit("fp16_chain_fp16_sr", fp16(), {stochastic(fp16())}),
+      unit("bf16_chain_bf16_sr", bf16(), {stochastic(bf16())}),
       unit("fp64_chain_fp64", fp64(), {accumulator(fp64())}),
   };
 }

@@ -17,6 +17,8 @@
 namespace npusim::precision {
 namespace {
 
+constexpr RandomKey kKey{77, 88};
+
 struct Shape {
   std::int64_t rows, columns, k;
 };
@@ -57,7 +59,7 @@ std::vector<double> gemm(const Case& c, const ParallelFor& parallel) {
   MatrixOutput output(out.data(), c.columns);
   const Bias bias{c.axis, c.bias.data()};
   emulated_gemm(c.unit, c.plan, MatrixRows(c.a.data(), c.rows, k, k, 1),
-                MatrixRows(c.b.data(), c.columns, k, k, 1), bias, output, parallel);
+                MatrixRows(c.b.data(), c.columns, k, k, 1), bias, output, parallel, kKey);
   return out;
 }
 
@@ -70,7 +72,9 @@ std::vector<double> by_planned_dot(const Case& c) {
           c.axis == Bias::Axis::none
               ? nullptr
               : &c.bias[static_cast<std::size_t>(c.axis == Bias::Axis::by_row ? i : j)];
-      out.push_back(planned_dot(c.unit, c.plan, c.a.data() + i * k, c.b.data() + j * k, bias));
+      const Operands operands{c.a.data() + i * k, c.b.data() + j * k, k, nullptr, nullptr};
+      out.push_back(planned_dot(c.unit, c.plan, operands, bias,
+                                derived_key(kKey, static_cast<std::uint64_t>(i * c.columns + j))));
     }
   }
   return out;
@@ -216,7 +220,7 @@ std::vector<double> gemm_of_floats(const Case& c, std::int64_t stride_of_k) {
   FloatMatrixOutput output(out.data(), out_stride);
   emulated_gemm(c.unit, c.plan, FloatMatrixRows(a.data(), c.rows, k, k * stride_of_k, stride_of_k),
                 FloatMatrixRows(b.data(), c.columns, k, k * stride_of_k, stride_of_k),
-                {c.axis, c.bias.data()}, output, serial());
+                {c.axis, c.bias.data()}, output, serial(), kKey);
   std::vector<double> dense;
   for (std::int64_t i = 0; i < c.rows; ++i) {
     for (std::int64_t j = 0; j < out_stride; ++j) {

@@ -26,6 +26,63 @@ MacUnit tree(const Format& operand, std::int64_t terms, const Arithmetic& sum) {
   return unit;
 }
 
+MacUnit blocks(const Format& operand, std::int64_t terms, int bits, const Arithmetic& result) {
+  MacUnit unit = chain(operand, result);
+  unit.name += "_blocks" + std::to_string(terms);
+  unit.stages[0].combine = Combine::aligned;
+  unit.stages[0].step = terms;
+  unit.stages[0].alignment.fraction_bits = bits;
+  return unit;
+}
+
+std::vector<MacUnit> many_blocks() {
+  std::vector<MacUnit> all;
+  Format single = fp32();
+  single.overflow = Overflow::always_infinity;
+  const Arithmetic truncated = arithmetic(single, Rounding::rtz);
+  const Arithmetic half = arithmetic(fp16(), Rounding::rne);
+  all.push_back(blocks(fp16(), 4, 23, truncated));
+  all.push_back(blocks(fp16(), 8, 24, truncated));
+  all.push_back(blocks(fp16(), 16, 25, truncated));
+  all.push_back(blocks(bf16(), 8, 24, truncated));
+  all.push_back(blocks(bf16(), 16, 25, arithmetic(fp32(), Rounding::rne)));
+  all.push_back(blocks(tf32(), 4, 24, truncated));
+  all.push_back(blocks(fp16(), 8, 24, half));
+  all.push_back(blocks(fp16(), 3, 11, half));
+  all.push_back(blocks(format_from_name("fp8_e4m3"), 32, 13,
+                       arithmetic(format_from_name("e8m13"), Rounding::rtz)));
+  all.push_back(blocks(format_from_name("fp8_e5m2"), 16, 25, half));
+  MacUnit floor = blocks(fp16(), 8, 24, truncated);
+  floor.name += "_floor";
+  floor.stages[0].alignment.lowest_exponent = -20;
+  all.push_back(floor);
+  floor.stages[0].alignment.lowest_exponent = -132;
+  all.push_back(floor);
+  return all;
+}
+
+std::vector<MacUnit> many_stochastic() {
+  std::vector<MacUnit> all;
+  const auto sr = [](const Format& format, int bits) {
+    return Arithmetic{format, Rounding::sr, bits};
+  };
+  all.push_back(chain(fp16(), sr(fp16(), 13)));
+  all.push_back(chain(fp16(), sr(fp16(), 20)));
+  all.push_back(chain(bf16(), sr(bf16(), 8)));
+  all.push_back(chain(bf16(), sr(bf16(), 16)));
+  all.push_back(chain(bf16(), sr(fp16(), 1)));
+  all.push_back(chain(fp16(), sr(format_from_name("fp8_e4m3"), 10)));
+  all.push_back(chain(fp32(), sr(bf16(), 5)));
+  for (const Format& format : patterns::variants(fp16()))
+    all.push_back(chain(fp16(), sr(format, 9)));
+  MacUnit unfused = chain(fp16(), sr(fp16(), 7));
+  unfused.product = arithmetic(fp16(), Rounding::rne);
+  all.push_back(unfused);
+  all.push_back(tree(fp16(), 4, sr(fp16(), 7)));
+  for (MacUnit& unit : all) unit.name += std::to_string(unit.accumulator().random_bits);
+  return all;
+}
+
 std::vector<MacUnit> many() {
   std::vector<MacUnit> all;
   const auto rne = [](const Format& f) { return arithmetic(f, Rounding::rne); };
@@ -69,6 +126,8 @@ std::vector<MacUnit> many() {
   skewed.bias = 140;
   all.push_back(chain(bf16(), rne(skewed)));
   all.push_back(tree(fp16(), 16, rne(format_from_name("e8m13"))));
+  for (const MacUnit& unit : many_blocks()) all.push_back(unit);
+  for (const MacUnit& unit : many_stochastic()) all.push_back(unit);
   all.push_back(tree(fp16(), 300, rne(fp32())));  // beyond the kernels: the scalar path
   return all;
 }
