@@ -113,6 +113,13 @@ TEST(Reduce, ProductGradientSurvivesAZero) {
   expect_right_gradients("ReduceProd", {x});
 }
 
+TEST(ShapeGradients, HaveGradientsThemselves) {
+  expect_right_gradients("ReduceToShape", {random_tensor({2, 3, 4}, 1)}, {{"shape", ints({3, 1})}});
+  expect_right_gradients("ExpandToShape", {random_tensor({3}, 2)},
+                         {{"kept", ints({3, 1})}, {"shape", ints({3, 5})}, {"divisor", 5.0}});
+  expect_right_gradients("Scale", {random_tensor({3}, 3)}, {{"factor", -2.5}});
+}
+
 TEST(Reduce, IntegersStayIntegers) {
   const Tensor x = typed_tensor({3}, ElementType::int32, {16777217, 1, -5});
   const Tensor y = run_op("ReduceSum", {x}, {}, fp32_rounder());

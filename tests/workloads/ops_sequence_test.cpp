@@ -9,6 +9,8 @@
 #include "base/error.h"
 #include "ops_support.h"
 #include "workloads/decompose.h"
+#include "workloads/training/backward.h"
+#include "workloads/training/transform.h"
 
 namespace npusim::workloads {
 namespace {
@@ -137,6 +139,175 @@ TEST(Recurrent, BothDirectionsAreTwoOfOne) {
       EXPECT_NEAR(y.values[(t * 2 + 1) * kBatch * kHidden + i], back[t * kBatch * kHidden + i],
                   1e-14);
     }
+}
+
+/// The op replaced by its parts, and the values of its inputs there.
+struct ByParts {
+  Graph graph;
+  std::vector<Tensor> values;
+  ByParts(const std::string& op, const std::vector<Tensor>& inputs, const Attributes& attributes,
+          int outputs = 1) {
+    Graph whole = testing::one_node(op, inputs, attributes, outputs);
+    whole.outputs = whole.nodes[0].outputs;
+    graph = decompose(whole, [](const Node&) { return true; }).graph;
+    values.resize(graph.tensors.size());
+    for (std::size_t i = 0; i < inputs.size(); ++i)
+      if (const TensorId id = graph.find("in" + std::to_string(i)); id != kNoTensor)
+        values[static_cast<std::size_t>(id)] = inputs[i];
+  }
+  Tensor output(std::size_t i) const {
+    return testing::evaluate(graph, values, {})[static_cast<std::size_t>(graph.outputs[i])];
+  }
+};
+
+struct Variant {
+  const char* op;
+  int gates;
+  Attributes attributes;
+};
+
+std::vector<Variant> variants() {
+  const std::string both = "bidirectional", back = "reverse";
+  return {{"RNN", 1, {}},
+          {"RNN",
+           1,
+           {{"direction", both},
+            {"activations", std::string("Affine,ScaledTanh")},
+            {"activation_alpha", std::vector<double>{0.5, 1.5}},
+            {"activation_beta", std::vector<double>{0.25, 0.75}}}},
+          {"GRU", 3, {{"direction", back}}},
+          {"GRU", 3, {{"linear_before_reset", one(1)}, {"layout", one(1)}}},
+          {"LSTM", 4, {{"direction", both}, {"layout", one(1)}}},
+          {"LSTM", 4, {{"clip", 0.5}, {"input_forget", one(1)}}},
+          {"LSTM", 4, {{"activations", std::string("hardsigmoid,Elu,Softsign")}}}};
+}
+
+std::vector<Tensor> inputs_of(const Variant& v) {
+  const auto stated = v.attributes.find("direction");
+  const bool both =
+      stated != v.attributes.end() && std::get<std::string>(stated->second) == "bidirectional";
+  const bool batch_first = v.attributes.count("layout") != 0;
+  const std::int64_t d = both ? 2 : 1, rows = v.gates * kHidden;
+  const Shape state = batch_first ? Shape{kBatch, d, kHidden} : Shape{d, kBatch, kHidden};
+  std::vector<Tensor> inputs = {
+      random_tensor(batch_first ? Shape{kBatch, kSteps, kInputs} : Shape{kSteps, kBatch, kInputs},
+                    1),
+      random_tensor({d, rows, kInputs}, 2),
+      random_tensor({d, rows, kHidden}, 3),
+      random_tensor({d, 2 * rows}, 4),
+      Tensor({0}),
+      random_tensor(state, 5)};
+  if (v.gates == 4) {
+    inputs.push_back(random_tensor(state, 6));
+    inputs.push_back(random_tensor({d, 3 * kHidden}, 7));
+  }
+  return inputs;
+}
+
+TEST(Recurrent, EqualsItsDecomposition) {
+  for (const Variant& v : variants()) {
+    SCOPED_TRACE(v.op);
+    const std::vector<Tensor> inputs = inputs_of(v);
+    const int outputs = v.gates == 4 ? 3 : 2;
+    const ByParts parts(v.op, inputs, v.attributes, outputs);
+    const std::vector<Tensor> whole = run_op_outputs(v.op, inputs, v.attributes, outputs);
+    for (std::size_t i = 0; i < whole.size(); ++i)
+      expect_near(parts.output(i), whole[i].shape, whole[i].values, 1e-14);
+    EXPECT_EQ(parts.graph.mac_count(), testing::one_node(v.op, inputs, v.attributes).mac_count());
+  }
+}
+
+/// d sum(r * y) by every input of the parts, against central differences through the whole op.
+void expect_right_gradients_of_parts(const std::string& op, const std::vector<Tensor>& inputs,
+                                     const Attributes& attributes) {
+  ByParts parts(op, inputs, attributes);
+  Graph& graph = parts.graph;
+  const Tensor y = run_op(op, inputs, attributes);
+  const Tensor r = random_tensor(y.shape, 99);
+  TensorInfo info;
+  info.name = "r";
+  info.shape = y.shape;
+  const TensorId r_id = graph.add_tensor(std::move(info));
+  const TensorId scaled =
+      graph.add_node("Mul", "scaled", {graph.outputs[0], r_id}, {}, {"scaled"})[0];
+  const TensorId loss =
+      graph.add_node("ReduceSum", "loss", {scaled}, {{"keepdims", one(0)}}, {"loss"})[0];
+  std::vector<TensorId> trained;
+  std::vector<std::size_t> of_input;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const TensorId id = graph.find("in" + std::to_string(i));
+    if (id == kNoTensor || inputs[i].type != ElementType::floating) continue;
+    trained.push_back(id);
+    of_input.push_back(i);
+  }
+  const std::vector<TensorId> gradients = add_backward(graph, loss, trained);
+  parts.values.resize(graph.tensors.size());
+  parts.values[static_cast<std::size_t>(r_id)] = r;
+  for (std::size_t i = 0; i < graph.tensors.size(); ++i)
+    if (const TensorInfo& tensor = graph.tensors[i]; tensor.initializer)
+      parts.values[i] = make_values(*tensor.initializer, tensor.shape, tensor.type, tensor.name, 0);
+  const std::vector<Tensor> values = testing::evaluate(graph, parts.values, {});
+  const auto loss_of = [&](const std::vector<Tensor>& at) {
+    const Tensor result = run_op(op, at, attributes);
+    double sum = 0.0;
+    for (std::size_t i = 0; i < r.values.size(); ++i) sum += r.values[i] * result.values[i];
+    return sum;
+  };
+  for (std::size_t k = 0; k < trained.size(); ++k) {
+    ASSERT_NE(gradients[k], kNoTensor) << op << " input " << of_input[k];
+    const Tensor& gradient = values[static_cast<std::size_t>(gradients[k])];
+    double scale = 1e-3;
+    for (const double g : gradient.values) scale = std::max(scale, std::fabs(g));
+    for (std::size_t i = 0; i < gradient.values.size(); ++i) {
+      std::vector<Tensor> up = inputs, down = inputs;
+      up[of_input[k]].values[i] += 1e-5;
+      down[of_input[k]].values[i] -= 1e-5;
+      ASSERT_NEAR(gradient.values[i], (loss_of(up) - loss_of(down)) / 2e-5, 1e-6 * scale)
+          << op << " input " << of_input[k] << " element " << i;
+    }
+  }
+}
+
+TEST(Recurrent, GradientsOfItsPartsAreRight) {
+  for (const Variant& v : variants()) {
+    SCOPED_TRACE(v.op);
+    expect_right_gradients_of_parts(v.op, inputs_of(v), v.attributes);
+  }
+}
+
+TEST(Attention, GradientsOfItsPartsAreRight) {
+  expect_right_gradients_of_parts(
+      "Attention",
+      {random_tensor({2, 3, 8}, 1), random_tensor({2, 3, 4}, 2), random_tensor({2, 3, 6}, 3)},
+      {{"q_num_heads", one(4)}, {"kv_num_heads", one(2)}, {"softcap", 2.0}, {"is_causal", one(1)}});
+}
+
+TEST(Recurrent, TrainsByItsParts) {
+  Workload workload;
+  Graph& graph = workload.graph;
+  const auto tensor = [&](const char* name, const Shape& shape, TensorRole role,
+                          ElementType type = ElementType::floating) {
+    TensorInfo info;
+    info.name = name;
+    info.shape = shape;
+    info.role = role;
+    info.type = type;
+    return graph.add_tensor(std::move(info));
+  };
+  const TensorId x = tensor("x", {kSteps, kBatch, kInputs}, TensorRole::input);
+  const TensorId labels = tensor("labels", {kBatch}, TensorRole::label, ElementType::int64);
+  const TensorId w = tensor("w", {1, 4 * kHidden, kInputs}, TensorRole::weight);
+  const TensorId r = tensor("r", {1, 4 * kHidden, kHidden}, TensorRole::weight);
+  graph.inputs = {x, labels};
+  const TensorId h = graph.add_node("LSTM", "lstm", {x, w, r}, {}, {"y", "h"})[1];
+  const TensorId logits = graph.add_node("Squeeze", "squeeze", {h}, {}, {"logits"})[0];
+  graph.outputs = {logits};
+  workload.training = TrainingSpec{};
+  workload.training->logits = "logits";
+  workload.training->labels = "labels";
+  const Graph step = make_training_step(workload, true);
+  EXPECT_NE(step.find("w.master.next"), kNoTensor);
+  EXPECT_NE(step.find("r.master.next"), kNoTensor);
 }
 
 TEST(Recurrent, StopsAtTheLengthOfASequence) {

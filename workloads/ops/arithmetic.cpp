@@ -166,6 +166,12 @@ class Scale final : public SimpleOp {
     const std::vector<double>& x = e.inputs[0]->values;
     for (std::size_t i = 0; i < x.size(); ++i) e.outputs[0].values[i] = e.internal(factor * x[i]);
   }
+  bool differentiable() const override { return true; }
+  void gradient(GradientBuilder& g) const override {
+    if (g.wanted(0))
+      g.set_input_gradient(0, g.add("Scale", "dx", {g.output_gradient(0)},
+                                    g.view().node().attributes, gradient_role(g, 0)));
+  }
 };
 
 }  // namespace

@@ -25,19 +25,19 @@ double sigmoid(double x, double, double) {
 
 const std::vector<Known>& known() {
   static const std::vector<Known> kTable = {
-      {"sigmoid", sigmoid, {}, {}},
-      {"tanh", [](double x, double, double) { return det_tanh(x); }, {}, {}},
-      {"relu", [](double x, double, double) { return x < 0.0 ? 0.0 : x; }, {}, {}},
-      {"affine", [](double x, double a, double b) { return a * x + b; }, 1.0, 0.0},
-      {"leakyrelu", [](double x, double a, double) { return x < 0.0 ? a * x : x; }, 0.01, {}},
-      {"thresholdedrelu", [](double x, double a, double) { return x > a ? x : 0.0; }, 1.0, {}},
-      {"scaledtanh", [](double x, double a, double b) { return a * det_tanh(b * x); }, 1.0, 1.0},
-      {"hardsigmoid",
+      {"Sigmoid", sigmoid, {}, {}},
+      {"Tanh", [](double x, double, double) { return det_tanh(x); }, {}, {}},
+      {"Relu", [](double x, double, double) { return x < 0.0 ? 0.0 : x; }, {}, {}},
+      {"Affine", [](double x, double a, double b) { return a * x + b; }, 1.0, 0.0},
+      {"LeakyRelu", [](double x, double a, double) { return x < 0.0 ? a * x : x; }, 0.01, {}},
+      {"ThresholdedRelu", [](double x, double a, double) { return x > a ? x : 0.0; }, 1.0, {}},
+      {"ScaledTanh", [](double x, double a, double b) { return a * det_tanh(b * x); }, 1.0, 1.0},
+      {"HardSigmoid",
        [](double x, double a, double b) { return std::min(std::max(a * x + b, 0.0), 1.0); }, 0.2,
        0.5},
-      {"elu", [](double x, double a, double) { return x < 0.0 ? a * det_expm1(x) : x; }, 1.0, {}},
-      {"softsign", [](double x, double, double) { return x / (1.0 + std::fabs(x)); }, {}, {}},
-      {"softplus",
+      {"Elu", [](double x, double a, double) { return x < 0.0 ? a * det_expm1(x) : x; }, 1.0, {}},
+      {"Softsign", [](double x, double, double) { return x / (1.0 + std::fabs(x)); }, {}, {}},
+      {"Softplus",
        [](double x, double, double) {
          return std::fmax(x, 0.0) + det_log1p(det_exp(-std::fabs(x)));
        },
@@ -45,6 +45,15 @@ const std::vector<Known>& known() {
        {}},
   };
   return kTable;
+}
+
+/// Names count the same in any case.
+bool same(const std::string& a, const std::string& b) {
+  const auto lower = [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  };
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [&](char x, char y) { return lower(x) == lower(y); });
 }
 
 double taken(const std::optional<double>& fallback, const std::vector<double>& list,
@@ -62,15 +71,14 @@ std::vector<GateFunction> gate_functions(const std::string& names, const std::ve
   std::size_t next_beta = 0;
   std::istringstream stream(names);
   for (std::string name; std::getline(stream, name, ',');) {
-    std::transform(name.begin(), name.end(), name.begin(), [](char c) {
-      return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    });
     const auto found = std::find_if(known().begin(), known().end(),
-                                    [&](const Known& k) { return name == k.name; });
+                                    [&](const Known& k) { return same(name, k.name); });
     if (found == known().end()) shape_error("activation \"" + name + "\" is not known");
-    GateFunction function{found->function};
+    GateFunction function{found->function, 0.0, 0.0, found->name};
     function.alpha = taken(found->alpha, alpha, next_alpha);
     function.beta = taken(found->beta, beta, next_beta);
+    function.has_alpha = found->alpha.has_value();
+    function.has_beta = found->beta.has_value();
     result.push_back(function);
   }
   return result;

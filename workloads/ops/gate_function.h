@@ -10,6 +10,8 @@ namespace npusim::workloads {
 struct GateFunction {
   double (*function)(double x, double alpha, double beta);
   double alpha = 0.0, beta = 0.0;
+  std::string op = {};  ///< ONNX's name of the function; Affine and ScaledTanh are no ops
+  bool has_alpha = false, has_beta = false;
   double operator()(double x) const { return function(x, alpha, beta); }
 };
 

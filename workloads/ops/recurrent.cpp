@@ -1,41 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // RNN, GRU and LSTM of ONNX: one direction or both, sequence lengths, peepholes, any of ONNX's
-// activations. X W^T + Wb is one product over all steps, H R^T + Rb one a step; sums of the two,
-// activations and products of gates round to the internal format.
+// activations. The gradient is that of the decomposition (recurrent.h). X W^T + Wb is one product
+// over all steps, H R^T + Rb one a step; sums of the two, activations and products of gates round
+// to the internal format.
 #include <algorithm>
 
 #include "workloads/ops/families.h"
-#include "workloads/ops/gate_function.h"
+#include "workloads/ops/recurrent.h"
 #include "workloads/ops/simple_op.h"
 
 namespace npusim::workloads {
 namespace {
-
-enum class Cell { rnn, gru, lstm };
-
-struct RecurrentShape {
-  std::int64_t steps, batch, inputs, hidden, directions, gates;
-  bool batch_first;
-
-  std::int64_t gate_rows() const { return gates * hidden; }
-  /// Offset of (step, batch) in X and of (step, direction, batch) in Y, in rows.
-  std::int64_t x_row(std::int64_t t, std::int64_t b) const {
-    return batch_first ? b * steps + t : t * batch + b;
-  }
-  std::int64_t y_row(std::int64_t t, std::int64_t d, std::int64_t b) const {
-    return batch_first ? (b * steps + t) * directions + d : (t * directions + d) * batch + b;
-  }
-  std::int64_t state_row(std::int64_t d, std::int64_t b) const {
-    return batch_first ? b * directions + d : d * batch + b;
-  }
-  Shape y() const {
-    return batch_first ? Shape{batch, steps, directions, hidden}
-                       : Shape{steps, directions, batch, hidden};
-  }
-  Shape state() const {
-    return batch_first ? Shape{batch, directions, hidden} : Shape{directions, batch, hidden};
-  }
-};
 
 using Rows = std::vector<double>;
 
@@ -63,6 +38,11 @@ class Recurrent final : public SimpleOp {
     return {{"mul", macs(view) + states},
             {"add", macs(view) + s.gates * cells + states},
             {"exp", (s.gates + (cell_ == Cell::lstm ? 1 : 0)) * cells}};
+  }
+  std::vector<std::string> decomposes_into() const override { return recurrent_parts(); }
+  std::vector<TensorId> decompose(DecompositionBuilder& d) const override {
+    const RecurrentShape s = shape_of(d.view());
+    return decompose_recurrent(d, cell_, s, functions(d.view(), s));
   }
   void forward(Evaluation& e) const override {
     const RecurrentShape s = shape_of(e.view);

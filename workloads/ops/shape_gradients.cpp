@@ -41,6 +41,14 @@ class ReduceToShape final : public SimpleOp {
   void forward(Evaluation& e) const override {
     sum_into(*e.inputs[0], e.view.integers("shape"), e.outputs[0].values, e.internal);
   }
+  bool differentiable() const override { return true; }
+  void gradient(GradientBuilder& g) const override {
+    if (g.wanted(0))
+      g.set_input_gradient(
+          0, g.add("ExpandToShape", "dx", {g.output_gradient(0)},
+                   {{"kept", g.view().integers("shape")}, {"shape", g.view().input(0).shape}},
+                   gradient_role(g, 0)));
+  }
 };
 
 class ExpandToShape final : public SimpleOp {
@@ -72,6 +80,18 @@ class ExpandToShape final : public SimpleOp {
       y.values[i] = e.internal(
           e.inputs[0]->values[static_cast<std::size_t>(from(static_cast<std::int64_t>(i)))] /
           divisor);
+  }
+  bool differentiable() const override { return true; }
+  void gradient(GradientBuilder& g) const override {
+    if (!g.wanted(0)) return;
+    const NodeView view = g.view();
+    const double divisor = view.number("divisor");
+    TensorId sum = g.add("ReduceToShape", "dx.sum", {g.output_gradient(0)},
+                         {{"shape", view.integers("kept")}}, gradient_role(g, 0));
+    if (divisor != 1.0)
+      sum = g.add("Scale", "dx.scaled", {sum}, {{"factor", 1.0 / divisor}}, gradient_role(g, 0));
+    g.set_input_gradient(0, g.add("ReshapeTo", "dx", {sum}, {{"shape", g.view().input(0).shape}},
+                                  gradient_role(g, 0)));
   }
 };
 

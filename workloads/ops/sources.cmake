@@ -43,6 +43,7 @@ set(NPUSIM_OP_SOURCES
   ops/quantized.cpp
   ops/rectifiers.cpp
   ops/recurrent.cpp
+  ops/recurrent_parts.cpp
   ops/reductions.cpp
   ops/register_ops.cpp
   ops/reshapes.cpp

@@ -2,6 +2,7 @@
 #include "workloads/training/transform.h"
 
 #include "base/error.h"
+#include "workloads/decompose.h"
 #include "workloads/graph_copy.h"
 #include "workloads/op.h"
 #include "workloads/training/backward.h"
@@ -14,6 +15,12 @@ struct Parameter {
   TensorId weight = kNoTensor;  ///< what the ops read
   TensorId stored = kNoTensor;  ///< what the optimizer updates: the master copy, or the weight
 };
+
+/// Ops without a gradient of their own (attention, recurrent ones) have that of their parts.
+bool trained_by_parts(const Node& node) {
+  const Op& op = ops().at(node.op);
+  return !op.differentiable() && !op.decomposes_into().empty();
+}
 
 class Step {
  public:
@@ -110,7 +117,9 @@ Graph make_training_step(const Workload& workload, bool master_copies) {
   if (!workload.training)
     throw base::InputError("workload " + workload.name + " has no \"training\" section",
                            "not-trainable");
-  return Step(workload, master_copies).run();
+  Workload parts = workload;
+  parts.graph = decompose(workload.graph, trained_by_parts).graph;
+  return Step(parts, master_copies).run();
 }
 
 }  // namespace npusim::workloads
