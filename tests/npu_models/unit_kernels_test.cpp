@@ -7,11 +7,11 @@
 #include <cmath>
 #include <filesystem>
 
+#include "npu_models/npu_file.h"
+#include "precision/gemm.h"
 #include "tests/precision/simd_path.h"
 #include "tests/precision/units.h"
 #include "tests/source_dir.h"
-#include "npu_models/npu_file.h"
-#include "precision/gemm.h"
 
 namespace npusim::npu {
 namespace {
