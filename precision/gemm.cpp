@@ -1,55 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "precision/gemm.h"
 
-#include <algorithm>
-#include <memory>
-#include <mutex>
 #include <optional>
-#include <utility>
 #include <vector>
 
 #include "precision/kernels/dispatch.h"
 #include "precision/kernels/general_fit.h"
 #include "precision/kernels/general_gemm.h"
+#include "precision/kernels/lowering.h"
+#include "precision/kernels/tiled_gemm.h"
 
 namespace npusim::precision {
 namespace {
 
-using kernels::AlignedArray;
-using kernels::ExponentRange;
-using kernels::kRows;
 using kernels::LaneFit;
-using kernels::LaneProgram;
-using kernels::OrderedRows;
 using kernels::Problem;
 using kernels::TileOutput;
-
-/// Of each operand at once: bounds memory; A is packed again for each such block of B.
-constexpr std::int64_t kPackedBytes = std::int64_t{32} << 20;
-/// Panels that share a second-level cache with a few rows.
-constexpr std::int64_t kCachedBytes = std::int64_t{512} << 10;
-/// Enough tasks for any sensible number of threads even where the output is narrow.
-constexpr std::int64_t kWantedTasks = 16;
-
-template <class Real>
-struct LaneTraits;
-template <>
-struct LaneTraits<float> {
-  static constexpr std::int64_t kLanes = kernels::kFloatLanes;
-  using Rows = kernels::FloatRows;
-  static bool run(const kernels::KernelSet& set, const LaneProgram& program, const Rows& rows) {
-    return set.float_rows(program, rows);
-  }
-};
-template <>
-struct LaneTraits<double> {
-  static constexpr std::int64_t kLanes = kernels::kDoubleLanes;
-  using Rows = kernels::DoubleRows;
-  static bool run(const kernels::KernelSet& set, const LaneProgram& program, const Rows& rows) {
-    set.double_rows(program, rows);
-    return true;
-  }
-};
 
 /// The padding is what a group cut short by the end of K is filled with anyway.
 std::vector<std::int64_t> whole_blocks(std::vector<std::int64_t> order, const MacUnit& unit) {
@@ -57,300 +23,6 @@ std::vector<std::int64_t> whole_blocks(std::vector<std::int64_t> order, const Ma
   order.resize((order.size() + block - 1) / block * block, -1);
   return order;
 }
-
-/// The product in lanes of Real, with double lanes for rows and panels whose products are not all
-/// exact in binary32.
-template <class Real>
-class TiledGemm {
- public:
-  static constexpr std::int64_t kLanes = LaneTraits<Real>::kLanes;
-
-  TiledGemm(const Problem& problem, const LaneFit& lanes, const std::optional<LaneFit>& wide,
-            const TileOutput& out, const ParallelFor& parallel)
-      : problem_(problem),
-        lanes_(lanes),
-        wide_(wide),
-        out_(out),
-        parallel_(parallel),
-        kernels_(kernels::chosen_kernels()),
-        product_bits_(problem.unit.a.fraction_bits + problem.unit.b.fraction_bits) {}
-
-  void run() {
-    const std::int64_t rows = problem_.a.rows();
-    const std::int64_t columns = problem_.b.rows();
-    const std::int64_t row_block = packed_at_once(kRows);
-    const std::int64_t column_block = packed_at_once(kLanes);
-    for (std::int64_t column = 0; column < columns; column += column_block) {
-      pack_b(column, std::min(columns, column + column_block));
-      for (std::int64_t row = 0; row < rows; row += row_block)
-        run_block(row, std::min(rows, row + row_block));
-    }
-  }
-
- private:
-  /// A panel of B: in double lanes as well once a row needs it.
-  struct Panel {
-    std::int64_t column = 0, count = 0;
-    AlignedArray<Real> values;
-    AlignedArray<Real> powers;  ///< aligned blocks only
-    ExponentRange range;
-    std::once_flag widened;
-    AlignedArray<double> wide;
-  };
-
-  std::int64_t packed_at_once(std::int64_t multiple) const {
-    return std::max<std::int64_t>(1, kPackedBytes / row_bytes() / multiple) * multiple;
-  }
-  std::int64_t row_bytes() const {
-    return std::max<std::int64_t>(1, problem_.terms()) * static_cast<std::int64_t>(sizeof(Real));
-  }
-
-  /// Tasks are some rows by some panels that stay in the second-level cache together.
-  void run_block(std::int64_t first, std::int64_t last) {
-    pack_a(first, last);
-    const auto panels = static_cast<std::int64_t>(panels_.size());
-    const std::int64_t together =
-        std::min(panels, std::max<std::int64_t>(1, kCachedBytes / (row_bytes() * kLanes)));
-    const std::int64_t panel_groups = (panels + together - 1) / together;
-    const std::int64_t row_groups = (last - first + kRows - 1) / kRows;
-    const std::int64_t splits =
-        std::min(row_groups, (kWantedTasks + panel_groups - 1) / panel_groups);
-    const std::int64_t share = (row_groups + splits - 1) / splits * kRows;
-    parallel_(panel_groups * splits, [&](std::int64_t task) {
-      const std::int64_t begin = first + task % splits * share;
-      const std::int64_t panel = task / splits * together;
-      for (std::int64_t row = begin; row < std::min(last, begin + share); row += kRows)
-        for (std::int64_t p = panel; p < std::min(panels, panel + together); ++p)
-          run_rows(*panels_[static_cast<std::size_t>(p)], first, row,
-                   std::min<std::int64_t>(kRows, last - row));
-    });
-  }
-
-  /// Rows that lie in memory as the kernels read them are left there.
-  bool a_in_place(std::int64_t first) {
-    if constexpr (sizeof(Real) == sizeof(float)) {
-      const RowsInMemory<const float> rows = problem_.a.floats();
-      if (lanes_.native && rows.data != nullptr &&
-          kernels::is_plain_order(problem_.order, problem_.k())) {
-        a_ = rows.data + first * rows.row_stride;
-        a_stride_ = rows.row_stride;
-        return true;
-      }
-    }
-    return false;
-  }
-
-  void pack_a(std::int64_t first, std::int64_t last) {
-    const std::int64_t rows = last - first;
-    a_ranges_.assign(static_cast<std::size_t>(rows), ExponentRange());
-    if (a_in_place(first)) return;
-    const std::int64_t terms = problem_.terms();
-    packed_a_ = AlignedArray<Real>(rows * terms);
-    a_ = packed_a_.data();
-    a_stride_ = terms;
-    constexpr std::int64_t kRowsATask = 16;
-    parallel_((rows + kRowsATask - 1) / kRowsATask, [&](std::int64_t task) {
-      OrderedRows<Real> source(problem_.a, problem_.order, problem_.k(), lanes_.native);
-      const std::int64_t stop = std::min(rows, (task + 1) * kRowsATask);
-      for (std::int64_t i = task * kRowsATask; i < stop; ++i)
-        source.pack_row(first + i, packed_a_.data() + i * terms,
-                        a_ranges_[static_cast<std::size_t>(i)]);
-    });
-    a_powers_ = powers_of(packed_a_.data(), rows * terms, lanes_.program.alignment.least_power_a);
-  }
-
-  /// What aligned blocks need beside the values.
-  AlignedArray<Real> powers_of(const Real* values, std::int64_t count, float least) const {
-    AlignedArray<Real> powers;
-    if constexpr (sizeof(Real) == sizeof(float)) {
-      if (!is_aligned()) return powers;
-      powers = AlignedArray<Real>(count);
-      kernels_.powers(values, static_cast<long>(count), least, powers.data());
-    }
-    return powers;
-  }
-  bool is_aligned() const { return lanes_.program.alignment.step != 0; }
-
-  void pack_b(std::int64_t first, std::int64_t last) {
-    panels_.clear();
-    for (std::int64_t column = first; column < last; column += kLanes) {
-      panels_.push_back(std::make_unique<Panel>());
-      panels_.back()->column = column;
-      panels_.back()->count = std::min(kLanes, last - column);
-    }
-    parallel_(static_cast<std::int64_t>(panels_.size()), [&](std::int64_t task) {
-      Panel& panel = *panels_[static_cast<std::size_t>(task)];
-      panel.values = AlignedArray<Real>(problem_.terms() * kLanes);
-      OrderedRows<Real> source(problem_.b, problem_.order, problem_.k(), lanes_.native);
-      source.pack_panel(panel.column, panel.count, kLanes, panel.values.data(), panel.range);
-      panel.powers = powers_of(panel.values.data(), problem_.terms() * kLanes,
-                               lanes_.program.alignment.least_power_b);
-    });
-  }
-
-  void run_rows(Panel& panel, std::int64_t first, std::int64_t row, std::int64_t rows) const {
-    const Real* a = a_ + (row - first) * a_stride_;
-    bool in_range = true;
-    if (lanes_.needs_range || is_aligned()) {
-      ExponentRange of_a;
-      for (std::int64_t r = 0; r < rows; ++r)
-        of_a.add(a_ranges_[static_cast<std::size_t>(row - first + r)]);
-      in_range = !lanes_.needs_range || products_fit_float(of_a, panel.range, product_bits_);
-      if (is_aligned())
-        in_range = in_range && !of_a.special && !panel.range.special &&
-                   (!lanes_.needs_range || of_a.low + panel.range.low >= kernels::kLowestExponent);
-    }
-    if (!in_range && wide_) return run_wide(a, panel, row, rows);
-    const Tile<Real> tile{a,
-                          is_aligned() ? a_powers_.data() + (row - first) * a_stride_ : nullptr,
-                          a_stride_,
-                          panel.values.data(),
-                          panel.powers.data(),
-                          row,
-                          rows,
-                          panel.column,
-                          panel.count};
-    if (!in_range || !run_tile(lanes_.program, tile)) run_scalar(row, rows, panel);
-  }
-
-  /// Whole tiles of floats go straight to where the caller has them.
-  template <class Lane>
-  RowsInMemory<Lane> result_in_place(std::int64_t row, std::int64_t column,
-                                     std::int64_t count) const {
-    if constexpr (sizeof(Lane) == sizeof(float)) {
-      RowsInMemory<float> out = out_.exchanged ? RowsInMemory<float>{} : out_.out.floats();
-      if (out.data != nullptr && count == kLanes) {
-        out.data += row * out.row_stride + column;
-        return out;
-      }
-    }
-    return {};
-  }
-
-  template <class Lane>
-  struct Tile {
-    const Lane* a;
-    const Lane* a_powers;
-    std::int64_t a_stride;
-    const Lane* panel;
-    const Lane* panel_powers;
-    std::int64_t row, rows, column, count;
-  };
-
-  /// False: lanes do not have the range for it.
-  template <class Lane>
-  bool run_tile(const LaneProgram& program, const Tile<Lane>& of) const {
-    constexpr std::int64_t kWidth = LaneTraits<Lane>::kLanes;
-    alignas(64) Lane results[kRows * kWidth];
-    alignas(64) Lane bias[kRows * kWidth];
-    typename LaneTraits<Lane>::Rows tile{};
-    tile.a = of.a;
-    if constexpr (sizeof(Lane) == sizeof(float)) {
-      tile.a_powers = of.a_powers;
-      tile.panel_powers = of.panel_powers;
-    }
-    tile.a_stride = static_cast<long>(of.a_stride);
-    tile.terms = static_cast<long>(problem_.terms());
-    tile.rows = static_cast<long>(of.rows);
-    tile.panel = of.panel;
-    const RowsInMemory<Lane> target = result_in_place<Lane>(of.row, of.column, of.count);
-    tile.out = target.data == nullptr ? results : target.data;
-    tile.out_stride = static_cast<long>(target.data == nullptr ? kWidth : target.row_stride);
-    if (problem_.bias.axis != Bias::Axis::none) {
-      for (std::int64_t r = 0; r < of.rows; ++r)
-        for (std::int64_t l = 0; l < kWidth; ++l)
-          bias[r * kWidth + l] =
-              l < of.count ? static_cast<Lane>(problem_.bias_at(of.row + r, of.column + l)) : 0;
-      (problem_.plan.bias == BiasEntry::preload ? tile.init : tile.after) = bias;
-    }
-    OutputKeys keys;
-    if constexpr (sizeof(Lane) == sizeof(float)) {
-      if (program.stochastic != 0) {
-        make_keys(of.row, of.rows, of.column, of.count, keys);
-        tile.key_low = keys.low;
-        tile.key_high = keys.high;
-      }
-    }
-    if (!LaneTraits<Lane>::run(kernels_, program, tile)) return false;
-    if (target.data == nullptr) out_.write(of.row, of.rows, of.column, of.count, results, kWidth);
-    return true;
-  }
-
-  struct OutputKeys {
-    unsigned low[kRows * kernels::kFloatLanes];
-    unsigned high[kRows * kernels::kFloatLanes];
-  };
-  RandomKey output_key(std::int64_t row, std::int64_t column) const {
-    return problem_.output_key(row, column, out_.exchanged);
-  }
-  void make_keys(std::int64_t row, std::int64_t rows, std::int64_t column, std::int64_t count,
-                 OutputKeys& keys) const {
-    for (std::int64_t r = 0; r < rows; ++r) {
-      for (std::int64_t l = 0; l < kernels::kFloatLanes; ++l) {
-        const RandomKey key = l < count ? output_key(row + r, column + l) : RandomKey{};
-        keys.low[r * kernels::kFloatLanes + l] = key.low;
-        keys.high[r * kernels::kFloatLanes + l] = key.high;
-      }
-    }
-  }
-
-  /// What no lanes have the range for.
-  void run_scalar(std::int64_t row, std::int64_t rows, const Panel& panel) const {
-    std::vector<double> a(static_cast<std::size_t>(problem_.k()));
-    std::vector<double> b(a.size());
-    std::vector<double> results(static_cast<std::size_t>(rows * panel.count));
-    for (std::int64_t l = 0; l < panel.count; ++l) {
-      problem_.b.read(panel.column + l, b.data());
-      for (std::int64_t r = 0; r < rows; ++r) {
-        problem_.a.read(row + r, a.data());
-        const bool has_bias = problem_.bias.axis != Bias::Axis::none;
-        const double bias = has_bias ? problem_.bias_at(row + r, panel.column + l) : 0.0;
-        const Operands operands{a.data(), b.data(), problem_.k(), nullptr, nullptr};
-        results[static_cast<std::size_t>(r * panel.count + l)] =
-            planned_dot(problem_.unit, problem_.plan, operands, has_bias ? &bias : nullptr,
-                        output_key(row + r, panel.column + l));
-      }
-    }
-    out_.write(row, rows, panel.column, panel.count, results.data(), panel.count);
-  }
-
-  void run_wide(const Real* a, Panel& panel, std::int64_t row, std::int64_t rows) const {
-    constexpr std::int64_t kWide = LaneTraits<double>::kLanes;
-    static_assert(kLanes % kWide == 0, "double panels divide the panel");
-    const std::int64_t terms = problem_.terms();
-    const std::int64_t parts = (panel.count + kWide - 1) / kWide;
-    std::call_once(panel.widened, [&] {
-      panel.wide = AlignedArray<double>(parts * terms * kWide);
-      for (std::int64_t part = 0; part < parts; ++part)
-        for (std::int64_t i = 0; i < terms; ++i)
-          for (std::int64_t l = 0; l < kWide; ++l)
-            panel.wide.data()[(part * terms + i) * kWide + l] =
-                static_cast<double>(panel.values.data()[i * kLanes + part * kWide + l]);
-    });
-    std::vector<double> wide_a;
-    for (std::int64_t r = 0; r < rows; ++r)
-      wide_a.insert(wide_a.end(), a + r * a_stride_, a + r * a_stride_ + terms);
-    for (std::int64_t part = 0; part < parts; ++part)
-      run_tile(wide_->program,
-               Tile<double>{wide_a.data(), nullptr, terms, panel.wide.data() + part * terms * kWide,
-                            nullptr, row, rows, panel.column + part * kWide,
-                            std::min(kWide, panel.count - part * kWide)});
-  }
-
-  const Problem& problem_;
-  const LaneFit& lanes_;
-  const std::optional<LaneFit>& wide_;
-  TileOutput out_;
-  const ParallelFor& parallel_;
-  kernels::KernelSet kernels_;
-  int product_bits_;
-  std::vector<std::unique_ptr<Panel>> panels_;
-  AlignedArray<Real> packed_a_;
-  AlignedArray<Real> a_powers_;
-  const Real* a_ = nullptr;  ///< row `first` of the block of rows
-  std::int64_t a_stride_ = 0;
-  std::vector<ExponentRange> a_ranges_;
-};
 
 /// One row of an operand with its scales.
 class ScaledRow {
@@ -405,24 +77,15 @@ void over_lanes(const Problem& problem, std::int64_t lanes, GemmOutput& out, con
 template <class Real>
 void tiled_gemm(const Problem& problem, const LaneFit& lanes, const std::optional<LaneFit>& wide,
                 GemmOutput& out, const ParallelFor& parallel) {
-  over_lanes(problem, LaneTraits<Real>::kLanes, out, [&](const Problem& of, const TileOutput& to) {
-    TiledGemm<Real>(of, lanes, wide, to, parallel).run();
-  });
+  over_lanes(problem, kernels::TiledGemm<Real>::kLanes, out,
+             [&](const Problem& of, const TileOutput& to) {
+               kernels::TiledGemm<Real>(of, lanes, wide, to, parallel).run();
+             });
 }
 
-}  // namespace
-
-ParallelFor serial() {
-  return [](std::int64_t count, const std::function<void(std::int64_t)>& body) {
-    for (std::int64_t i = 0; i < count; ++i) body(i);
-  };
-}
-
-void emulated_gemm(const MacUnit& unit, const ReductionPlan& plan, const OperandRows& a,
-                   const OperandRows& b, const Bias& bias, GemmOutput& out,
-                   const ParallelFor& parallel, RandomKey key) {
-  validate(unit);
-  validate(plan, unit);
+/// By the fastest way that has the range and the arithmetic.
+void run(const MacUnit& unit, const ReductionPlan& plan, const OperandRows& a, const OperandRows& b,
+         const Bias& bias, GemmOutput& out, const ParallelFor& parallel, RandomKey key) {
   const std::vector<std::int64_t> order = expand_order(plan);
   const std::vector<std::int64_t> blocks = whole_blocks(order, unit);
   const Problem in_blocks{unit, plan, a, b, bias, key, blocks};
@@ -442,6 +105,26 @@ void emulated_gemm(const MacUnit& unit, const ReductionPlan& plan, const Operand
                         kernels::general_gemm(of, *own, to, parallel);
                       });
   scalar_gemm(problem, out, parallel);
+}
+
+}  // namespace
+
+ParallelFor serial() {
+  return [](std::int64_t count, const std::function<void(std::int64_t)>& body) {
+    for (std::int64_t i = 0; i < count; ++i) body(i);
+  };
+}
+
+void emulated_gemm(const MacUnit& unit, const ReductionPlan& plan, const OperandRows& a,
+                   const OperandRows& b, const Bias& bias, GemmOutput& out,
+                   const ParallelFor& parallel, RandomKey key) {
+  validate(unit);
+  validate(plan, unit);
+  const auto to = kernels::lowered(unit, plan);
+  if (!to) return run(unit, plan, a, b, bias, out, parallel, key);
+  using Side = kernels::LoweredRows::Side;
+  run(to->unit, to->plan, kernels::LoweredRows(a, unit, plan, *to, Side::a),
+      kernels::LoweredRows(b, unit, plan, *to, Side::b), bias, out, parallel, key);
 }
 
 const char* simd_path() {

@@ -76,7 +76,7 @@ inline void aligned_lanes(const GeneralStage& stage, const double* terms, long c
   for (int l = 0; l < kLanes; l += DoubleLane::kWidth) {
     SpecialSum special;
     V largest = D::all(stage.lowest);
-    const auto raise = [&](V e) { largest = e > largest ? e : largest; };
+    const auto raise = [&](V e) { largest = D::larger(e, largest); };
     for (long i = 0; i < count; ++i) {
       special.add(D::load(terms + i * 3 * kLanes + l));
       raise(D::load(by + i * kLanes + l));
@@ -174,41 +174,112 @@ class DigitSum {
   V digit_[kMostLimbs];
 };
 
-inline void exact_lanes(const GeneralStage& stage, const double* terms, long count, long stride,
+/// Values cut into kParts parts relative to the largest of them, 38 bits and 45 more for each
+/// (Rump, Ogita & Oishi 2008: adding and taking away a large power of two rounds to a multiple of a
+/// small one, and what is left is exact). False where some value reaches below.
+template <int kParts>
+NPUSIM_INLINE bool windowed(const double* terms, long count, long stride,
+                            DoubleLane::Vector running, DoubleLane::Vector largest,
+                            DoubleLane::Vector& sum) {
+  using D = Vectors<DoubleLane>;
+  using V = DoubleLane::Vector;
+  V lift[kParts], part[kParts];
+  for (int i = 0; i < kParts; ++i) {
+    lift[i] = i == 0 ? leading_power(largest) * 0x1.8p15 : lift[i - 1] * 0x1p-45;
+    part[i] = V{};
+  }
+  V left{};
+  const auto take = [&](V x) {
+#pragma GCC unroll 3
+    for (int i = 0; i < kParts; ++i) {
+      const V multiple = (x + lift[i]) - lift[i];
+      part[i] += multiple;
+      x -= multiple;
+    }
+    left = D::real(D::bits(left) | D::bits(x));
+  };
+  for (long i = 0; i < count; ++i) take(D::load(terms + i * stride));
+  take(running);
+  sum = distilled(part, kParts);
+  return !D::any(D::magnitude(left) > V{});
+}
+
+/// The same without a window.
+NPUSIM_INLINE DoubleLane::Vector wide_sum(const GeneralStage& stage, const double* terms,
+                                          long count, long stride, DoubleLane::Vector running) {
+  using D = Vectors<DoubleLane>;
+  if (stage.limbs == 0) {
+    DoubleLane::Vector all[kMostExactTerms + 1];
+    for (long i = 0; i < count; ++i) all[i] = D::load(terms + i * stride);
+    all[count] = running;
+    return distilled(all, count + 1);
+  }
+  DigitSum digits(stage);
+  for (long i = 0; i < count; ++i) digits.add(D::load(terms + i * stride));
+  digits.add(running);
+  return digits.rounded_to_odd();
+}
+
+/// What a sum of zeros is: -0 where every value is (rounding down: unless every value is +0).
+NPUSIM_INLINE DoubleLane::Vector zero_sum(const double* terms, long count, long stride,
+                                          const double* running, bool rounds_down) {
+  using D = Vectors<DoubleLane>;
+  using B = DoubleLane::Bits;
+  const DoubleLane::Vector minus_zero = D::all(-0.0);
+  B minus = ~B{};
+  B any{};
+  const auto look = [&](DoubleLane::Vector x) {
+    minus &= bit_cast<B>(D::bits(x) == D::bits(minus_zero));
+    any |= D::bits(x);
+  };
+  for (long i = 0; i < count; ++i) look(D::load(terms + i * stride));
+  if (running != nullptr) look(D::load(running));
+  if (rounds_down) return any == B{} ? DoubleLane::Vector{} : minus_zero;
+  return D::real(minus & D::bits(minus_zero));
+}
+
+/// Takes special values out of the terms: lanes that have any become sums of zeros.
+inline void silence(double* terms, long count, long stride, DoubleLane::Mask finite) {
+  using D = Vectors<DoubleLane>;
+  for (long i = 0; i < count; ++i) {
+    double* const at = terms + i * stride;
+    D::store(at, finite ? D::load(at) : DoubleLane::Vector{});
+  }
+}
+
+/// terms is of no use afterwards.
+inline void exact_lanes(const GeneralStage& stage, double* terms, long count, long stride,
                         const double* running, double* value) {
   using D = Vectors<DoubleLane>;
   using V = DoubleLane::Vector;
-  using B = DoubleLane::Bits;
+  const bool rounds_down = stage.arithmetic.lanes.mode == kRd && stage.arithmetic.stochastic == 0;
   for (int l = 0; l < DoubleLane::kLanes; l += DoubleLane::kWidth) {
-    SpecialSum special;
-    V all[kMostExactTerms + 1];
-    V plain{};
-    DigitSum digits(stage);
-    B minus = ~B{};  // stays where every value is -0
-    B plus = B{};    // stays 0 where every value is +0
-    long n = 0;
-    const auto take = [&](V x) {
-      special.add(x);
-      minus &= bit_cast<B>(D::bits(x) == D::bits(D::all(-0.0)));
-      plus |= D::bits(x);
-      x = D::magnitude(x) < DoubleLane::kInfinity ? x : V{};
-      if (stage.plain_sum != 0)
-        plain += x;
-      else if (stage.limbs != 0)
-        digits.add(x);
-      else
-        all[n++] = x;
-    };
-    for (long i = 0; i < count; ++i) take(D::load(terms + i * stride + l));
-    if (running != nullptr) take(D::load(running + l));
+    double* const from = terms + l;
+    const double* const own_at = running != nullptr ? running + l : nullptr;
+    V own = running != nullptr ? D::load(own_at) : V{};
+    V plain = own;
+    V largest = D::magnitude(own);
+    for (long i = 0; i < count; ++i) {
+      const V x = D::load(from + i * stride);
+      plain += x;
+      largest = D::larger(D::magnitude(x), largest);
+    }
+    // Exponents are moderate: a sum of finite values is finite.
+    const DoubleLane::Mask finite = D::magnitude(plain) < DoubleLane::kInfinity;
+    if (D::any(~finite)) {
+      silence(from, count, stride, finite);
+      own = finite ? own : V{};
+      largest = finite ? largest : V{};
+    }
     V sum = plain;
-    if (stage.limbs != 0) sum = digits.rounded_to_odd();
-    if (stage.limbs == 0 && stage.plain_sum == 0) sum = distilled(all, n);
-    V zero = D::real(minus & D::bits(D::all(-0.0)));
-    if (stage.arithmetic.lanes.mode == kRd && stage.arithmetic.stochastic == 0)
-      zero = plus == B{} ? V{} : D::all(-0.0);
-    sum = sum == V{} ? zero : sum;
-    D::store(value + l, special.or_else(sum));
+    if (stage.plain_sum == 0 && !windowed<2>(from, count, stride, own, largest, sum) &&
+        !windowed<3>(from, count, stride, own, largest, sum))
+      sum = wide_sum(stage, from, count, stride, own);
+    if (D::any(sum == V{})) {
+      const V zero = zero_sum(from, count, stride, own_at, rounds_down);
+      sum = sum == V{} ? zero : sum;
+    }
+    D::store(value + l, finite ? sum : plain);
   }
 }
 

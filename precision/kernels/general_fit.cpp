@@ -118,7 +118,8 @@ class Translation {
     return std::max<std::int64_t>(1, terms * unit_.passes.count());
   }
 
-  /// How an exact sum is held: few terms, or a range that few digits cover.
+  /// How an exact sum is held where a window below its largest term does not do: term by term, or
+  /// in digits over its whole range.
   void digits(std::size_t index, GeneralStage& to) {
     const bool of_products = index == 0 && !unit_.scales;
     const Format& own = unit_.stages[index].arithmetic.format;
@@ -139,7 +140,7 @@ class Translation {
     constexpr int kSpare = 12;  // sums of up to 2^kSpare terms; a digit holds 2^20 times that
     const int limbs = (high + kSpare - low + kDigit - 1) / kDigit;
     const bool digits_fit = of_products && limbs <= kMostLimbs && to.step <= 1 << kSpare;
-    if (digits_fit && (limbs <= 4 || to.step > kMostExactTerms)) {
+    if (digits_fit && to.step > kMostExactTerms) {
       to.limbs = limbs;
       to.lowest_limb = low;
     } else {
@@ -173,7 +174,7 @@ class Translation {
     to.lowest = from.lowest_exponent ? *from.lowest_exponent : NPUSIM_NO_EXPONENT;
   }
 
-  static constexpr long kMostTerms = 4096;
+  static constexpr long kMostTerms = kMostExactWindow;
   const MacUnit& unit_;
   const ReductionPlan& plan_;
   std::unique_ptr<GeneralProgram> program_;

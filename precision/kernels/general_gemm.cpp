@@ -33,12 +33,13 @@ struct Side {
 /// scales.
 class PackedRows {
  public:
-  PackedRows(const Problem& problem, const Side& side, std::int64_t stride)
+  PackedRows(const Problem& problem, const Side& side, std::int64_t stride, bool with_exponents)
       : problem_(problem),
         side_(side),
         stride_(stride),
+        with_exponents_(with_exponents),
         values_(side.count() * problem.terms() * stride),
-        exponents_(side.count() * problem.terms() * stride),
+        exponents_(with_exponents ? side.count() * problem.terms() * stride : 0),
         scales_(has_scales() ? problem.terms() * stride : 0),
         scale_exponents_(has_scales() ? problem.terms() * stride : 0) {
     values_.clear();
@@ -83,16 +84,19 @@ class PackedRows {
     if (side_.flush) x = without_subnormals(x, side_.format);
     for (std::int64_t s = 0; s < side_.count(); ++s) {
       const double slice = slice_of(x, side_.slices, static_cast<int>(s));
-      const Format& format = sliced_format(side_.format, side_.slices, static_cast<int>(s));
       const std::int64_t at = (s * problem_.terms() + i) * stride_ + lane;
       values_.data()[at] = slice;
-      exponents_.data()[at] = exponent(slice, format, NPUSIM_NO_EXPONENT);
+      if (with_exponents_)
+        exponents_.data()[at] =
+            exponent(slice, sliced_format(side_.format, side_.slices, static_cast<int>(s)),
+                     NPUSIM_NO_EXPONENT);
     }
   }
 
   const Problem& problem_;
   const Side& side_;
   std::int64_t stride_;
+  bool with_exponents_;
   AlignedArray<double> values_, exponents_, scales_, scale_exponents_;
 };
 
@@ -123,7 +127,8 @@ class GeneralGemm {
     Rows rows(static_cast<std::size_t>(last - first));
     parallel_(last - first, [&](std::int64_t i) {
       std::vector<double> canonical;
-      rows[static_cast<std::size_t>(i)] = std::make_unique<PackedRows>(problem_, a_, 1);
+      rows[static_cast<std::size_t>(i)] =
+          std::make_unique<PackedRows>(problem_, a_, 1, program_.needs_exponents != 0);
       rows[static_cast<std::size_t>(i)]->pack(first + i, 0, canonical);
     });
     const std::int64_t panels = (problem_.b.rows() + kLanes - 1) / kLanes;
@@ -140,7 +145,7 @@ class GeneralGemm {
                  std::int64_t end) const {
     const std::int64_t column = index * kLanes;
     const std::int64_t count = std::min(kLanes, problem_.b.rows() - column);
-    PackedRows panel(problem_, b_, kLanes);
+    PackedRows panel(problem_, b_, kLanes, program_.needs_exponents != 0);
     std::vector<double> canonical;
     for (std::int64_t lane = 0; lane < count; ++lane) panel.pack(column + lane, lane, canonical);
     AlignedArray<double> scratch(program_.scratch);

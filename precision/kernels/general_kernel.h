@@ -13,6 +13,7 @@ enum {
   kMostOrder = 256,
   kMostExactTerms = 20,
   kMostLimbs = 24,
+  kMostExactWindow = 4096,
   kMostAligned = 128
 };
 enum GeneralCombine { kChainStage, kTreeStage, kAlignedStage, kExactStage };

@@ -10,10 +10,14 @@ namespace npusim::precision::kernels::NPUSIM_KERNELS {
 
 class GeneralSum {
  public:
-  enum { kLanes = DoubleLane::kLanes, kTermSize = 3 * kLanes };
+  enum { kLanes = DoubleLane::kLanes, kMostTermSize = 3 * kLanes };
 
   GeneralSum(const GeneralProgram& program, const GeneralRow& in)
-      : program_(program), in_(in), words_{in.key_low, in.key_high, 0} {
+      : program_(program),
+        in_(in),
+        words_{in.key_low, in.key_high, 0},
+        term_size_(program.needs_exponents != 0 || program.has_scales != 0 ? long{kMostTermSize}
+                                                                           : long{kLanes}) {
     for (int s = 0; s < program.stages; ++s)
       stage_[s] = GeneralRounding(program.stage[s].arithmetic);
     for (int c = 0; c < program.chunks; ++c)
@@ -93,7 +97,7 @@ class GeneralSum {
     const long total = padded_ * program_.passes;
     long step = stage.step * each_[last];
     if (step == 0) step = total > 0 ? total : 1;
-    alignas(64) double result[kTermSize];
+    alignas(64) double result[kMostTermSize];
     for (long at = 0; at < total; at += step) {
       const long count = step < total - at ? step : total - at;
       double* const terms = in_.scratch;
@@ -112,11 +116,11 @@ class GeneralSum {
     const long each = each_[s];
     const long made = each == 1 ? count : count / each;
     for (long i = 0; i < made; ++i) {
-      const Term term{terms + i * kTermSize};
+      const Term term{terms + i * term_size_};
       if (s == 0)
         product(at + i, term);
       else
-        group(s - 1, at + i * each, term, terms + made * kTermSize);
+        group(s - 1, at + i * each, term, terms + made * term_size_);
     }
     return made;
   }
@@ -233,7 +237,7 @@ class GeneralSum {
         if (stage.rounds != 0) stage_[s].round(value, words_);
         break;
       default:
-        exact_lanes(stage, terms, count, kTermSize, running, value);
+        exact_lanes(stage, terms, count, term_size_, running, value);
         if (program_.needs_exponents != 0) largest_exponent(terms, count, result.exponent());
         if (stage.rounds != 0) stage_[s].round(value, words_);
         break;
@@ -242,11 +246,11 @@ class GeneralSum {
       exponents_of(value, stage.least_exponent, result.exponent());
   }
 
-  static void largest_exponent(const double* terms, long count, double* to) {
+  void largest_exponent(const double* terms, long count, double* to) const {
     for (int l = 0; l < kLanes; ++l) {
       double largest = NPUSIM_NO_EXPONENT;
       for (long i = 0; i < count; ++i) {
-        const double exponent = terms[i * kTermSize + kLanes + l];
+        const double exponent = terms[i * term_size_ + kLanes + l];
         largest = exponent > largest ? exponent : largest;
       }
       to[l] = largest;
@@ -257,11 +261,11 @@ class GeneralSum {
   void tree(int s, double* terms, long count) {
     while (count > 1) {
       for (long i = 0; i < count / 2; ++i) {
-        double* const to = terms + i * kTermSize;
-        if (i != 0) copy(terms + 2 * i * kTermSize, to);
-        stage_[s].add(to, terms + (2 * i + 1) * kTermSize, words_);
+        double* const to = terms + i * term_size_;
+        if (i != 0) copy(terms + 2 * i * term_size_, to);
+        stage_[s].add(to, terms + (2 * i + 1) * term_size_, words_);
       }
-      if (count % 2 != 0) copy(terms + (count - 1) * kTermSize, terms + count / 2 * kTermSize);
+      if (count % 2 != 0) copy(terms + (count - 1) * term_size_, terms + count / 2 * term_size_);
       count = count / 2 + count % 2;
     }
   }
@@ -272,6 +276,7 @@ class GeneralSum {
   GeneralRounding stage_[kMaxStages];
   GeneralRounding chunk_[kMaxChunks];
   GeneralRounding product_;
+  long term_size_;             ///< exponents and scales follow the values where they are needed
   long each_[kMaxStages + 1];  ///< factors behind one term of a stage
   long begin_ = 0, n_ = 0, padded_ = 0;
 };

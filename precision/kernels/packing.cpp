@@ -107,7 +107,7 @@ OrderedRows<Real>::OrderedRows(const OperandRows& rows, const std::vector<std::i
       as_is_(as_is),
       kernels_(chosen_kernels()),
       canonical_(plain_ ? 0 : static_cast<std::size_t>(k + 1)),
-      ordered_(static_cast<std::size_t>((kAtOnce + 1) * terms_)) {}
+      ordered_(static_cast<std::size_t>(terms_)) {}
 
 template <class Real>
 void OrderedRows<Real>::clean(Real* values, ExponentRange& range) const {
@@ -119,6 +119,13 @@ void OrderedRows<Real>::clean(Real* values, ExponentRange& range) const {
     if (survey.has_nan == 0) return;
   }
   default_nans(values, terms_);
+}
+
+template <class Real>
+RowsInMemory<const Real> OrderedRows<Real>::in_place() const {
+  if constexpr (sizeof(Real) == sizeof(float))
+    if (as_is_ && plain_) return rows_.floats();
+  return {};
 }
 
 template <class Real>
@@ -138,22 +145,20 @@ void OrderedRows<Real>::pack_row(std::int64_t row, Real* to, ExponentRange& rang
 template <class Real>
 void OrderedRows<Real>::pack_panel(std::int64_t first, std::int64_t count, std::int64_t lanes,
                                    Real* panel, ExponentRange& range) {
-  const Real* const zeros = ordered_.data() + kAtOnce * terms_;
   const auto terms = static_cast<long>(terms_);
-  if constexpr (sizeof(Real) == sizeof(float)) {
-    const RowsInMemory<const float> in_place = rows_.floats();
-    if (as_is_ && plain_ && in_place.data != nullptr) {
-      std::vector<const float*> rows(static_cast<std::size_t>(lanes), zeros);
-      for (std::int64_t l = 0; l < count; ++l)
-        rows[static_cast<std::size_t>(l)] = in_place.data + (first + l) * in_place.row_stride;
-      return interleave(kernels_, rows.data(), static_cast<long>(lanes), terms,
-                        static_cast<long>(lanes), panel);
-    }
+  if (const RowsInMemory<const Real> from = in_place(); from.data != nullptr) {
+    std::vector<const Real*> rows(static_cast<std::size_t>(lanes), ordered_.data());
+    for (std::int64_t l = 0; l < count; ++l)
+      rows[static_cast<std::size_t>(l)] = from.data + (first + l) * from.row_stride;
+    return interleave(kernels_, rows.data(), static_cast<long>(lanes), terms,
+                      static_cast<long>(lanes), panel);
   }
+  ordered_.resize(static_cast<std::size_t>((kAtOnce + 1) * terms_));
+  const Real* const zeros = ordered_.data();
   for (std::int64_t lane = 0; lane < lanes; lane += kAtOnce) {
     const Real* rows[kAtOnce];
     for (std::int64_t l = 0; l < kAtOnce; ++l) {
-      Real* const ordered = ordered_.data() + l * terms_;
+      Real* const ordered = ordered_.data() + (1 + l) * terms_;
       const bool exists = lane + l < count;
       rows[l] = exists ? ordered : zeros;
       if (exists) pack_row(first + lane + l, ordered, range);

@@ -100,6 +100,8 @@ class OrderedRows {
  private:
   static constexpr std::int64_t kAtOnce = kInterleavedRows;
   void clean(Real* values, ExponentRange& range) const;
+  /// Rows that need nothing done to them.
+  RowsInMemory<const Real> in_place() const;
 
   const OperandRows& rows_;
   const std::vector<std::int64_t>& order_;
@@ -108,7 +110,7 @@ class OrderedRows {
   bool as_is_;
   KernelSet kernels_;
   std::vector<Real> canonical_;  ///< one row of k values and a zero for padding
-  std::vector<Real> ordered_;    ///< kAtOnce rows of terms, and a row of zeros
+  std::vector<Real> ordered_;    ///< a row of zeros, and kAtOnce rows of terms once needed
 };
 
 /// Whether expand_order's result is 0, 1, ..., k - 1.

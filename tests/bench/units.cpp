@@ -41,6 +41,19 @@ MacUnit blocks(std::string name, std::int64_t terms, int bits, const Arithmetic&
   return unit(std::move(name), precision::fp16(), {stage});
 }
 
+MacUnit exact(std::string name, std::int64_t terms, const Format& operands,
+              const Arithmetic& result) {
+  Stage stage{0, Combine::exact, result};
+  stage.step = terms;
+  return unit(std::move(name), operands, {stage});
+}
+
+MacUnit floored(std::string name, std::int64_t terms, const Arithmetic& result) {
+  MacUnit made = blocks(std::move(name), terms, 24, result);
+  made.stages[0].alignment.cut = precision::Cut::floor;
+  return made;
+}
+
 MacUnit unfused(MacUnit fused, const Format& product) {
   fused.name += "_unfused";
   fused.product = Arithmetic{product, Rounding::rne};
@@ -71,6 +84,8 @@ std::vector<MacUnit> timed_units() {
       blocks("h100_fp16_fp32", 16, 25, {fp32(), Rounding::rtz}),
       unit("fp16_chain_fp16_sr", fp16(), {stochastic(fp16())}),
       unit("bf16_chain_bf16_sr", bf16(), {stochastic(bf16())}),
+      exact("bf16_exact16_fp32", 16, bf16(), {fp32(), Rounding::rne}),
+      floored("fp16_floor8_fp32", 8, {fp32(), Rounding::rne}),
       unit("fp64_chain_fp64", fp64(), {accumulator(fp64())}),
   };
 }

@@ -83,6 +83,51 @@ std::vector<MacUnit> many_stochastic() {
   return all;
 }
 
+MacUnit exact(const Format& operand, std::int64_t step, const Arithmetic& result) {
+  MacUnit unit = chain(operand, result);
+  unit.name += "_exact" + std::to_string(step);
+  unit.stages[0].combine = Combine::exact;
+  unit.stages[0].step = step;
+  return unit;
+}
+
+/// What only the general kernel does.
+std::vector<MacUnit> many_general() {
+  std::vector<MacUnit> all;
+  const Arithmetic single = arithmetic(fp32(), Rounding::rne);
+  for (const std::int64_t step : {0, 2, 16, 64}) {
+    all.push_back(exact(bf16(), step, single));
+    all.push_back(exact(fp16(), step, arithmetic(fp16(), Rounding::rd)));
+  }
+  all.push_back(exact(fp32(), 0, single));
+  MacUnit floors = blocks(bf16(), 8, 24, single);
+  floors.name += "_floors";
+  floors.stages[0].alignment.cut = Cut::floor;
+  floors.stages[0].alignment.running_fraction_bits = 31;
+  floors.stages[0].alignment.running_gap = 20;
+  all.push_back(floors);
+  MacUnit by_value = blocks(fp16(), 6, 40, single);
+  by_value.name += "_by_value";
+  by_value.stages[0].alignment.by = AlignBy::value;
+  all.push_back(by_value);
+  MacUnit handed_on = blocks(fp16(), 1, 28, single);
+  handed_on.name += "_handed_on";
+  handed_on.stages.insert(handed_on.stages.begin(), blocks(fp16(), 4, 20, single).stages[0]);
+  handed_on.stages[0].terms = handed_on.stages[0].step = 4;
+  handed_on.stages[0].rounds = false;
+  all.push_back(handed_on);
+  MacUnit limited = chain(bf16(), arithmetic(fp32(), Rounding::rtz));
+  limited.name += "_limited";
+  limited.product_limit = 3;
+  limited.flush_a = limited.flush_c = true;
+  all.push_back(limited);
+  MacUnit odd_first = tree(fp16(), 2, arithmetic(fp32(), Rounding::odd));
+  odd_first.name += "_odd_first";
+  odd_first.order = {1, 0, 3, 2};
+  all.push_back(odd_first);
+  return all;
+}
+
 std::vector<MacUnit> many() {
   std::vector<MacUnit> all;
   const auto rne = [](const Format& f) { return arithmetic(f, Rounding::rne); };
@@ -128,6 +173,7 @@ std::vector<MacUnit> many() {
   all.push_back(tree(fp16(), 16, rne(format_from_name("e8m13"))));
   for (const MacUnit& unit : many_blocks()) all.push_back(unit);
   for (const MacUnit& unit : many_stochastic()) all.push_back(unit);
+  for (const MacUnit& unit : many_general()) all.push_back(unit);
   all.push_back(tree(fp16(), 300, rne(fp32())));  // beyond the kernels: the scalar path
   return all;
 }
