@@ -162,17 +162,20 @@ class BlockSum {
       largest = exponent > largest ? exponent : largest;
     }
     const V scale = L::real(scale_base_ - L::bits(largest));
-    M terms{};
+    // Unsigned: beside an infinite running value the integers say nothing, and may overflow.
+    T::Bits unsigned_terms{};
 #pragma GCC unroll 16
-    for (long i = 0; i < step; ++i) terms += __builtin_convertvector(product[i] * scale, M);
-    const M own_term = __builtin_convertvector(running * scale, M);
+    for (long i = 0; i < step; ++i) unsigned_terms += cut(product[i] * scale);
+    const M terms = bit_cast<M>(unsigned_terms);
+    const M own_term = bit_cast<M>(cut(running * scale));
+    const M all = bit_cast<M>(unsigned_terms + cut(running * scale));
     const V quantum = L::real(L::bits(largest) - quantum_base_);
     if (kFinish == kExact) {
       store_exact(terms, own_term, largest, exact);
     } else {
-      V next = kFinish == kTruncatedWide ? truncated(terms, own_term) : truncated(terms + own_term);
+      V next = kFinish == kTruncatedWide ? truncated(terms, own_term) : truncated(all);
       if (kFinish == kHalfPrecision)
-        next = half(next, terms + own_term, quantum);
+        next = half(next, all, quantum);
       else
         next = truncated_result(next, quantum);
       L::store(sum, L::magnitude(running) < T::kInfinity ? next : running);
@@ -181,6 +184,9 @@ class BlockSum {
     return alignment_.has_lowest != 0 ? M{} : at_the_end;
   }
 
+  static NPUSIM_INLINE T::Bits cut(V x) {
+    return bit_cast<T::Bits>(__builtin_convertvector(x, M));
+  }
   // The processor rounds toward zero in these.
   static NPUSIM_INLINE V truncated(M sum) {
     return __builtin_convertvector(sum, V);
