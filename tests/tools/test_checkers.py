@@ -4,11 +4,13 @@
 import contextlib
 import io
 import os
+import sys
 import tempfile
 import unittest
 
 import check_acceptance
 import check_skips
+import check_speed
 from junit import read_states
 
 JUNIT = """<?xml version="1.0" encoding="UTF-8"?>
@@ -95,6 +97,39 @@ class SkipsTest(unittest.TestCase):
                          {"A.b/1": "no AVX-512 here"})
         with self.assertRaises(ValueError):
             check_skips.read_expected("A.b\n")
+
+
+class SpeedTest(unittest.TestCase):
+    OUTPUT = """ok      a                 1.00 GMAC/s      1.853 x sgemm, wanted 1.000
+MISSED  a               117.95 GMAC/s      0.860 x FMA peak, wanted 0.930
+MISSED  b/two_threads   126.59 GMAC/s      0.987 x one thread, wanted 1.900
+MISSED  round_sr          1.00 Gvalues/s   1.000 G/s, wanted 2.500
+MISSED  c                 0.75 of the fastest data set, wanted 0.80
+simd path avx512, medians of 5, 4 missed
+"""
+
+    def code_of(self, known, output, code):
+        program = f"import sys; sys.stdout.write({output!r}); sys.exit({code})"
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "open.txt")
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(known)
+            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+                return check_speed.main([path, sys.executable, "-c", program])
+
+    def test_every_kind_of_goal_is_read(self):
+        self.assertEqual(check_speed.missed_goals(self.OUTPUT),
+                         {"a x FMA peak", "b/two_threads x one thread", "round_sr G/s", "c of the fastest data set"})
+
+    def test_only_named_goals_may_be_missed(self):
+        known = "a x FMA peak: r\nb/two_threads x one thread: r\nround_sr G/s: r\n"
+        self.assertEqual(self.code_of(known, self.OUTPUT, 1), 1)
+        self.assertEqual(self.code_of(known + "c of the fastest data set: r\n", self.OUTPUT, 1), 0)
+
+    def test_a_benchmark_that_fails_otherwise_fails(self):
+        self.assertEqual(self.code_of("", "simd path avx512\n", 0), 0)
+        self.assertEqual(self.code_of("", "simd path avx512\n", 1), 1)
+        self.assertEqual(self.code_of("", "", 134), 1)
 
 
 if __name__ == "__main__":
