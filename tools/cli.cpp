@@ -321,6 +321,11 @@ void define_dot(CLI::App& app, Chosen& chosen) {
       ->type_name("B.npy");
   sub.add_option("--c", arguments->c, "Start of each sum, shape (n) (default +0)")
       ->type_name("C.npy");
+  sub.add_option(
+         "--a-scales", arguments->a_scales,
+         "Scales of a's blocks, shape (n, blocks): units with block scales, which they need")
+      ->type_name("S.npy");
+  sub.add_option("--b-scales", arguments->b_scales, "Scales of b's blocks")->type_name("S.npy");
   sub.add_option("-o,--output", arguments->output, "Results, float32, shape (n)")
       ->required()
       ->type_name("D.npy");
@@ -346,6 +351,10 @@ void define_explain(CLI::App& app, Chosen& chosen) {
       ->required()
       ->type_name("X,Y,...|B.npy");
   sub.add_option("--c", arguments->c, "Start of the sum (default +0)")->type_name("X|C.npy");
+  sub.add_option("--a-scales", arguments->a_scales,
+                 "Scales of a's blocks, with commas between: units with block scales")
+      ->type_name("X,Y,...");
+  sub.add_option("--b-scales", arguments->b_scales, "Scales of b's blocks")->type_name("X,Y,...");
   sub.add_option("--row", arguments->row, "Row of the arrays (default 0)")
       ->type_name("N")
       ->check(CLI::NonNegativeNumber);

@@ -88,14 +88,15 @@ struct QuantizeArguments {
 
 struct DotArguments {
   CommonOptions common;
-  std::string unit, a, b, c, output;
+  std::string unit, a, b, c, a_scales, b_scales, output;
   bool round_inputs = false;
 };
 
 struct ExplainArguments {
   CommonOptions common;
-  std::string unit, a, b, c;  ///< operands: values with commas between, or a .npy file
-  std::int64_t row = 0;       ///< of the files
+  std::string a_scales, b_scales;  ///< values with commas between
+  std::string unit, a, b, c;       ///< operands: values with commas between, or a .npy file
+  std::int64_t row = 0;            ///< of the files
   bool round_inputs = false;
 };
 

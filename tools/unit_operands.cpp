@@ -96,4 +96,29 @@ void fit_operands(UnitOperand& a, UnitOperand& b, UnitOperand& c, const precisio
   misfits.throw_if_any();
 }
 
+std::int64_t scale_blocks(const precision::MacUnit& unit, std::int64_t k) {
+  return unit.scales ? (k + unit.scales->block - 1) / unit.scales->block : 0;
+}
+
+void fit_scales(const UnitOperand& scales, const precision::MacUnit& unit, Misfits& misfits) {
+  if (!unit.scales) return;
+  const std::vector<double>& values = scales.array.values;
+  for (std::size_t i = 0; i < values.size(); ++i)
+    if (!precision::representable(values[i], unit.scales->format))
+      misfits.add(scales.file,
+                  scales.name + index_text(scales.first + i, scales.array.shape) + " = " +
+                      exact_text(values[i]) + " is not a value of " + unit.scales->format.name,
+                  "values of " + unit.scales->format.name);
+}
+
+std::vector<double> scales_of_terms(const UnitOperand& scales, std::int64_t row, std::int64_t k,
+                                    const precision::MacUnit& unit) {
+  std::vector<double> terms;
+  const std::int64_t blocks = scale_blocks(unit, k);
+  for (std::int64_t i = 0; i < k && unit.scales; ++i)
+    terms.push_back(
+        scales.array.values[static_cast<std::size_t>(row * blocks + i / unit.scales->block)]);
+  return terms;
+}
+
 }  // namespace npusim::tools

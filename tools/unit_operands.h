@@ -49,6 +49,14 @@ void fit_operands(UnitOperand& a, UnitOperand& b, UnitOperand& c, const precisio
 void fit_operands(UnitOperand& a, UnitOperand& b, UnitOperand& c, const precision::MacUnit& unit,
                   bool round, Misfits& misfits);
 
+/// Blocks of k terms of a row that have a scale each; 0 for units without scales.
+std::int64_t scale_blocks(const precision::MacUnit& unit, std::int64_t k);
+/// Scales that the unit's scale format does not have go to the list.
+void fit_scales(const UnitOperand& scales, const precision::MacUnit& unit, Misfits& misfits);
+/// The scale of each of a row's k terms; empty for units without scales. `scales` holds whole rows.
+std::vector<double> scales_of_terms(const UnitOperand& scales, std::int64_t row, std::int64_t k,
+                                    const precision::MacUnit& unit);
+
 /// Shortest decimal text that names the value.
 std::string exact_text(double value);
 

@@ -148,6 +148,26 @@ TEST_F(Dot, BadFilesAreInputErrors) {
   EXPECT_EQ(dot("no_such_unit").exit_code, 3);
 }
 
+// Row 0: 32 products of 1 under 2^3 * 2^-1, row 1: under 2^-2 * 1; one block a row.
+TEST_F(Dot, BlockScaledUnitsTakeAScaleABlock) {
+  put("a.npy", {2, 32}, std::vector<double>(64, 1.0));
+  put("b.npy", {2, 32}, std::vector<double>(64, 1.0));
+  put("sa.npy", {2, 1}, {8.0, 0.25});
+  put("sb.npy", {2, 1}, {0.5, 1.0});
+  const std::string unit = "nvidia_b200_mxfp8_e4m3_fp32";
+  EXPECT_THAT(
+      values_of(unit, {"--a-scales", folder_.path("sa.npy"), "--b-scales", folder_.path("sb.npy")}),
+      ElementsAre(128.0, 8.0));
+  const Outcome missing = dot(unit, {"--a-scales", folder_.path("sa.npy")});
+  EXPECT_EQ(missing.exit_code, 3);
+  EXPECT_THAT(missing.err, HasSubstr("--b-scales is missing, expected [2, 1]"));
+  put("sb.npy", {2, 1}, {0.3125, 1.0});
+  const Outcome misfit =
+      dot(unit, {"--a-scales", folder_.path("sa.npy"), "--b-scales", folder_.path("sb.npy")});
+  EXPECT_THAT(misfit.err, HasSubstr("b-scales[0, 0] = 0.3125 is not a value of e8m0"));
+  EXPECT_EQ(dot("fp16_chain", {"--a-scales", folder_.path("sa.npy")}).exit_code, 3);
+}
+
 class Quantize : public testing::Test {
  protected:
   ArrayData quantize(const std::vector<std::string>& options) {

@@ -66,6 +66,20 @@ TEST(Explain, PrintsATableAndTheErrorInUlps) {
     EXPECT_THAT(outcome.out, HasSubstr(part));
 }
 
+// Sixteen E2M1 products of 1 under scales 4 and 0.5 and sixteen under 1 and 1: 32 + 16, exact.
+TEST(Explain, TakesTheScalesOfBlockScaledUnits) {
+  std::string ones = "1";
+  for (int i = 1; i < 32; ++i) ones += ",1";
+  const JsonValue document = explained({"--unit", "nvidia_b200_nvfp4_fp32", "--a", ones, "--b",
+                                        ones, "--a-scales", "4,1", "--b-scales", "0.5,1"});
+  EXPECT_EQ(at(document, "/result").number(), 48.0);
+  EXPECT_EQ(at(document, "/exact").number(), 48.0);
+  const Outcome missing = npusim({"explain", "--unit", "nvidia_b200_nvfp4_fp32", "--a", ones, "--b",
+                                  ones, "--a-scales", "4,1", "--b-scales", "0.3,1"});
+  EXPECT_EQ(missing.exit_code, 3);
+  EXPECT_THAT(missing.err, HasSubstr("b-scales[0] = 0.3 is not a value of fp8_e4m3"));
+}
+
 TEST(Explain, TakesARowOfArrays) {
   const TempFolder folder;
   base::write_npy(folder.path("a.npy"), {base::ElementKind::f32, {2, 2}, {1, 2, 3, 4}});

@@ -25,6 +25,28 @@ constexpr std::int64_t kPiece = std::int64_t{1} << 18;  // elements of a in memo
 
 using Shape = std::vector<std::int64_t>;
 
+/// Scales of a block-scaled unit: one a block of each row.
+void check_scales(const Shape* a, const Shape* b, const Shape& operands,
+                  const precision::MacUnit& unit) {
+  const auto fail = [](const std::string& message) {
+    throw base::InputError(message, "shape-mismatch");
+  };
+  if (!unit.scales) {
+    if (a != nullptr || b != nullptr)
+      fail("unit " + unit.name + " has no block scales: --a-scales and --b-scales do not apply");
+    return;
+  }
+  const Shape wanted = {operands[0], scale_blocks(unit, operands[1])};
+  for (const auto& [name, shape] : {std::make_pair("a", a), std::make_pair("b", b)}) {
+    const std::string text = std::string(name) + "-scales";
+    const std::string expected = ", expected " + workloads::to_string(wanted) + ": one for each " +
+                                 std::to_string(unit.scales->block) + " terms of a row";
+    if (shape == nullptr)
+      fail("unit " + unit.name + " has block scales: --" + text + " is missing" + expected);
+    if (*shape != wanted) fail(text + " has shape " + workloads::to_string(*shape) + expected);
+  }
+}
+
 void check_shapes(const Shape& a, const Shape& b, const Shape* c) {
   const auto fail = [](const std::string& message) {
     throw base::InputError(message, "shape-mismatch");
@@ -47,6 +69,7 @@ class OperandFile {
     operand_.array.shape = reader_->shape();
   }
   const Shape* shape() const { return reader_ ? &reader_->shape() : nullptr; }
+  /// Elements [first, first + count) of the file.
   UnitOperand& load(std::int64_t first, std::int64_t count) {
     if (!reader_) return operand_;
     operand_.first = static_cast<std::size_t>(first);
@@ -60,20 +83,26 @@ class OperandFile {
   UnitOperand operand_;
 };
 
-/// `rows` rows in memory, of which the first is row `first` of all.
-std::vector<double> multiply(const precision::MacUnit& unit, const UnitOperand& a,
-                             const UnitOperand& b, const UnitOperand& c, std::int64_t first,
-                             std::int64_t rows, precision::RandomKey key, base::ThreadPool& pool) {
-  const std::int64_t k = a.array.shape[1];
-  std::vector<double> results(static_cast<std::size_t>(rows));
-  pool.parallel_for(rows, [&](std::int64_t row) {
+/// Some rows of all operands, of which the first is row `first` of the files.
+struct Rows {
+  UnitOperand &a, &b, &c, &a_scales, &b_scales;
+  std::int64_t first, count, k;
+};
+
+std::vector<double> multiply(const precision::MacUnit& unit, const Rows& rows,
+                             precision::RandomKey key, base::ThreadPool& pool) {
+  std::vector<double> results(static_cast<std::size_t>(rows.count));
+  const std::vector<double>& c = rows.c.array.values;
+  pool.parallel_for(rows.count, [&](std::int64_t row) {
     const auto i = static_cast<std::size_t>(row);
-    const double start = c.array.values.empty() ? 0.0 : c.array.values[i];
-    const precision::Operands operands{a.array.values.data() + row * k,
-                                       b.array.values.data() + row * k, k, nullptr, nullptr};
+    const std::vector<double> a_scales = scales_of_terms(rows.a_scales, row, rows.k, unit);
+    const std::vector<double> b_scales = scales_of_terms(rows.b_scales, row, rows.k, unit);
+    const precision::Operands operands{
+        rows.a.array.values.data() + row * rows.k, rows.b.array.values.data() + row * rows.k,
+        rows.k, unit.scales ? a_scales.data() : nullptr, unit.scales ? b_scales.data() : nullptr};
     precision::RandomSequence random{
-        precision::derived_key(key, static_cast<std::uint64_t>(first + row))};
-    results[i] = precision::mac_chain(unit, operands, start, random);
+        precision::derived_key(key, static_cast<std::uint64_t>(rows.first + row))};
+    results[i] = precision::mac_chain(unit, operands, c.empty() ? 0.0 : c[i], random);
   });
   return results;
 }
@@ -107,7 +136,9 @@ int dot(const DotArguments& arguments) {
   if (arguments.common.print_config) return print_unit(chosen.file, chosen.overrides);
 
   OperandFile a("a", arguments.a), b("b", arguments.b), c("c", arguments.c);
+  OperandFile a_scales("a-scales", arguments.a_scales), b_scales("b-scales", arguments.b_scales);
   check_shapes(*a.shape(), *b.shape(), c.shape());
+  check_scales(a_scales.shape(), b_scales.shape(), *a.shape(), unit);
   const std::int64_t n = (*a.shape())[0];
   const std::int64_t k = (*a.shape())[1];
   const precision::RandomKey key =
@@ -118,12 +149,20 @@ int dot(const DotArguments& arguments) {
   const std::int64_t rows = std::max<std::int64_t>(1, kPiece / std::max<std::int64_t>(1, k));
   for (std::int64_t first = 0; first < n; first += rows) {
     const std::int64_t now = std::min(rows, n - first);
-    UnitOperand& part_a = a.load(first * k, now * k);
-    UnitOperand& part_b = b.load(first * k, now * k);
-    UnitOperand& part_c = c.load(first, now);
-    fit_operands(part_a, part_b, part_c, unit, arguments.round_inputs, operands);
+    const std::int64_t blocks = unit.scales ? (*a_scales.shape())[1] : 0;
+    const Rows part{a.load(first * k, now * k),
+                    b.load(first * k, now * k),
+                    c.load(first, now),
+                    a_scales.load(first * blocks, now * blocks),
+                    b_scales.load(first * blocks, now * blocks),
+                    first,
+                    now,
+                    k};
+    fit_operands(part.a, part.b, part.c, unit, arguments.round_inputs, operands);
+    for (UnitOperand* scales : {&part.a_scales, &part.b_scales})
+      fit_scales(*scales, unit, operands);
     if (!operands.empty()) continue;  // the rest is read for its mistakes only
-    const std::vector<double> d = multiply(unit, part_a, part_b, part_c, first, now, key, pool);
+    const std::vector<double> d = multiply(unit, part, key, pool);
     check_results(d, first, results);
     if (results.empty()) writer.write(first, d.data(), now);
   }

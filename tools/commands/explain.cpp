@@ -74,6 +74,24 @@ UnitOperand read(const std::string& name, const std::string& text, std::int64_t 
   return operand;
 }
 
+/// One scale a block, as values; the scale of each term.
+std::vector<double> read_scales(const std::string& name, const std::string& text, std::int64_t k,
+                                const precision::MacUnit& unit) {
+  UnitOperand scales{name, "", {}};
+  if (!text.empty()) scales.array.values = parse_values(text, name);
+  scales.array.shape = {static_cast<std::int64_t>(scales.array.values.size())};
+  if (scales.array.shape[0] != scale_blocks(unit, k))
+    throw base::InputError(name + " has " + std::to_string(scales.array.shape[0]) +
+                               " values, unit " + unit.name + " wants " +
+                               std::to_string(scale_blocks(unit, k)) + " for " + std::to_string(k) +
+                               " terms",
+                           "shape-mismatch");
+  Misfits misfits;
+  fit_scales(scales, unit, misfits);
+  misfits.throw_if_any();
+  return scales_of_terms(scales, 0, k, unit);
+}
+
 std::string exponent_text(const std::optional<int>& exponent) {
   return exponent ? fmt::format("2^{}", *exponent) : std::string("-");
 }
@@ -174,9 +192,12 @@ int explain(const ExplainArguments& arguments) {
                                std::to_string(b.array.values.size()),
                            "shape-mismatch");
   fit_operands(a, b, c, unit, arguments.round_inputs);
-  const precision::Operands operands{a.array.values.data(), b.array.values.data(),
-                                     static_cast<std::int64_t>(a.array.values.size()), nullptr,
-                                     nullptr};
+  const auto k = static_cast<std::int64_t>(a.array.values.size());
+  const std::vector<double> a_scales = read_scales("a-scales", arguments.a_scales, k, unit);
+  const std::vector<double> b_scales = read_scales("b-scales", arguments.b_scales, k, unit);
+  const precision::Operands operands{a.array.values.data(), b.array.values.data(), k,
+                                     unit.scales ? a_scales.data() : nullptr,
+                                     unit.scales ? b_scales.data() : nullptr};
   precision::RandomSequence random{
       precision::derived_key({}, static_cast<std::uint64_t>(arguments.common.seed)), 0};
   const double start = c.array.values.empty() ? 0.0 : c.array.values.front();
