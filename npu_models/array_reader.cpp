@@ -14,6 +14,7 @@ namespace {
 constexpr base::IntegerRange kArraySide{1, std::int64_t{1} << 16};
 constexpr base::IntegerRange kArrays{1, std::int64_t{1} << 12};
 constexpr base::IntegerRange kRate{1, 1024};
+constexpr base::IntegerRange kInTurn{1, 1024};
 
 std::vector<std::string> organisation_names() {
   std::vector<std::string> names;
@@ -48,27 +49,95 @@ std::optional<std::int64_t> one_if(bool only_choice) {
   return only_choice ? std::optional<std::int64_t>(1) : std::nullopt;
 }
 
-/// Keys that only a systolic array has a meaning for.
-void read_systolic_options(base::ObjectReader& object, bool organisation_known,
-                           MacArraySpec& array) {
-  if (organisation_known && array.organisation != "systolic") {
-    for (const char* key : {"dataflow", "partial_sums", "fold_overlap", "preload_hiding"}) {
-      if (object.has(key))
-        object.error(key, "illegal-combination",
-                     std::string(key) + " has no meaning for organisation " + array.organisation,
-                     "only with organisation systolic");
-    }
-    return;
+/// Which keys mean something for an organisation and dataflow.
+class Options {
+ public:
+  Options(base::ObjectReader& object, bool organisation_known, MacArraySpec& array)
+      : object_(object), known_(organisation_known), array_(array) {}
+
+  void read() {
+    const bool systolic = is("systolic");
+    if (means(systolic, "dataflow", "only with organisation systolic"))
+      array_.dataflow =
+          object_.choice<Dataflow>("dataflow",
+                                   {{"weight_stationary", Dataflow::weight_stationary},
+                                    {"input_stationary", Dataflow::input_stationary},
+                                    {"output_stationary", Dataflow::output_stationary}},
+                                   Dataflow::weight_stationary);
+    if (means(systolic, "fold_overlap", "only with organisation systolic"))
+      array_.fold_overlap = object_.boolean("fold_overlap", true);
+    if (means(systolic, "completion", "only with organisation systolic"))
+      array_.completion = object_.choice<Completion>(
+          "completion",
+          {{"leaves_array", Completion::leaves_array}, {"written", Completion::written}},
+          Completion::leaves_array);
+    const bool outputs_stay = systolic && array_.dataflow == Dataflow::output_stationary;
+    read_stationary(systolic && !outputs_stay);
+    if (means(outputs_stay, "drain", "only with dataflow output_stationary"))
+      array_.drain = object_.choice<Drain>(
+          "drain", {{"shift", Drain::shift}, {"direct", Drain::direct}}, Drain::shift);
+    if (means(outputs_stay || is("simd"), "outputs_per_pe",
+              "only with dataflow output_stationary or organisation simd"))
+      array_.outputs_per_pe = object_.integer("outputs_per_pe", kInTurn, 1);
+    const bool recurrent = outputs_stay || is("simd") || is("cube") || is("dot_product");
+    if (means(recurrent, "partial_sums_per_output",
+              "only with dataflow output_stationary or organisation cube, dot_product or simd"))
+      array_.partial_sums_per_output = object_.integer("partial_sums_per_output", kInTurn, 1);
+    read_fragment();
   }
-  object.choice<int>("dataflow", {{"weight_stationary", 0}}, 0);
-  array.partial_sums =
-      object.choice<PartialSums>("partial_sums",
-                                 {{"accumulate_below", PartialSums::accumulate_below},
-                                  {"reinject_above", PartialSums::reinject_above}},
-                                 PartialSums::accumulate_below);
-  array.fold_overlap = object.boolean("fold_overlap", true);
-  array.preload_hiding = object.boolean("preload_hiding", true);
-}
+
+ private:
+  bool is(const char* organisation) const { return array_.organisation == organisation; }
+
+  /// True when the key is to be read; reports it where it stands without a meaning. Null stands for
+  /// absent, so that a command line may take away what belongs to another dataflow.
+  bool means(bool legal, const char* key, const char* allowed) {
+    if (legal || !known_) return known_ || object_.has(key);
+    const auto value = object_.optional(key);
+    if (value && value->json().kind() != base::JsonValue::Kind::null)
+      object_.error(key, "illegal-combination",
+                    std::string(key) + " has no meaning for organisation " + array_.organisation +
+                        (is("systolic") ? " as it is described here" : ""),
+                    allowed);
+    return false;
+  }
+
+  void read_stationary(bool legal) {
+    constexpr const char* kWhere = "only with dataflow weight_stationary or input_stationary";
+    if (means(legal, "partial_sums", kWhere))
+      array_.partial_sums =
+          object_.choice<PartialSums>("partial_sums",
+                                      {{"accumulate_below", PartialSums::accumulate_below},
+                                       {"reinject_above", PartialSums::reinject_above}},
+                                      PartialSums::accumulate_below);
+    if (means(legal, "preload_hiding", kWhere))
+      array_.preload_hiding = object_.boolean("preload_hiding", true);
+    if (means(legal, "preload_skew", kWhere))
+      array_.preload_skew = object_.boolean("preload_skew", true);
+    if (means(legal && array_.preload_hiding, "swap", "only with preload_hiding"))
+      array_.swap = object_.choice<Swap>(
+          "swap", {{"wavefront", Swap::wavefront}, {"all_at_once", Swap::all_at_once}},
+          Swap::wavefront);
+  }
+
+  void read_fragment() {
+    const bool legal = is("tensor_core");
+    if (means(legal, "fragments_in_flight", "only with organisation tensor_core"))
+      array_.fragments_in_flight = object_.integer("fragments_in_flight", kInTurn, 1);
+    if (!means(legal, "fragment", "only with organisation tensor_core")) return;
+    array_.fragment = {array_.rows, array_.cols, array_.depth};
+    if (auto fragment = object_.optional_object("fragment")) {
+      array_.fragment.m = fragment->integer("m", kArraySide, array_.rows);
+      array_.fragment.n = fragment->integer("n", kArraySide, array_.cols);
+      array_.fragment.k = fragment->integer("k", kArraySide, array_.depth);
+      fragment->finish();
+    }
+  }
+
+  base::ObjectReader& object_;
+  bool known_;
+  MacArraySpec& array_;
+};
 
 }  // namespace
 
@@ -91,7 +160,7 @@ MacArraySpec read_mac_array(base::ObjectReader& object) {
   array.inner_stages = read_inner_stages(object);
   if (auto accumulator = object.object("accumulator"))
     array.accumulator = read_accumulator(*accumulator);
-  read_systolic_options(object, known, array);
+  Options(object, known, array).read();
   array.order = organisations()[chosen]->default_order(array);
   if (auto order = object.optional_object("reduction_order"))
     array.order = read_reduction_order(*order, std::move(array.order));

@@ -25,6 +25,7 @@ GemmMapping map_gemm(const NpuSpec& npu, const workloads::Contraction& contracti
   for (const InputMode& mode : array.inputs)
     if (mode.format.name == input.name) gemm.macs_per_pe_per_cycle = mode.macs_per_pe_per_cycle;
   choose_tiles(npu, gemm.unit.a.storage_bytes(), output_bytes, gemm);
+  cut_at_tiles(array, gemm.tile_k, sums, gemm.plan);
   if (gemm.spills) {
     gemm.plan.chunks.push_back(
         {gemm.tile_k, precision::Chunk::Join::carry, array.accumulator.spill.value_or(sums)});

@@ -45,9 +45,28 @@ precision::ReductionPlan array_plan(const MacArraySpec& array,
   plan.order = k_loops(array.order, contraction);
   if (!plan.order.empty()) plan.tail = array.order.tail;
   plan.bias = array.accumulator.bias;
-  const std::int64_t terms = precision::ordered_terms(plan);
-  plan.chunks = find_organisation(array.organisation)->chunks(array, terms, accumulator);
+  plan.chunks = find_organisation(array.organisation)->chunks(array, accumulator);
+  // One chunk is a cut only where a bias stands in accumulator memory and the chunk is added to it.
+  const bool joins_bias = contraction.bias_input >= 0 && plan.bias == precision::BiasEntry::preload;
+  if (!joins_bias && !plan.chunks.empty() &&
+      precision::ordered_terms(plan) <= plan.chunks.back().terms)
+    plan.chunks.clear();
   return plan;
+}
+
+void cut_at_tiles(const MacArraySpec& array, std::int64_t tile_k,
+                  const precision::Arithmetic& accumulator, precision::ReductionPlan& plan) {
+  const Organisation& organisation = *find_organisation(array.organisation);
+  const std::int64_t sums = array.partial_sums_per_output;
+  std::int64_t block = tile_k;
+  if (sums > 1) {
+    const std::int64_t round = organisation.k_step(array) * sums;
+    block = (tile_k + round - 1) / round * round;
+    plan.deal = precision::Deal{sums, round / sums, block};
+    plan.chunks.push_back({block / sums, precision::Chunk::Join::add, accumulator});
+  }
+  if (organisation.adds_k_tiles(array))
+    plan.chunks.push_back({block, precision::Chunk::Join::add, accumulator});
 }
 
 }  // namespace npusim::npu

@@ -14,4 +14,9 @@ precision::ReductionPlan array_plan(const MacArraySpec& array,
                                     const workloads::Contraction& contraction,
                                     const precision::Arithmetic& accumulator);
 
+/// What tiles of tile_k ordered terms do to the plan: steps dealt to several partial sums of an
+/// output, and sums of tiles that are added up in accumulator memory.
+void cut_at_tiles(const MacArraySpec& array, std::int64_t tile_k,
+                  const precision::Arithmetic& accumulator, precision::ReductionPlan& plan);
+
 }  // namespace npusim::npu

@@ -22,6 +22,36 @@ enum class PartialSums {
   reinject_above,    ///< re-enter at the top: one sequential chain over all of K
 };
 
+/// What stays in the elements of a systolic array while the rest moves.
+enum class Dataflow {
+  weight_stationary,  ///< rows hold K, columns hold N, positions stream
+  input_stationary,   ///< rows hold K, columns hold positions, output channels stream
+  output_stationary,  ///< rows hold positions, columns hold N, K streams
+};
+
+/// When shadow operands take over.
+enum class Swap {
+  wavefront,    ///< with the first streamed operand of a fold, element by element
+  all_at_once,  ///< in all elements in the same cycle, behind the last use of the old ones
+};
+
+/// How the sums of an output-stationary array leave their elements.
+enum class Drain {
+  shift,   ///< down the column through drain registers, one a cycle
+  direct,  ///< over a wire of each element's own, in the cycle in which they are ready
+};
+
+/// When a tile of a systolic array is complete.
+enum class Completion {
+  leaves_array,  ///< the last result has left the array (direct drain: stands in its element)
+  written,       ///< one cycle later it stands in accumulator memory
+};
+
+/// Outputs and terms of K of one instruction of a tensor core.
+struct Fragment {
+  std::int64_t m = 1, n = 1, k = 1;
+};
+
 /// One operand format the array takes.
 struct InputMode {
   precision::Format format;
@@ -56,18 +86,28 @@ struct AccumulatorSpec {
 
 struct MacArraySpec {
   std::string organisation;  ///< key into organisations()
-  std::int64_t rows = 1;   ///< systolic: K; cube: output rows a cycle; dot_product: output channels
-  std::int64_t cols = 1;   ///< systolic and cube: output channels; dot_product: 1
-  std::int64_t depth = 1;  ///< terms of K that one step reduces (systolic: 1)
+  /// systolic: as the dataflow says; cube, tensor_core, simd: positions; dot_product: channels
+  std::int64_t rows = 1;
+  std::int64_t cols = 1;    ///< output channels (input-stationary: positions); dot_product: 1
+  std::int64_t depth = 1;   ///< terms of K that one step reduces (systolic: 1)
   std::int64_t arrays = 1;  ///< identical arrays sharing the work of each op
   std::vector<InputMode> inputs;
   std::optional<precision::Arithmetic> product;  ///< absent: exact
   /// Before the accumulator; format "accumulator" has an empty name.
   std::vector<precision::Stage> inner_stages;
   AccumulatorSpec accumulator;
+  Dataflow dataflow = Dataflow::weight_stationary;
   PartialSums partial_sums = PartialSums::accumulate_below;
   bool fold_overlap = true;    ///< the next fold enters while the last one drains
-  bool preload_hiding = true;  ///< shadow registers: the next fold's weights load behind this one
+  bool preload_hiding = true;  ///< shadow registers: the next fold's operands load behind this one
+  bool preload_skew = true;    ///< column c takes its stationary operands c cycles after column 0
+  Swap swap = Swap::wavefront;
+  Drain drain = Drain::shift;
+  Completion completion = Completion::leaves_array;
+  std::int64_t outputs_per_pe = 1;           ///< output-stationary and simd: computed in turn
+  std::int64_t partial_sums_per_output = 1;  ///< steps of K are dealt to them in turn
+  Fragment fragment;                         ///< tensor_core
+  std::int64_t fragments_in_flight = 1;      ///< tensor_core: whose sums the registers hold
   ReductionOrder order;
 };
 

@@ -6,7 +6,8 @@
 namespace npusim::npu {
 
 const std::vector<const Organisation*>& organisations() {
-  static const std::vector<const Organisation*> all = {&systolic(), &cube(), &dot_product()};
+  static const std::vector<const Organisation*> all = {&systolic(), &cube(), &dot_product(),
+                                                       &tensor_core(), &simd()};
   return all;
 }
 

@@ -44,8 +44,12 @@ class Organisation {
                                  std::int64_t latency_cycles, const TileShape& tile) const = 0;
   /// The cuts of K inside the array (none when a sum runs through); accumulator: its arithmetic.
   virtual std::vector<precision::Chunk> chunks(const MacArraySpec& array,
-                                               std::int64_t ordered_terms,
                                                const precision::Arithmetic& accumulator) const = 0;
+  /// The sums of a tile start from +0 and are added to those of the tiles of K before it in
+  /// accumulator memory (false: they go on from them).
+  virtual bool adds_k_tiles(const MacArraySpec& array) const {
+    return array.partial_sums_per_output > 1;
+  }
   /// K order used where the config gives none.
   virtual ReductionOrder default_order(const MacArraySpec& array) const = 0;
   /// Rules the description must obey; pointers are below /mac_array. Adds to the diagnostics.

@@ -133,6 +133,31 @@ class PlannedSum {
   RandomSequence random_;
 };
 
+/// Terms of the loop nest, padding included.
+std::int64_t terms_before_deal(const ReductionPlan& plan) {
+  if (plan.order.empty() || plan.tail == Tail::pack) return plan.terms();
+  // Only the innermost loop pads: its dimension is rounded up to the block around it.
+  const int inner = plan.order.back().dim;
+  std::int64_t block = 0;
+  for (const KLoop& loop : plan.order)
+    if (loop.dim == inner && loop.block > 1) block = loop.block;
+  const std::int64_t extent = plan.dims[static_cast<std::size_t>(inner)].extent;
+  if (block == 0) return plan.terms();
+  return plan.terms() / extent * ((extent + block - 1) / block * block);
+}
+
+/// The groups of each block, sum after sum.
+std::vector<std::int64_t> dealt(const std::vector<std::int64_t>& order, const Deal& deal) {
+  const auto terms = static_cast<std::int64_t>(order.size());
+  std::vector<std::int64_t> result;
+  for (std::int64_t begin = 0; begin < terms; begin += deal.block)
+    for (std::int64_t sum = 0; sum < deal.sums; ++sum)
+      for (std::int64_t at = sum * deal.group; at < deal.block; at += deal.sums * deal.group)
+        for (std::int64_t i = begin + at; i < begin + at + deal.group; ++i)
+          result.push_back(i < terms ? order[static_cast<std::size_t>(i)] : -1);
+  return result;
+}
+
 }  // namespace
 
 std::int64_t ReductionPlan::terms() const {
@@ -178,8 +203,17 @@ void validate(const ReductionPlan& plan, const MacUnit& unit) {
       rule(false, error.what());
     }
   }
+  if (plan.deal) {
+    const Deal& deal = *plan.deal;
+    rule(deal.sums >= 2 && deal.group >= 1 && deal.block >= 1 &&
+             deal.block % (deal.sums * deal.group) == 0,
+         "a deal has at least two sums, and blocks of whole rounds of groups");
+    rule(!plan.chunks.empty() && plan.chunks.front().terms * deal.sums == deal.block,
+         "the innermost chunk is one sum of a dealt block");
+  }
   if (unit.scales && unit.scales->after_stages > 0)
-    rule(plan.order.empty(), "scales that join behind a stage need K in its own order");
+    rule(plan.order.empty() && !plan.deal,
+         "scales that join behind a stage need K in its own order");
   if (!plan.chunks.empty())
     rule(plan.chunks.front().terms % unit.block_terms() == 0,
          "chunks must hold whole blocks of the unit");
@@ -187,22 +221,20 @@ void validate(const ReductionPlan& plan, const MacUnit& unit) {
 }
 
 std::vector<std::int64_t> expand_order(const ReductionPlan& plan) {
-  if (!plan.order.empty()) return OrderWalk(plan).run();
-  std::vector<std::int64_t> order(static_cast<std::size_t>(plan.terms()));
-  for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int64_t>(i);
-  return order;
+  std::vector<std::int64_t> order;
+  if (!plan.order.empty()) {
+    order = OrderWalk(plan).run();
+  } else {
+    order.resize(static_cast<std::size_t>(plan.terms()));
+    for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int64_t>(i);
+  }
+  return plan.deal ? dealt(order, *plan.deal) : order;
 }
 
 std::int64_t ordered_terms(const ReductionPlan& plan) {
-  if (plan.order.empty() || plan.tail == Tail::pack) return plan.terms();
-  // Only the innermost loop pads: its dimension is rounded up to the block around it.
-  const int inner = plan.order.back().dim;
-  std::int64_t block = 0;
-  for (const KLoop& loop : plan.order)
-    if (loop.dim == inner && loop.block > 1) block = loop.block;
-  const std::int64_t extent = plan.dims[static_cast<std::size_t>(inner)].extent;
-  if (block == 0) return plan.terms();
-  return plan.terms() / extent * ((extent + block - 1) / block * block);
+  const std::int64_t terms = terms_before_deal(plan);
+  if (!plan.deal) return terms;
+  return (terms + plan.deal->block - 1) / plan.deal->block * plan.deal->block;
 }
 
 std::string describe(const ReductionPlan& plan) {
@@ -216,6 +248,9 @@ std::string describe(const ReductionPlan& plan) {
     if (loop.block > 1) text += "/" + std::to_string(loop.block);
   }
   text += plan.tail == Tail::pad ? " pad" : " pack";
+  if (plan.deal)
+    text += " | deal " + std::to_string(plan.deal->block) + "/" + std::to_string(plan.deal->sums) +
+            " by " + std::to_string(plan.deal->group);
   for (const Chunk& chunk : plan.chunks)
     text += " | " + std::to_string(chunk.terms) +
             (chunk.join == Chunk::Join::add ? " add " : " carry ") + describe(chunk.arithmetic);

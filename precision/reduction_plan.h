@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -50,11 +51,20 @@ enum class BiasEntry {
   after,    ///< added to the finished sum, rounded to the accumulator's format
 };
 
+/// Partial sums of one output kept side by side: within each `block` ordered terms, groups of
+/// `group` terms are dealt to `sums` running sums in turn (group i to sum i mod sums), so that an
+/// addition need not wait for the one before. Each sum is one chunk of block / sums terms. The last
+/// block and the last round of groups are filled with +0 terms.
+struct Deal {
+  std::int64_t sums = 2, group = 1, block = 2;
+};
+
 struct ReductionPlan {
   std::vector<ReduceDim> dims;
   std::vector<KLoop> order;  ///< empty: canonical
   Tail tail = Tail::pack;
-  std::vector<Chunk> chunks;  ///< innermost first; each size a multiple of the one before
+  std::optional<Deal> deal{};  ///< applied to the order; the innermost chunk is one sum of a block
+  std::vector<Chunk> chunks;   ///< innermost first; each size a multiple of the one before
   BiasEntry bias = BiasEntry::preload;
 
   std::int64_t terms() const;  ///< product of the extents

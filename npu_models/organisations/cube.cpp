@@ -5,18 +5,17 @@
 //   blocks B = ceil(m / (rows*macs_per_pe)) * ceil(n/cols), steps S = ceil(k/depth)
 //   pipeline Q = 1 + ceil(log2(depth)) + L: multipliers, tree levels, accumulation
 //
-// The blocks of one step run back to back, so that a partial sum is needed again max(B, L) cycles
-// later (L: latency of one accumulation; interleaving outputs keeps the bits):
+// The blocks of one step run back to back: a recurrence of B outputs (recurrence.h), with L the
+// latency of one accumulation and P the partial sums of an output:
 //
-//   total = (S-1)*max(B, L) + B + Q - 1
-//   busy = S*B, dependency = (S-1)*max(0, L-B), fill_drain = Q - 1
+//   total = E + X + Q - 1, for P = 1: (S-1)*max(B, L) + B + Q - 1
+//   busy = S*B, dependency = E + X - S*B, fill_drain = Q - 1
 //
 // Blocks at the edge of m and n are charged in full. Operands are read from the scratchpad each
 // step at full rate; bank conflicts are not modelled. Completion: the last sum stands in
 // accumulator memory.
-#include <algorithm>
-
 #include "npu_models/organisations/organisations.h"
+#include "npu_models/organisations/recurrence.h"
 
 namespace npusim::npu {
 namespace {
@@ -35,12 +34,12 @@ class Cube final : public Organisation {
     return array.rows * array.cols * array.depth;
   }
   TileShape granule(const MacArraySpec& array) const override {
-    return {array.rows, array.cols, array.depth};
+    return {array.rows, array.cols, array.depth * array.partial_sums_per_output};
   }
   std::int64_t k_step(const MacArraySpec& array) const override { return array.depth; }
   TileCycles tile_cycles(const MacArraySpec& array, std::int64_t macs_per_pe,
                          std::int64_t latency_cycles, const TileShape& tile) const override;
-  std::vector<precision::Chunk> chunks(const MacArraySpec&, std::int64_t,
+  std::vector<precision::Chunk> chunks(const MacArraySpec&,
                                        const precision::Arithmetic&) const override {
     return {};
   }
@@ -56,10 +55,11 @@ TileCycles Cube::tile_cycles(const MacArraySpec& array, std::int64_t macs_per_pe
                              std::int64_t latency_cycles, const TileShape& tile) const {
   const std::int64_t blocks =
       ceil_div(tile.m, array.rows * macs_per_pe) * ceil_div(tile.n, array.cols);
-  const std::int64_t steps = ceil_div(tile.k, array.depth);
+  const Recurrence sums{blocks, ceil_div(tile.k, array.depth), latency_cycles,
+                        array.partial_sums_per_output};
   TileCycles cycles;
-  cycles.busy = steps * blocks;
-  cycles.dependency = (steps - 1) * std::max<std::int64_t>(0, latency_cycles - blocks);
+  cycles.busy = sums.busy();
+  cycles.dependency = sums.dependency();
   cycles.fill_drain = block_pipeline_cycles(array.depth, latency_cycles) - 1;
   return cycles;
 }

@@ -7,15 +7,16 @@
 //   groups G = ceil(n/rows), steps S = ceil(k/depth), positions M = ceil(m / macs_per_pe)
 //   pipeline Q = 1 + ceil(log2(depth)) + L (L: latency of one accumulation)
 //
-//   total = G*((S-1)*max(M, L) + M) + Q - 1
-//   busy = G*S*M, dependency = G*(S-1)*max(0, L-M), fill_drain = Q - 1
+// A group is a recurrence of M outputs (recurrence.h) with P partial sums each:
+//
+//   total = G*(E + X) + Q - 1, for P = 1: G*((S-1)*max(M, L) + M) + Q - 1
+//   busy = G*S*M, dependency = G*(E + X - S*M), fill_drain = Q - 1
 //
 // Weights of the next step load behind the stream (shadow registers); the stripe length of NVDLA's
 // sequencer is not modelled. Completion: the last sum stands in accumulator memory.
 // Source: nvdla.org, hardware manual, unit description (CSC, CMAC, CACC).
-#include <algorithm>
-
 #include "npu_models/organisations/organisations.h"
+#include "npu_models/organisations/recurrence.h"
 
 namespace npusim::npu {
 namespace {
@@ -35,12 +36,12 @@ class DotProduct final : public Organisation {
     return array.rows * array.depth;
   }
   TileShape granule(const MacArraySpec& array) const override {
-    return {1, array.rows, array.depth};
+    return {1, array.rows, array.depth * array.partial_sums_per_output};
   }
   std::int64_t k_step(const MacArraySpec& array) const override { return array.depth; }
   TileCycles tile_cycles(const MacArraySpec& array, std::int64_t macs_per_pe,
                          std::int64_t latency_cycles, const TileShape& tile) const override;
-  std::vector<precision::Chunk> chunks(const MacArraySpec&, std::int64_t,
+  std::vector<precision::Chunk> chunks(const MacArraySpec&,
                                        const precision::Arithmetic&) const override {
     return {};
   }
@@ -53,11 +54,11 @@ class DotProduct final : public Organisation {
 TileCycles DotProduct::tile_cycles(const MacArraySpec& array, std::int64_t macs_per_pe,
                                    std::int64_t latency_cycles, const TileShape& tile) const {
   const std::int64_t groups = ceil_div(tile.n, array.rows);
-  const std::int64_t steps = ceil_div(tile.k, array.depth);
-  const std::int64_t positions = ceil_div(tile.m, macs_per_pe);
+  const Recurrence sums{ceil_div(tile.m, macs_per_pe), ceil_div(tile.k, array.depth),
+                        latency_cycles, array.partial_sums_per_output};
   TileCycles cycles;
-  cycles.busy = groups * steps * positions;
-  cycles.dependency = groups * (steps - 1) * std::max<std::int64_t>(0, latency_cycles - positions);
+  cycles.busy = groups * sums.busy();
+  cycles.dependency = groups * sums.dependency();
   cycles.fill_drain = block_pipeline_cycles(array.depth, latency_cycles) - 1;
   return cycles;
 }

@@ -13,6 +13,14 @@ namespace npusim::npu {
 const Organisation& systolic();
 const Organisation& cube();
 const Organisation& dot_product();
+const Organisation& tensor_core();
+const Organisation& simd();
+
+/// A tile on a weight-stationary array; on an input-stationary one with m and n exchanged.
+TileCycles stationary_cycles(const MacArraySpec& array, std::int64_t macs_per_pe,
+                             std::int64_t latency_cycles, const TileShape& tile);
+TileCycles output_stationary_cycles(const MacArraySpec& array, std::int64_t macs_per_pe,
+                                    std::int64_t latency_cycles, const TileShape& tile);
 
 constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
   return (a + b - 1) / b;

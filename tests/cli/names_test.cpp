@@ -93,8 +93,9 @@ TEST(List, NamesWhatIsBuiltIn) {
     }
     return names;
   };
-  EXPECT_THAT(names_of("organisation"),
-              testing::UnorderedElementsAre("systolic", "cube", "dot_product"));
+  EXPECT_THAT(
+      names_of("organisation"),
+      testing::UnorderedElementsAre("systolic", "cube", "dot_product", "tensor_core", "simd"));
   EXPECT_THAT(names_of("format"), testing::IsSupersetOf({"fp64", "fp32", "fp16", "bf16"}));
   EXPECT_THAT(names_of("rounding"),
               testing::UnorderedElementsAre("rne", "rna", "rtz", "ru", "rd", "odd", "sr"));

@@ -87,6 +87,89 @@ RC_GTEST_PROP(DotProduct, CyclesEqualABlockPipeline, ()) {
   expect_equal(find_organisation("dot_product")->tile_cycles(array, 1, latency, tile), pipeline);
 }
 
+RC_GTEST_PROP(Simd, CyclesEqualALanePipeline, ()) {
+  MacArraySpec array;
+  array.organisation = "simd";
+  array.rows = *rc::gen::inRange<std::int64_t>(1, 9);
+  array.cols = *rc::gen::inRange<std::int64_t>(1, 40);
+  array.outputs_per_pe = *rc::gen::inRange<std::int64_t>(1, 9);
+  array.depth = *rc::gen::inRange<std::int64_t>(1, 5);
+  const auto latency = *rc::gen::inRange<std::int64_t>(1, 9);
+  const TileShape tile{*rc::gen::inRange<std::int64_t>(1, 60),
+                       *rc::gen::inRange<std::int64_t>(1, 80),
+                       *rc::gen::inRange<std::int64_t>(1, 60)};
+  Pipeline pipeline;
+  pipeline.latency = latency;
+  // A fused multiply-add of one product has no stage before the addition.
+  pipeline.before_accumulator = array.depth == 1 ? 0 : 1 + tree_levels(array.depth);
+  const std::int64_t blocks =
+      blocks_in(tile.m, array.rows * array.outputs_per_pe) * blocks_in(tile.n, array.cols);
+  for (std::int64_t block = 0; block < blocks; ++block)
+    for (std::int64_t step = 0; step < blocks_in(tile.k, array.depth); ++step)
+      for (std::int64_t output = 0; output < array.outputs_per_pe; ++output)
+        pipeline.issue(block * array.outputs_per_pe + output);
+  expect_equal(find_organisation("simd")->tile_cycles(array, 1, latency, tile), pipeline);
+}
+
+/// Instructions in order; each takes the unit and starts when the sums of its fragment are there.
+RC_GTEST_PROP(TensorCore, CyclesEqualAnInOrderInstructionStream, ()) {
+  MacArraySpec array;
+  array.organisation = "tensor_core";
+  array.rows = *rc::gen::inRange<std::int64_t>(1, 5);
+  array.cols = *rc::gen::inRange<std::int64_t>(1, 5);
+  array.depth = *rc::gen::inRange<std::int64_t>(1, 9);
+  const auto times = [] { return *rc::gen::inRange<std::int64_t>(1, 4); };
+  const std::int64_t down = times(), across = times(), deep = times();
+  array.fragment = {array.rows * down, array.cols * across, array.depth * deep};
+  array.fragments_in_flight = *rc::gen::inRange<std::int64_t>(1, 7);
+  const auto latency = *rc::gen::inRange<std::int64_t>(1, 12);
+  const TileShape tile{*rc::gen::inRange<std::int64_t>(1, 40),
+                       *rc::gen::inRange<std::int64_t>(1, 40),
+                       *rc::gen::inRange<std::int64_t>(1, 90)};
+  const std::int64_t before = 1 + tree_levels(array.depth);
+  const std::int64_t fragments =
+      blocks_in(tile.m, array.fragment.m) * blocks_in(tile.n, array.fragment.n);
+  std::map<std::int64_t, std::int64_t> ready;  // (fragment, sub-block): when its sum is there
+  std::int64_t next = 0, issued = 0, finished = 0;
+  for (std::int64_t first = 0; first < fragments; first += array.fragments_in_flight) {
+    const std::int64_t last = std::min(fragments, first + array.fragments_in_flight);
+    for (std::int64_t step = 0; step < blocks_in(tile.k, array.fragment.k); ++step) {
+      for (std::int64_t fragment = first; fragment < last; ++fragment) {
+        for (std::int64_t sub = 0; sub < deep; ++sub) {
+          for (std::int64_t block = 0; block < down * across; ++block) {
+            std::int64_t& sum = ready[fragment * 1000 + block];
+            const std::int64_t at = std::max(next, sum - before);
+            sum = at + before + latency;
+            finished = std::max(finished, sum);
+            next = at + 1;
+            ++issued;
+          }
+        }
+      }
+    }
+  }
+  const TileCycles cycles = find_organisation("tensor_core")->tile_cycles(array, 1, latency, tile);
+  RC_ASSERT(cycles.busy == issued);
+  RC_ASSERT(cycles.total() == finished);
+  RC_ASSERT(cycles.dependency == next - issued);
+}
+
+TEST(TensorCore, IssuesAnInstructionAFragment) {
+  // 8 x 4 x 16 a cycle, fragments of 16 x 8 x 16: 4 cycles each; an addition of 12 cycles is hidden
+  // behind three fragments in flight, not behind one.
+  MacArraySpec array;
+  array.organisation = "tensor_core";
+  array.rows = 8;
+  array.cols = 4;
+  array.depth = 16;
+  array.fragment = {16, 8, 16};
+  array.fragments_in_flight = 3;
+  const Organisation& unit = *find_organisation("tensor_core");
+  EXPECT_EQ(unit.tile_cycles(array, 1, 12, {48, 8, 64}).total(), 4 * 3 * 4 + 16);
+  array.fragments_in_flight = 1;
+  EXPECT_EQ(unit.tile_cycles(array, 1, 12, {48, 8, 64}).total(), 3 * (3 * 12 + 4) + 16);
+}
+
 TEST(Cube, WaitsForThePartialSumWhenThereIsNothingToInterleave) {
   MacArraySpec array;
   array.organisation = "cube";
@@ -119,7 +202,7 @@ TEST(DotProduct, OrdersConvolutionsAsNvdla) {
 }
 
 TEST(Organisations, AreFoundByName) {
-  EXPECT_EQ(organisations().size(), 3U);
+  EXPECT_EQ(organisations().size(), 5U);
   for (const Organisation* organisation : organisations())
     EXPECT_EQ(find_organisation(organisation->name()), organisation);
   EXPECT_EQ(find_organisation("ring"), nullptr);

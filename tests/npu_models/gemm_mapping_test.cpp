@@ -93,6 +93,39 @@ TEST(ReductionPlan, RowsChangeCyclesAndBitsTogether) {
       precision::planned_dot(fp16, with_fp16_cuts(b.plan), ones.data(), terms.data(), nullptr));
 }
 
+TEST(ReductionPlan, OutputStationaryCutsKWhereTilesEnd) {
+  const NpuSpec npu = load_shipped(
+      "systolic128_bf16", {"mac_array.dataflow=output_stationary", "mac_array.partial_sums=null",
+                           "mac_array.preload_hiding=null", "scratchpad.kib=256"});
+  const GemmMapping gemm = map(npu, matmul(128, 128, 2048));
+  EXPECT_LT(gemm.tile_k, 2048);
+  ASSERT_EQ(gemm.plan.chunks.size(), 1U);
+  EXPECT_EQ(gemm.plan.chunks[0].terms, gemm.tile_k);
+  EXPECT_EQ(gemm.plan.chunks[0].join, precision::Chunk::Join::add);
+  EXPECT_FALSE(gemm.plan.deal);
+}
+
+TEST(ReductionPlan, PartialSumsOfAnOutputAreDealtWholeSteps) {
+  const NpuSpec npu = load_shipped("cube16_fp16", {"mac_array.partial_sums_per_output=4"});
+  const GemmMapping gemm = map(npu, matmul(16, 16, 200));
+  ASSERT_TRUE(gemm.plan.deal);
+  EXPECT_EQ(gemm.plan.deal->sums, 4);
+  EXPECT_EQ(gemm.plan.deal->group, 16);
+  EXPECT_EQ(gemm.plan.deal->block, 256);
+  ASSERT_EQ(gemm.plan.chunks.size(), 2U);
+  EXPECT_EQ(gemm.plan.chunks[0].terms, 64);
+  EXPECT_EQ(gemm.plan.chunks[1].terms, 256);
+  precision::validate(gemm.plan, gemm.unit);
+}
+
+TEST(ReductionPlan, AChunkOfAllOfKIsACutOnlyForABias) {
+  const NpuSpec npu = load_shipped("systolic128_bf16");
+  Contraction c = matmul(16, 16, 100);
+  EXPECT_TRUE(map(npu, c).plan.chunks.empty());
+  c.bias_input = 2;  // it stands below the array: the column's sum is added to it
+  ASSERT_EQ(map(npu, c).plan.chunks.size(), 1U);
+}
+
 TEST(ReductionPlan, NvdlaWalksChannelBlocksThenTaps) {
   const GemmMapping gemm = map(load_shipped("nvdla_fp16"), convolution(100, 14, 32, 3));
   EXPECT_THAT(precision::describe(gemm.plan), ::testing::HasSubstr("C/64 R S C pad"));

@@ -89,11 +89,47 @@ TEST(Schema, NpuMistakesAreMistakesForBoth) {
       {"\"static_watts\": 10", "\"static_watts\": 10, \"add_pj\": {\"fp17\": 1}"},
       {"\"clock_mhz\": 940", "\"clock_mhz\": 0"},
       {"\"launch_cycles\": 200", "\"launch_cycles\": 1.5"},
+      {"\"weight_stationary\"", "\"output_stationary\""},  // with options of stationary operands
+      {"\"rows\": 128", "\"rows\": 128, \"drain\": \"shift\""},
+      {"\"rows\": 128", "\"rows\": 128, \"outputs_per_pe\": 2"},
+      {"\"rows\": 128", "\"rows\": 128, \"partial_sums_per_output\": 2"},
+      {"\"rows\": 128", "\"rows\": 128, \"fragments_in_flight\": 2"},
+      {"\"rows\": 128", "\"rows\": 128, \"fragment\": {\"m\": 128}"},
+      {"\"rows\": 128", "\"rows\": 128, \"completion\": \"maybe\""},
+      {"\"preload_hiding\": true", "\"preload_hiding\": false, \"swap\": \"wavefront\""},
   };
   for (const auto& edit : edits) {
     const std::string path = edited_copy(shipped_npu("systolic128_bf16"), {edit});
     EXPECT_FALSE(schema.accepts(path)) << edit.second;
     EXPECT_FALSE(testing::mistakes_of_npu(path).empty()) << edit.second;
+  }
+}
+
+TEST(Schema, OptionsOfTheArraysAreGoodForBoth) {
+  const SchemaFile schema("npu");
+  const std::string stationary =
+      "\"partial_sums\": \"accumulate_below\",\n    \"fold_overlap\": true,\n    "
+      "\"preload_hiding\": true";
+  const std::string dataflow = "\"dataflow\": \"weight_stationary\",";
+  const std::string systolic = "\"organisation\": \"systolic\",\n    " + dataflow;
+  using Edits = std::vector<std::pair<std::string, std::string>>;
+  const std::vector<Edits> all = {
+      {{dataflow,
+        "\"dataflow\": \"input_stationary\", \"preload_skew\": false, \"swap\": "
+        "\"all_at_once\", \"completion\": \"written\","}},
+      {{dataflow,
+        "\"dataflow\": \"output_stationary\", \"outputs_per_pe\": 2, "
+        "\"partial_sums_per_output\": 2,"},
+       {stationary, "\"drain\": \"direct\", \"fold_overlap\": false"}},
+      {{systolic, "\"organisation\": \"simd\", \"depth\": 1, \"partial_sums_per_output\": 2,"},
+       {stationary, "\"outputs_per_pe\": 4"}},
+      {{systolic, "\"organisation\": \"tensor_core\", \"depth\": 1,"},
+       {stationary, "\"fragment\": {\"m\": 256, \"k\": 16}, \"fragments_in_flight\": 4"}},
+  };
+  for (const Edits& edits : all) {
+    const std::string path = edited_copy(shipped_npu("systolic128_bf16"), edits);
+    EXPECT_TRUE(schema.accepts(path)) << edits.front().second;
+    EXPECT_TRUE(testing::mistakes_of_npu(path).empty()) << edits.front().second;
   }
 }
 

@@ -94,14 +94,48 @@ TEST(Systolic, CutsKEveryRowsWhenSumsAreCollectedBelow) {
   const Organisation& systolic = *find_organisation("systolic");
   const precision::Arithmetic fp16{precision::fp16(), precision::Rounding::rne};
   MacArraySpec array = array_of(32, 16, true, true);
-  const std::vector<precision::Chunk> cuts = systolic.chunks(array, 100, fp16);
+  const std::vector<precision::Chunk> cuts = systolic.chunks(array, fp16);
   ASSERT_EQ(cuts.size(), 1U);
   EXPECT_EQ(cuts[0].terms, 32);
   EXPECT_EQ(cuts[0].join, precision::Chunk::Join::add);
   EXPECT_EQ(cuts[0].arithmetic, fp16);
-  EXPECT_TRUE(systolic.chunks(array, 32, fp16).empty());
   array.partial_sums = PartialSums::reinject_above;
-  EXPECT_TRUE(systolic.chunks(array, 100, fp16).empty());
+  EXPECT_TRUE(systolic.chunks(array, fp16).empty());
+  array.partial_sums = PartialSums::accumulate_below;
+  array.dataflow = Dataflow::input_stationary;
+  EXPECT_EQ(systolic.chunks(array, fp16).size(), 1U);
+  array.dataflow = Dataflow::output_stationary;
+  EXPECT_TRUE(systolic.chunks(array, fp16).empty());
+  EXPECT_TRUE(systolic.adds_k_tiles(array));
+}
+
+TEST(Systolic, InputsStationaryIsWeightsStationaryWithPositionsAndChannelsExchanged) {
+  MacArraySpec array = array_of(8, 4, false, false);
+  const std::int64_t weights = cycles_of(array, 2, {100, 30, 50}).total();
+  array.dataflow = Dataflow::input_stationary;
+  EXPECT_EQ(cycles_of(array, 2, {30, 100, 50}).total(), weights);
+  EXPECT_EQ(find_organisation("systolic")->granule(array).m, 4);
+}
+
+TEST(Systolic, OutputStationaryPaysItsLatencyUnlessOutputsOrSumsTakeTurns) {
+  MacArraySpec array = array_of(4, 3, true, true);
+  array.dataflow = Dataflow::output_stationary;
+  array.drain = Drain::direct;
+  array.fold_overlap = false;
+  // SCALE-Sim: ceil(M/R)*ceil(N/C)*(K + R + C - 2).
+  EXPECT_EQ(cycles_of(array, 1, {10, 7, 50}).total(), 3 * 3 * (50 + 4 + 3 - 2));
+  // An addition of 4 cycles: a term every 4 cycles.
+  EXPECT_EQ(cycles_of(array, 4, {4, 3, 50}).total(), 49 * 4 + 1 + 4 + 3 - 2 + 3);
+  EXPECT_EQ(cycles_of(array, 4, {4, 3, 50}).dependency, 49 * 3);
+  array.outputs_per_pe = 4;  // four outputs in turn: no cycle is lost
+  EXPECT_EQ(cycles_of(array, 4, {16, 3, 50}).total(), 50 * 4 + 4 + 3 - 2 + 3);
+  EXPECT_EQ(cycles_of(array, 4, {16, 3, 50}).dependency, 0);
+  array.outputs_per_pe = 1;
+  array.partial_sums_per_output = 4;  // 52 terms, then three dependent additions of 4 cycles
+  EXPECT_EQ(cycles_of(array, 4, {4, 3, 50}).total(), 52 + 3 * 4 + 4 + 3 - 2 + 3);
+  array.partial_sums_per_output = 1;
+  array.drain = Drain::shift;
+  EXPECT_EQ(cycles_of(array, 1, {4, 3, 50}).total(), 50 + 4 + 3 - 2 + 4);
 }
 
 }  // namespace

@@ -113,6 +113,30 @@ RC_GTEST_PROP(KOrder, VisitsEveryIndexOnceAndPadsAsCounted, ()) {
   if (plan.tail == Tail::pack) RC_ASSERT(order.size() == seen.size());
 }
 
+TEST(Deal, GivesGroupsToTheSumsInTurn) {
+  ReductionPlan plan = plan_of({{"K", 10}}, {}, Tail::pack);
+  plan.deal = Deal{2, 2, 8};
+  EXPECT_THAT(expand_order(plan),
+              ElementsAre(0, 1, 4, 5, 2, 3, 6, 7, 8, 9, -1, -1, -1, -1, -1, -1));
+  EXPECT_EQ(ordered_terms(plan), 16);
+  EXPECT_NE(describe(plan).find("deal 8/2 by 2"), std::string::npos) << describe(plan);
+}
+
+TEST(Deal, AddsUpTheSumsOfABlock) {
+  // FP16: 2048 + 1 is 2048; 2048 and -2048 in one sum, the two ones in the other, give 2.
+  const MacUnit unit = units::chain(fp16(), units::arithmetic(fp16(), Rounding::rne));
+  ReductionPlan plan = plan_of({{"K", 4}}, {}, Tail::pack);
+  const double a[] = {2048.0, 1.0, -2048.0, 1.0}, b[] = {1.0, 1.0, 1.0, 1.0};
+  EXPECT_EQ(planned_dot(unit, plan, a, b, nullptr), 1.0);
+  plan.deal = Deal{2, 1, 4};
+  plan.chunks = {{2, Chunk::Join::add, unit.accumulator()},
+                 {4, Chunk::Join::add, unit.accumulator()}};
+  validate(plan, unit);
+  EXPECT_EQ(planned_dot(unit, plan, a, b, nullptr), 2.0);
+  plan.chunks.front().terms = 4;
+  EXPECT_THROW(validate(plan, unit), std::invalid_argument);
+}
+
 TEST(PlanValidation, NamesEveryBrokenRule) {
   const MacUnit unit = units::tree(fp16(), 16, units::arithmetic(fp16(), Rounding::rne));
   const auto broken = [&](const ReductionPlan& plan, const char* rule) {

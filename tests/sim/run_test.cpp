@@ -185,6 +185,30 @@ TEST(Run, OneMappingDrivesCyclesAndBits) {
   EXPECT_EQ(above32.numerics->output_bits_hash, above128.numerics->output_bits_hash);
 }
 
+TEST(Run, OutputsInTurnKeepTheBitsPartialSumsChangeThem) {
+  const auto with = [](const char* outputs, const char* sums) {
+    const RunResult result =
+        run(request("systolic128_bf16", "mlp"),
+            quiet({"npu.mac_array.organisation=simd", "npu.mac_array.depth=1",
+                   "npu.mac_array.dataflow=null", "npu.mac_array.fold_overlap=null",
+                   "npu.mac_array.partial_sums=null", "npu.mac_array.preload_hiding=null",
+                   "npu.mac_array.rows=2", "npu.mac_array.cols=16",
+                   "npu.mac_array.accumulator.format=fp16",
+                   "npu.mac_array.accumulator.latency_cycles=4", outputs, sums}));
+    EXPECT_EQ(result.status, Status::ok) << result.error;
+    return result;
+  };
+  const char* one_sum = "npu.mac_array.partial_sums_per_output=1";
+  const RunResult plain = with("npu.mac_array.outputs_per_pe=1", one_sum);
+  const RunResult in_turn = with("npu.mac_array.outputs_per_pe=4", one_sum);
+  const RunResult dealt =
+      with("npu.mac_array.outputs_per_pe=1", "npu.mac_array.partial_sums_per_output=4");
+  EXPECT_GT(plain.timing->run.stall_cycles.at("accumulate"),
+            in_turn.timing->run.stall_cycles.at("accumulate"));
+  EXPECT_EQ(plain.numerics->output_bits_hash, in_turn.numerics->output_bits_hash);
+  EXPECT_NE(plain.numerics->output_bits_hash, dealt.numerics->output_bits_hash);
+}
+
 TEST(Run, MemoryBoundLayerShowsLoadStalls) {
   RunOptions options = quiet({"npu.dram.bandwidth_gb_per_s=1"});
   options.numerics = false;

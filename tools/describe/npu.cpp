@@ -36,7 +36,11 @@ std::string accumulator_choices(const npu::AccumulatorSpec& accumulator) {
 }
 
 std::string partial_sums(const npu::MacArraySpec& array) {
+  if (array.partial_sums_per_output > 1)
+    return fmt::format("steps of K are dealt to {} sums of an output",
+                       array.partial_sums_per_output);
   if (array.organisation != "systolic") return {};
+  if (array.dataflow == npu::Dataflow::output_stationary) return "stay in their element";
   return array.partial_sums == npu::PartialSums::accumulate_below
              ? fmt::format("added below the array: K is cut every {} terms", array.rows)
              : "re-enter at the top: one chain over all of K";
