@@ -29,16 +29,16 @@ double yardstick(const Case& timed, Against against) {
 }  // namespace
 
 Sample measure(const Case& timed) {
-  constexpr int kTries =
-      3;  // the fastest: another program between two tries costs both their caches
   Sample sample;
   std::vector<double> yardsticks;
   for (const Goal& goal : timed.goals) {
     double fastest = 0.0;
-    for (int i = 0; i < kTries; ++i) fastest = std::max(fastest, yardstick(timed, goal.against));
+    for (int i = 0; i < timed.tries; ++i)
+      fastest = std::max(fastest, yardstick(timed, goal.against));
     yardsticks.push_back(fastest);
   }
-  for (int i = 0; i < kTries; ++i) sample.rate = std::max(sample.rate, timed.work / timed.run());
+  for (int i = 0; i < timed.tries; ++i)
+    sample.rate = std::max(sample.rate, timed.work / timed.run());
   for (const double rate : yardsticks)
     sample.against.push_back(rate > 0.0 ? sample.rate / rate : 0.0);
   return sample;

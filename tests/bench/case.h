@@ -33,10 +33,14 @@ struct Case {
   /// Rates a second of what it is measured against; empty for the yardsticks of yardsticks.h.
   std::function<double()> baseline;
   std::vector<Goal> goals;
+  /// The fastest counts: another program between two tries costs both their caches.
+  int tries = 3;
 };
 
 /// Emulated products of 512 x 512 x 512 through every kind of unit, and two threads against one.
 std::vector<Case> gemm_cases();
+/// The generic path: every file of configs/mac_units.
+std::vector<Case> shipped_unit_cases();
 /// Rounding of arrays much larger than the caches.
 std::vector<Case> rounding_cases();
 

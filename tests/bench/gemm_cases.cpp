@@ -73,19 +73,19 @@ class Problem {
 /// CPU seconds of the busier of two threads that share the tasks evenly: wall time that other work
 /// on the machine does not lengthen. What is not shared out counts in full.
 double two_thread_seconds(Problem& problem) {
-  static TwoThreads threads;
+  TwoThreads threads;
   double busier = 0.0;
-  double own = 0.0;
+  double calls = 0.0;
   const ParallelFor parallel = [&](std::int64_t tasks,
                                    const std::function<void(std::int64_t)>& body) {
-    const std::array<double, 2> taken = threads.run([&](std::int64_t which) {
+    const TwoThreads::Taken taken = threads.run([&](std::int64_t which) {
       for (std::int64_t i = which * tasks / 2; i < (which + 1) * tasks / 2; ++i) body(i);
     });
-    own += taken[0];
-    busier += std::max(taken[0], taken[1]);
+    calls += taken.call;
+    busier += std::max(taken.bodies[0], taken.bodies[1]);
   };
   const double all = cpu_seconds([&] { problem.emulated(parallel); });
-  return busier + std::max(0.0, all - own);
+  return busier + std::max(0.0, all - calls);
 }
 
 std::vector<Goal> goals_of(const std::string& name) {

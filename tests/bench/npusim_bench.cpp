@@ -19,6 +19,7 @@ namespace {
 
 std::vector<Case> every_case() {
   std::vector<Case> all = gemm_cases();
+  for (Case& timed : shipped_unit_cases()) all.push_back(std::move(timed));
   for (Case& timed : rounding_cases()) all.push_back(std::move(timed));
   return all;
 }

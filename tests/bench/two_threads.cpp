@@ -8,38 +8,28 @@ namespace npusim::bench {
 TwoThreads::TwoThreads() : other_([this] { serve(); }) {}
 
 TwoThreads::~TwoThreads() {
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    stop_ = true;
-  }
-  changed_.notify_all();
+  stop_ = true;
   other_.join();
 }
 
-std::array<double, 2> TwoThreads::run(const std::function<void(std::int64_t)>& body) {
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
+TwoThreads::Taken TwoThreads::run(const std::function<void(std::int64_t)>& body) {
+  Taken taken;
+  taken.call = cpu_seconds([&] {
     body_ = &body;
-  }
-  changed_.notify_all();
-  const double here = cpu_seconds([&] { body(0); });
-  std::unique_lock<std::mutex> lock(mutex_);
-  changed_.wait(lock, [this] { return body_ == nullptr; });
-  return {here, taken_};
+    taken.bodies[0] = cpu_seconds([&] { body(0); });
+    while (body_ != nullptr) {
+    }
+  });
+  taken.bodies[1] = taken_;
+  return taken;
 }
 
 void TwoThreads::serve() {
-  std::unique_lock<std::mutex> lock(mutex_);
-  for (;;) {
-    changed_.wait(lock, [this] { return stop_ || body_ != nullptr; });
-    if (stop_) return;
-    const auto* const body = body_;
-    lock.unlock();
-    const double taken = cpu_seconds([&] { (*body)(1); });
-    lock.lock();
-    taken_ = taken;
+  while (!stop_) {
+    const auto* const body = body_.load();
+    if (body == nullptr) continue;
+    taken_ = cpu_seconds([&] { (*body)(1); });
     body_ = nullptr;
-    changed_.notify_all();
   }
 }
 

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The calling thread and one other that waits for work, as a pool has them.
+// The calling thread and one other that waits for work awake, as the pools of OpenMP and TBB do
+// between products that follow each other: a virtual processor that sleeps may wake up on another
+// core.
 #pragma once
 
 #include <array>
-#include <condition_variable>
+#include <atomic>
 #include <cstdint>
 #include <functional>
-#include <mutex>
 #include <thread>
 
 namespace npusim::bench {
@@ -17,17 +18,19 @@ class TwoThreads {
   ~TwoThreads();
   TwoThreads(const TwoThreads&) = delete;
   TwoThreads& operator=(const TwoThreads&) = delete;
-  /// body(0) here and body(1) there; CPU seconds of each.
-  std::array<double, 2> run(const std::function<void(std::int64_t)>& body);
+  /// CPU seconds of body(0), here, of body(1), there, and of the whole call, waiting included.
+  struct Taken {
+    std::array<double, 2> bodies = {};
+    double call = 0.0;
+  };
+  Taken run(const std::function<void(std::int64_t)>& body);
 
  private:
   void serve();
 
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  const std::function<void(std::int64_t)>* body_ = nullptr;
-  bool stop_ = false;
-  double taken_ = 0.0;
+  std::atomic<const std::function<void(std::int64_t)>*> body_{nullptr};
+  std::atomic<bool> stop_{false};
+  double taken_ = 0.0;  ///< belongs to whoever last changed body_
   std::thread other_;
 };
 
