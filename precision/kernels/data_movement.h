@@ -139,26 +139,16 @@ NPUSIM_INLINE void interleave_terms(const float* const* rows, long begin, long e
 }
 #endif
 
-/// A few cache lines of every row at a time, by way of a block that lies close together: rows that
-/// are a power of two apart would fight for the same lines of the cache.
+/// Sixteen rows at a time, a cache line of each, asked for some lines before.
 template <class Real>
 void interleave(const Real* const* rows, long count, long terms, long lanes, Real* to) {
-  enum { kBlock = 256 / sizeof(Real), kPadded = kBlock + 64 / sizeof(Real), kMost = 64 };
-  alignas(64) Real close[kMost][kPadded];
-  const Real* in_block[kMost];
-  for (long r = 0; r < count; ++r) in_block[r] = close[r];
-  for (long i = 0; i < terms; i += kBlock) {
-    const long length = i + kBlock < terms ? long{kBlock} : terms - i;
-    for (long r = 0; r < count; ++r) {
-      for (long line = 0; line < kBlock; line += 64 / sizeof(Real))
-        __builtin_prefetch(rows[r] + i + kBlock + line, 0, 2);
-      __builtin_memcpy(close[r], rows[r] + i, static_cast<unsigned long>(length) * sizeof(Real));
-    }
-    constexpr long kStep = 64 / sizeof(Real);
-    for (long k = 0; k < length; k += kStep) {
-      const long end = k + kStep < length ? k + kStep : length;
-      for (long r = 0; r < count; r += kInterleavedRows)
-        interleave_terms(in_block + r, k, end, lanes, to + i * lanes + r);
+  constexpr long kLine = 64 / sizeof(Real);
+  constexpr long kAhead = 8 * kLine;
+  for (long r = 0; r < count; r += kInterleavedRows) {
+    for (long i = 0; i < terms; i += kLine) {
+      for (long of = 0; of < kInterleavedRows; ++of)
+        __builtin_prefetch(rows[r + of] + i + kAhead, 0, 3);
+      interleave_terms(rows + r, i, i + kLine < terms ? i + kLine : terms, lanes, to + r);
     }
   }
 }

@@ -76,7 +76,11 @@ NPUSIM_INLINE void chain_tile(const A& arithmetic, const typename A::Lane::Real*
       L::store_anywhere(out + r * out_stride + v * T::kWidth, L::default_nan(sum[r][v]));
 }
 
-/// What is left of the rows below a whole tile goes through halves of it.
+/// What is left of the rows below a whole tile goes through smaller ones.
+constexpr int smaller_tile(int rows) {
+  return rows == 3 ? 2 : rows / 2;
+}
+
 template <class A, int kTileRows, int kTileVectors>
 void chain_rows(const LaneArithmetic& arithmetic, const typename A::Lane::Real* a, long a_stride,
                 long rows, const typename A::Lane::Real* panel, long terms,
@@ -93,7 +97,7 @@ void chain_rows(const LaneArithmetic& arithmetic, const typename A::Lane::Real* 
                                              out + row * out_stride + l, out_stride);
   if constexpr (kTileRows > 1)
     if (row < rows)
-      chain_rows<A, kTileRows / 2, kTileVectors>(
+      chain_rows<A, smaller_tile(kTileRows), kTileVectors>(
           arithmetic, a + row * a_stride, a_stride, rows - row, panel, terms,
           init == nullptr ? nullptr : init + row * T::kLanes, out + row * out_stride, out_stride);
 }
