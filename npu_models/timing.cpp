@@ -16,14 +16,30 @@ const std::vector<std::string>& stall_causes() {
   return causes;
 }
 
-TimingResult simulate(const NpuSpec& npu, const MappedGraph& mapped) {
+namespace {
+
+std::optional<pe::WaveformOptions> waveform_of(const SimulationOptions& options) {
+  if (options.waveform.empty()) return std::nullopt;
+  return pe::WaveformOptions{options.waveform, options.waveform_begin_cycle,
+                             options.waveform_end_cycle};
+}
+
+}  // namespace
+
+TimingResult simulate(const NpuSpec& npu, const MappedGraph& mapped,
+                      const SimulationOptions& options) {
   model::Ledger ledger(mapped.ops.size(), npu.mac_array.arrays);
   std::optional<model::Dram> dram;
   const std::int64_t cycles = model::run_simulation(npu, mapped, ledger, [&](model::NpuTop& top) {
     dram.emplace("dram", npu.dram);
     top.bind_memory(dram->socket);
+    if (options.fidelity == Fidelity::pe) top.clock_elements(waveform_of(options));
   });
   return assemble_timing(npu, mapped, ledger.records(), cycles);
+}
+
+std::string pe_refusal(const NpuSpec& npu, const MappedGraph& mapped) {
+  return pe::refusal(npu, mapped);
 }
 
 }  // namespace npusim::npu

@@ -67,8 +67,23 @@ struct TimingResult {
   std::vector<OpTiming> ops;
 };
 
+enum class Fidelity {
+  tile,  ///< tiles in closed form
+  pe,    ///< every tile also on clocked elements that carry values (pe/pe_tiles.h)
+};
+
+struct SimulationOptions {
+  Fidelity fidelity = Fidelity::tile;
+  std::string waveform;  ///< fidelity pe: a .vcd file of the elements; empty: none
+  std::int64_t waveform_begin_cycle = 0, waveform_end_cycle = 1000;
+};
+
 /// Runs the simulation on this process's SystemC kernel.
-TimingResult simulate(const NpuSpec& npu, const MappedGraph& mapped);
+TimingResult simulate(const NpuSpec& npu, const MappedGraph& mapped,
+                      const SimulationOptions& options = {});
+
+/// Why fidelity pe does not take this graph; empty: it does.
+std::string pe_refusal(const NpuSpec& npu, const MappedGraph& mapped);
 
 /// For the pipe between worker and parent: exact round trip.
 std::string serialize(const TimingResult& result);

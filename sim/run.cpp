@@ -205,7 +205,7 @@ void time_jobs(const std::vector<Job>& jobs, const RunOptions& options,
       todo.size(), jobs_of(options),
       [&](std::size_t i) {
         const Job& job = jobs[todo[i]];
-        return npu::serialize(npu::simulate(*job.npu, *job.mapped));
+        return npu::serialize(npu::simulate(*job.npu, *job.mapped, options.simulation));
       },
       [&](std::size_t) { progress.advance(1.0); });
   for (std::size_t i = 0; i < todo.size(); ++i) {
@@ -217,6 +217,17 @@ void time_jobs(const std::vector<Job>& jobs, const RunOptions& options,
     }
     run.timing = derive_timing(npu::parse_timing(outcomes[i].payload), *jobs[todo[i]].npu,
                                jobs[todo[i]].workload->batch);
+  }
+}
+
+/// What clocked elements cannot take is refused before anything runs.
+void check_fidelity(const std::vector<Job>& jobs, const RunOptions& options) {
+  if (!options.timing || options.simulation.fidelity != npu::Fidelity::pe) return;
+  for (const Job& job : jobs) {
+    const std::string refusal = job.mapped ? npu::pe_refusal(*job.npu, *job.mapped) : "";
+    if (!refusal.empty())
+      throw base::InputError("--fidelity pe: " + refusal + " (--fidelity tile takes it)",
+                             "fidelity");
   }
 }
 
@@ -296,6 +307,7 @@ Result run_all(const std::vector<RunRequest>& requests, const RunOptions& option
     result.runs.back().coverage = cover(jobs[i]);
     map_job(jobs[i], result.runs.back());
   }
+  check_fidelity(jobs, options);
   if (options.timing) time_jobs(jobs, options, result.runs);
   // A signal during the workers' time is theirs to notice: the caller's flag does not show it.
   const bool stopped =

@@ -32,6 +32,7 @@ struct RunOptions {
   int jobs = 0;        ///< 0: one per core
   bool quiet = false;  ///< no progress
   std::vector<base::ParsedOverride> overrides;
+  npu::SimulationOptions simulation;
   std::string weights;  ///< .safetensors that replaces initialisers by name; empty: none
   std::map<std::string, std::string> inputs;  ///< graph input name -> .npy
   std::string dump_outputs;           ///< folder for <output>.npy; empty: none (single runs only)

@@ -169,6 +169,15 @@ void define_run(CLI::App& app, Chosen& chosen) {
   auto arguments = command(sub, chosen, run_checked);
   add_selection(sub, arguments->selection, false);
   add_run_parts(sub, *arguments);
+  sub.add_option("--fidelity", arguments->fidelity,
+                 "tile (default), or pe: every tile also on clocked elements that carry values")
+      ->type_name("FIDELITY")
+      ->check(CLI::IsMember({"tile", "pe"}));
+  sub.add_option("--vcd", arguments->vcd, "With --fidelity pe: waveforms of the elements")
+      ->type_name("F.vcd");
+  sub.add_option("--vcd-cycles", arguments->vcd_cycles,
+                 "Cycles that the waveforms show (default 0:1000)")
+      ->type_name("BEGIN:END");
   sub.add_option("--input", arguments->inputs, "Values of a graph input (repeatable)")
       ->type_name("NAME=F.npy")
       ->allow_extra_args(false);

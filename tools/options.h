@@ -39,6 +39,8 @@ struct RunArguments {
   sim::Selection selection;
   bool numerics = true;
   bool timing = true;
+  std::string fidelity = "tile";  ///< or pe
+  std::string vcd, vcd_cycles;    ///< FILE.vcd, BEGIN:END
   std::string weights;
   std::vector<std::string> inputs;  ///< NAME=F.npy
   std::string dump_outputs;

@@ -35,6 +35,10 @@ MacArray::MacArray(const sc_core::sc_module_name& name, const MacArraySpec& spec
   SC_THREAD(run);
 }
 
+void MacArray::clock_elements(const std::optional<pe::WaveformOptions>& waveform) {
+  elements_ = std::make_unique<pe::PeTiles>("elements", spec_, waveform);
+}
+
 void MacArray::run() {
   for (;;) {
     const ArrayCommand command = queue.pop();
@@ -49,6 +53,8 @@ void MacArray::run() {
     ++record.transactions;
     progress.complete(end);
     for (const Release& release : command.give) release.at(end);
+    if (elements_)
+      elements_->begin({command.op, command.gemm, command.at, command.shape, cost.cycles});
     wait_until(end);
   }
 }

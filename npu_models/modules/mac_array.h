@@ -5,9 +5,13 @@
 // positions of a tile evenly and start it together; the largest share, ceil(m / arrays), sets the
 // time and the others' missing cycles are idle. They are simulated once, with that exact
 // multiplicity. Values are not computed here: the numeric executor runs the same mapping's plan.
+// With clock_elements (fidelity pe) every tile also runs on clocked elements that carry values
+// (pe/pe_tiles.h); their cycles must be the closed form's.
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <systemc>
 
 #include "npu_models/mapping.h"
@@ -16,6 +20,7 @@
 #include "npu_models/modules/ledger.h"
 #include "npu_models/modules/progress.h"
 #include "npu_models/organisation.h"
+#include "npu_models/pe/pe_tiles.h"
 
 namespace npusim::npu::model {
 
@@ -23,6 +28,7 @@ struct ArrayCommand {
   int op = -1;
   const GemmMapping* gemm = nullptr;
   TileShape shape;  ///< of all arrays together
+  pe::TileAt at;
   Need operands;
   std::int64_t accumulator_bytes = 0;  ///< to take before the start; 0: already held
   Release give[4];                     ///< at the end
@@ -36,6 +42,8 @@ class MacArray : public sc_core::sc_module {
   SC_HAS_PROCESS(MacArray);
   MacArray(const sc_core::sc_module_name& name, const MacArraySpec& spec, AccumulatorMemory& memory,
            Ledger& ledger);
+  /// During elaboration: fidelity pe.
+  void clock_elements(const std::optional<pe::WaveformOptions>& waveform);
 
  private:
   struct Cost {
@@ -53,6 +61,7 @@ class MacArray : public sc_core::sc_module {
   AccumulatorMemory& memory_;
   Ledger& ledger_;
   Cost last_cost_;  ///< most tiles of an op are alike
+  std::unique_ptr<pe::PeTiles> elements_;
 };
 
 }  // namespace npusim::npu::model

@@ -84,6 +84,7 @@ void Sequencer::issue_tile(MatrixRun& run, const GemmTile& tile) {
   command.op = run.op;
   command.gemm = &gemm;
   command.shape = {tile.m, tile.n, tile.k};
+  command.at = {tile.index.group, tile.m0, tile.n0, tile.k0};
   command.operands = all_loads();
   const std::int64_t held = share_bytes(gemm, npu_.mac_array.arrays, tile.m, tile.n);
   const Release accumulators{&engines_.accumulators.bytes, held};

@@ -22,6 +22,10 @@ class NpuTop : public sc_core::sc_module {
     engines_.store.socket.bind(target);
     engines_.host.socket.bind(target);
   }
+  /// Fidelity pe, before the simulation starts.
+  void clock_elements(const std::optional<pe::WaveformOptions>& waveform) {
+    engines_.array.clock_elements(waveform);
+  }
   /// Throws InternalError naming the op at which the simulation starved, if it did.
   void check_finished() const;
 

@@ -12,6 +12,7 @@ std::int64_t block_pipeline_cycles(std::int64_t depth, std::int64_t latency_cycl
 
 ReductionOrder channel_block_order(std::int64_t block) {
   ReductionOrder order;
+  if (block == 1) return order;
   order.by_role["fprop"] = {{"C", block}, {"R", 1}, {"S", 1}, {"C", 1}};
   order.by_role["dgrad"] = {{"K", block}, {"R", 1}, {"S", 1}, {"K", 1}};
   order.tail = precision::Tail::pad;
@@ -28,6 +29,13 @@ base::Diagnostic array_mistake(std::string pointer, std::string message, std::st
 }
 
 std::vector<base::Diagnostic> check_block_unit(const MacArraySpec& array) {
+  if (array.partial_sums_per_output > 1 &&
+      array.accumulator.stage.combine != precision::Combine::chain) {
+    // Rounds of partial sums that K does not fill add zeros, which must not cut the running value.
+    return {array_mistake("/partial_sums_per_output",
+                          "steps can be dealt to several sums of a chain only",
+                          "1, or an accumulator that combines as a chain")};
+  }
   std::int64_t terms = 1;
   for (const precision::Stage& stage : array.inner_stages) {
     if (stage.terms < 1 || terms > array.depth) break;

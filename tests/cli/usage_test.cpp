@@ -76,8 +76,7 @@ TEST(Usage, MistakesInTheCommandLineExitWithTwo) {
 
 TEST(Usage, OptionsOfLaterCommandsDoNotExist) {
   const Outcome help = npusim({"run", "--help"});
-  for (const char* absent : {"--fidelity", "--html", "--trace", "--vcd"})
-    EXPECT_THAT(help.out, Not(HasSubstr(absent)));
+  for (const char* absent : {"--html", "--trace"}) EXPECT_THAT(help.out, Not(HasSubstr(absent)));
 }
 
 TEST(Usage, AnUnwritableDestinationIsFoundBeforeTheWork) {

@@ -149,6 +149,15 @@ INSTANTIATE_TEST_SUITE_P(
                 {{"\"product\": \"exact\"", "\"product\": \"exact\", \"fold_overlap\": true"}},
                 "/mac_array/fold_overlap",
                 "illegal-combination"},
+        BadFile{
+            "SumsOfAnAlignedAccumulator",
+            kCube,
+            {{"\"product\": \"exact\"", "\"product\": \"exact\", \"partial_sums_per_output\": 2"},
+             {"\"format\": \"fp32\",\n      \"rounding\"",
+              "\"combine\": \"exact\", \"step\": 16, \"format\": \"fp32\",\n      "
+              "\"rounding\""}},
+            "/mac_array/partial_sums_per_output",
+            "illegal-combination"},
         BadFile{"ColumnsOfDotProduct",
                 kNvdla,
                 {{"\"cols\": 1", "\"cols\": 2"}},

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // run and compare: the same work, one triple or a matrix of them.
+#include <charconv>
 #include <filesystem>
 #include <map>
 
@@ -34,6 +35,38 @@ void check_parts(const RunArguments& arguments) {
     throw UsageError("--input and --weights have no effect with --no-numerics");
 }
 
+/// "BEGIN:END" in whole cycles, BEGIN first.
+void read_window(const std::string& text, npu::SimulationOptions& simulation) {
+  if (text.empty()) return;
+  const std::size_t colon = text.find(':');
+  const auto read = [&](const std::string& part, std::int64_t& cycle) {
+    const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), cycle);
+    return error == std::errc() && end == part.data() + part.size() && cycle >= 0;
+  };
+  const bool good = colon != std::string::npos &&
+                    read(text.substr(0, colon), simulation.waveform_begin_cycle) &&
+                    read(text.substr(colon + 1), simulation.waveform_end_cycle) &&
+                    simulation.waveform_begin_cycle < simulation.waveform_end_cycle;
+  if (!good) throw UsageError("--vcd-cycles " + text + ": expected BEGIN:END, as 0:1000");
+}
+
+npu::SimulationOptions simulation_of(const RunArguments& arguments) {
+  npu::SimulationOptions simulation;
+  const bool elements = arguments.fidelity == "pe";
+  simulation.fidelity = elements ? npu::Fidelity::pe : npu::Fidelity::tile;
+  read_window(arguments.vcd_cycles, simulation);
+  if (arguments.vcd.empty()) {
+    if (!arguments.vcd_cycles.empty()) throw UsageError("--vcd-cycles needs --vcd");
+    return simulation;
+  }
+  if (!elements || !arguments.timing)
+    throw UsageError("--vcd shows clocked elements: it needs --fidelity pe, and timing");
+  const std::filesystem::path path = arguments.vcd;
+  if (path.extension() != ".vcd") throw UsageError("--vcd " + arguments.vcd + ": expected F.vcd");
+  simulation.waveform = arguments.vcd;
+  return simulation;
+}
+
 /// The folder of --dump-outputs appears with its first file only: not when a config is invalid.
 void prepare_folder(const std::string& folder, std::size_t runs) {
   if (folder.empty()) return;
@@ -61,11 +94,14 @@ int run_requests(const RunArguments& arguments) {
   const OutputFiles& files = common.files;
   check_parts(arguments);
   const std::map<std::string, std::string> inputs = parse_inputs(arguments.inputs);
-  check_destinations({files.json, files.csv, files.markdown});
+  const npu::SimulationOptions simulation = simulation_of(arguments);
+  check_destinations({files.json, files.csv, files.markdown, arguments.vcd});
   auto [requests, options] = prepare(arguments.selection, common);
   if (common.print_config) return print_configs(requests, options);
   options.timing = arguments.timing;
   options.numerics = arguments.numerics;
+  options.simulation = simulation;
+  if (!arguments.vcd.empty() && requests.size() != 1) throw UsageError("--vcd takes a single run");
   options.weights = arguments.weights;
   options.inputs = inputs;
   options.dump_outputs = arguments.dump_outputs;
