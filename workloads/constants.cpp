@@ -54,8 +54,9 @@ bool can_be_known(const Graph& graph, TensorId id) {
 }
 
 bool foldable(const Graph& graph, const Node& node, const Op& op) {
+  // Internal ops stand in graphs whose shapes are settled: nothing asks for their values.
   if (node.phase != Phase::forward || op.op_class() == OpClass::matrix || op.host_only() ||
-      op.macs(NodeView(graph, node)) > 0)
+      op.internal() || op.macs(NodeView(graph, node)) > 0)
     return false;
   std::int64_t elements = graph.known_elements;
   for (const TensorId id : node.outputs) {

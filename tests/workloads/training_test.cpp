@@ -217,17 +217,41 @@ TEST(Training, NeedsATrainingSection) {
 }
 
 TEST(Training, NamesAnOpWithoutGradient) {
-  const std::string ones =
-      R"(, "shape": [4], "role": "statistics", "initializer": {"kind": "ones"}})";
-  const std::string text = trainable(
-      weight("w1", "[4, 5]") + "," + weight("w2", "[3, 4]") + "," + weight("scale", "[4]") + "," +
-          weight("shift", "[4]") + R"(, {"name": "mean")" + ones + R"(, {"name": "var")" + ones,
-      gemm("fc1", R"(["x", "w1"])", "h") +
-          R"(,{"op": "BatchNormalization", "name": "bn", "inputs": ["h", "scale", "shift", "mean", "var"],
-               "outputs": ["n"]},)" +
-          gemm("fc2", R"(["n", "w2"])", "logits"));
-  EXPECT_THAT(testing::message(text), HasSubstr("BatchNormalization \"bn\""));
+  const std::string text =
+      trainable(weight("w1", "[4, 5]") + "," + weight("w2", "[3, 4]"),
+                gemm("fc1", R"(["x", "w1"])", "h") +
+                    R"(,{"op": "Hardmax", "name": "choice", "inputs": ["h"], "outputs": ["n"]},)" +
+                    gemm("fc2", R"(["n", "w2"])", "logits"));
+  EXPECT_THAT(testing::message(text), HasSubstr("Hardmax \"choice\""));
   EXPECT_THAT(testing::mistakes(text), ElementsAre(HasSubstr("/training: no-gradient")));
+}
+
+TEST(Training, BatchNormalizationTakesTheBatchsStatistics) {
+  const std::string ones =
+      R"(, "shape": [3], "role": "statistics", "initializer": {"kind": "ones"}})";
+  const Workload workload = read_text(trainable(
+      weight("w", "[3, 5]") + "," + weight("scale", "[3]") + "," + weight("shift", "[3]") +
+          R"(, {"name": "mean")" + ones + R"(, {"name": "var")" + ones,
+      gemm("fc", R"(["x", "w"])", "h") +
+          R"(,{"op": "BatchNormalization", "name": "bn", "inputs": ["h", "scale", "shift", "mean", "var"],
+               "outputs": ["logits"]})"));
+  const Graph step = make_training_step(workload, false);
+  EXPECT_THAT(output_names(step),
+              ElementsAre("loss", "mean.next", "var.next", "w.next", "scale.next", "shift.next"));
+  Values values = initial_values(step, 1);
+  evaluate_graph(step, values);
+  const auto at = [&](const char* name) {
+    return values.at(static_cast<std::size_t>(step.find(name))).values;
+  };
+  for (std::size_t c = 0; c < 3; ++c) {
+    double sum = 0.0;
+    double squares = 0.0;
+    for (std::size_t row = 0; row < 6; ++row) sum += at("h")[row * 3 + c];
+    for (std::size_t row = 0; row < 6; ++row)
+      squares += std::pow(at("h")[row * 3 + c] - sum / 6.0, 2.0);
+    EXPECT_NEAR(at("mean.next")[c], 0.9 + 0.1 * sum / 6.0, 1e-12);
+    EXPECT_NEAR(at("var.next")[c], 0.9 + 0.1 * squares / 6.0, 1e-12);
+  }
 }
 
 }  // namespace

@@ -152,6 +152,12 @@ class ConvTranspose final : public SimpleOp {
     c.window = window_over_outputs(g);
     return c;
   }
+  /// Each element of x times each tap, as models are counted; a MAC array that inserts the zeros of
+  /// the strides takes more (contraction).
+  std::int64_t macs(const NodeView& view) const override {
+    const Shape& w = view.input(1).shape;
+    return elements_of(view.input(0)) * element_count(Shape(w.begin() + 1, w.end()));
+  }
   std::vector<VectorWork> vector_work(const NodeView&) const override { return {}; }
   void forward(Evaluation& e) const override {
     const double* bias = e.view.has_input(2) ? e.inputs[2]->values.data() : nullptr;

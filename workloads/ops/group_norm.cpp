@@ -43,7 +43,7 @@ class DataGradient final : public SimpleOp {
     const std::vector<double>& dy = e.inputs[0]->values;
     const std::vector<double>& x = e.inputs[1]->values;
     const Tensor* scale = e.inputs.size() > 2 ? e.inputs[2] : nullptr;
-    const NormLayout layout = op_.layout(e.view, e.inputs[1]->shape);
+    const NormLayout layout = op_.layout(e.view, e.inputs[1]->shape, NormDetail::elements);
     const NormStatistics s =
         norm_statistics(layout, x, op_.centred(), op_.epsilon(e.view), e.internal);
     Sums n(x.size()), g(x.size());
@@ -79,7 +79,8 @@ class ParameterGradient final : public SimpleOp {
         op_(op),
         scale_(scale) {}
   std::vector<OutputSpec> infer(const NodeView& view) const override {
-    return {{op_.layout(view, view.input(1).shape).parameter_shape, ElementType::floating}};
+    return {{op_.layout(view, view.input(1).shape, NormDetail::sizes).parameter_shape,
+             ElementType::floating}};
   }
   std::vector<VectorWork> vector_work(const NodeView& view) const override {
     const std::int64_t n = elements_of(view.input(0));
@@ -89,7 +90,7 @@ class ParameterGradient final : public SimpleOp {
   void forward(Evaluation& e) const override {
     const std::vector<double>& dy = e.inputs[0]->values;
     const std::vector<double>& x = e.inputs[1]->values;
-    const NormLayout layout = op_.layout(e.view, e.inputs[1]->shape);
+    const NormLayout layout = op_.layout(e.view, e.inputs[1]->shape, NormDetail::elements);
     Sums n(x.size(), 1.0);
     if (scale_) {
       const NormStatistics s =
@@ -149,7 +150,7 @@ void normalise(const NormLayout& layout, const NormStatistics& s, const std::vec
 std::vector<OutputSpec> GroupNormOp::infer(const NodeView& view) const {
   require_floating(view, 0);
   const Shape& x = view.input(0).shape;
-  const NormLayout of_x = layout(view, x);
+  const NormLayout of_x = layout(view, x, NormDetail::sizes);
   for (int i = 1; i < std::min(3, view.input_count()); ++i)
     if (view.has_input(i) && view.input(i).shape != of_x.parameter_shape)
       shape_error(view.input(i).name + " must have shape " + to_string(of_x.parameter_shape) +
@@ -159,7 +160,7 @@ std::vector<OutputSpec> GroupNormOp::infer(const NodeView& view) const {
 
 std::vector<VectorWork> GroupNormOp::vector_work(const NodeView& view) const {
   const std::int64_t n = elements_of(view.input(0));
-  const std::int64_t groups = layout(view, view.input(0).shape).groups;
+  const std::int64_t groups = layout(view, view.input(0).shape, NormDetail::sizes).groups;
   const std::int64_t scales = view.has_input(1) ? n : 0;
   const std::int64_t biases = view.has_input(2) ? n : 0;
   return {{"add", (centred_ ? 4 : 1) * n + biases},
@@ -170,7 +171,7 @@ std::vector<VectorWork> GroupNormOp::vector_work(const NodeView& view) const {
 
 void GroupNormOp::forward(Evaluation& e) const {
   const std::vector<double>& x = e.inputs[0]->values;
-  const NormLayout of_x = layout(e.view, e.inputs[0]->shape);
+  const NormLayout of_x = layout(e.view, e.inputs[0]->shape, NormDetail::elements);
   const NormStatistics s = norm_statistics(of_x, x, centred_, epsilon(e.view), e.internal);
   normalise(of_x, s, x, e.inputs.size() > 1 ? e.inputs[1] : nullptr,
             e.inputs.size() > 2 ? e.inputs[2] : nullptr, e.internal, e.outputs[0].values);

@@ -13,12 +13,15 @@
 
 namespace npusim::workloads {
 
+/// What a layout is asked for: shape inference and work need no table of elements.
+enum class NormDetail { sizes, elements };
+
 /// Which group and which scale each element of x belongs to.
 struct NormLayout {
   std::int64_t groups = 1;
-  std::int64_t length = 1;  ///< elements of a group
-  std::vector<std::int32_t> group;
-  std::vector<std::int32_t> parameter;
+  std::int64_t length = 1;              ///< elements of a group
+  std::vector<std::int32_t> group;      ///< NormDetail::elements only
+  std::vector<std::int32_t> parameter;  ///< NormDetail::elements only
   Shape parameter_shape;
 
   void resize(const Shape& x);
@@ -40,7 +43,7 @@ class GroupNormOp : public SimpleOp {
   GroupNormOp(OpFacts facts, bool centred) : SimpleOp(std::move(facts)), centred_(centred) {}
   bool centred() const { return centred_; }
   /// Of x with this shape; base::InputError when the node's attributes do not fit it.
-  virtual NormLayout layout(const NodeView& view, const Shape& x) const = 0;
+  virtual NormLayout layout(const NodeView& view, const Shape& x, NormDetail detail) const = 0;
   virtual double epsilon(const NodeView& view) const { return view.number("epsilon"); }
 
   std::vector<OutputSpec> infer(const NodeView& view) const override;

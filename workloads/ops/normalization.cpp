@@ -25,11 +25,12 @@ void require_channels(const Shape& x) {
 
 /// group(i) and parameter(i) for each element i.
 template <class Group, class Parameter>
-NormLayout laid_out(const Shape& x, std::int64_t groups, Shape parameter_shape, const Group& group,
-                    const Parameter& parameter) {
+NormLayout laid_out(const Shape& x, NormDetail detail, std::int64_t groups, Shape parameter_shape,
+                    const Group& group, const Parameter& parameter) {
   NormLayout layout;
   layout.groups = groups;
   layout.parameter_shape = std::move(parameter_shape);
+  if (detail == NormDetail::sizes) return layout;
   layout.resize(x);
   for (std::size_t i = 0; i < layout.group.size(); ++i) {
     layout.group[i] = static_cast<std::int32_t>(group(static_cast<std::int64_t>(i)));
@@ -38,10 +39,10 @@ NormLayout laid_out(const Shape& x, std::int64_t groups, Shape parameter_shape, 
   return layout;
 }
 
-NormLayout by_channel(const Shape& x) {
+NormLayout by_channel(const Shape& x, NormDetail detail = NormDetail::elements) {
   const std::int64_t inner = extent_product(x, 2, x.size());
   const auto channel = [&](std::int64_t i) { return i / inner % x[1]; };
-  return laid_out(x, x[1], {x[1]}, channel, channel);
+  return laid_out(x, detail, x[1], {x[1]}, channel, channel);
 }
 
 class BatchNormalization final : public GroupNormOp {
@@ -60,7 +61,9 @@ class BatchNormalization final : public GroupNormOp {
                      1,
                      3},
                     true) {}
-  NormLayout layout(const NodeView&, const Shape& x) const override { return by_channel(x); }
+  NormLayout layout(const NodeView&, const Shape& x, NormDetail detail) const override {
+    return by_channel(x, detail);
+  }
 
   std::vector<OutputSpec> infer(const NodeView& view) const override {
     const Shape& x = view.input(0).shape;
@@ -130,12 +133,12 @@ class BatchNormalization final : public GroupNormOp {
 class TrailingNorm final : public GroupNormOp {
  public:
   TrailingNorm(OpFacts facts, bool centred) : GroupNormOp(std::move(facts), centred) {}
-  NormLayout layout(const NodeView& view, const Shape& x) const override {
+  NormLayout layout(const NodeView& view, const Shape& x, NormDetail detail) const override {
     const std::size_t axis = positive_axis(view.integer("axis"), x.size());
     const std::int64_t length = extent_product(x, axis, x.size());
     const Shape normalised(x.begin() + static_cast<std::ptrdiff_t>(axis), x.end());
     return laid_out(
-        x, extent_product(x, 0, axis), normalised,
+        x, detail, extent_product(x, 0, axis), normalised,
         [&](std::int64_t i) { return i / std::max<std::int64_t>(1, length); },
         [&](std::int64_t i) { return i % std::max<std::int64_t>(1, length); });
   }
@@ -155,7 +158,7 @@ class ChannelGroupNorm final : public GroupNormOp {
  public:
   ChannelGroupNorm(OpFacts facts, bool grouped)
       : GroupNormOp(std::move(facts), true), grouped_(grouped) {}
-  NormLayout layout(const NodeView& view, const Shape& x) const override {
+  NormLayout layout(const NodeView& view, const Shape& x, NormDetail detail) const override {
     require_channels(x);
     const std::int64_t groups = grouped_ ? view.integer("num_groups") : x[1];
     if (groups < 1 || x[1] % groups != 0)
@@ -164,7 +167,7 @@ class ChannelGroupNorm final : public GroupNormOp {
     const std::int64_t inner = extent_product(x, 2, x.size());
     const std::int64_t length = std::max<std::int64_t>(1, x[1] / groups * inner);
     return laid_out(
-        x, x[0] * groups, {x[1]}, [&](std::int64_t i) { return i / length; },
+        x, detail, x[0] * groups, {x[1]}, [&](std::int64_t i) { return i / length; },
         [&](std::int64_t i) { return i / std::max<std::int64_t>(1, inner) % x[1]; });
   }
 
@@ -184,12 +187,12 @@ class MeanVarianceNormalization final : public GroupNormOp {
                     true) {}
   /// ONNX adds 1e-9 to the deviation; to the variance it is the same for all but constant groups.
   double epsilon(const NodeView&) const override { return 1e-18; }
-  NormLayout layout(const NodeView& view, const Shape& x) const override {
+  NormLayout layout(const NodeView& view, const Shape& x, NormDetail detail) const override {
     Shape kept = x;
     for (const std::int64_t axis : positive_axes(view.integers("axes"), x.size()))
       kept[static_cast<std::size_t>(axis)] = 1;
     const BroadcastIndex group(kept, x);
-    return laid_out(x, element_count(kept), {}, group, [](std::int64_t) { return 0; });
+    return laid_out(x, detail, element_count(kept), {}, group, [](std::int64_t) { return 0; });
   }
 };
 

@@ -40,7 +40,7 @@ class Builder {
 
   /// That the file exists has been looked at where it is named.
   void check_data(const FlatTensor& tensor) {
-    const std::optional<Initializer>& initializer = tensor.syntax->initializer;
+    const std::optional<Initializer>& initializer = tensor.initializer;
     std::error_code ignored;
     if (!initializer || initializer->kind != Initializer::Kind::file ||
         !std::filesystem::is_regular_file(initializer->path, ignored))
@@ -62,7 +62,7 @@ class Builder {
     check_data(tensor);
     if (graph_.find(tensor.name) != kNoTensor) return std::nullopt;  // reported by check_names
     return graph_.add_tensor(
-        {tensor.name, tensor.shape, syntax.type, syntax.role, syntax.initializer, syntax.format});
+        {tensor.name, tensor.shape, syntax.type, syntax.role, tensor.initializer, syntax.format});
   }
 
   std::vector<int> sorted() {

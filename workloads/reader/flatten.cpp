@@ -95,7 +95,9 @@ class Flattener {
                       "fewer elements");
       return;
     }
-    list.push_back({&tensor, name, std::move(shape)});
+    std::optional<Initializer> initializer = tensor.initializer;
+    if (initializer) resolve_bounds(tensor.at, tensor.type, scope, *initializer);
+    list.push_back({&tensor, name, std::move(shape), std::move(initializer)});
   }
 
   void expand(const Instance& instance, Parameters& scope) {

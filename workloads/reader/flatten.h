@@ -15,6 +15,7 @@ struct FlatTensor {
   const TensorSyntax* syntax;
   std::string name;
   Shape shape;
+  std::optional<Initializer> initializer;  ///< the syntax's, expressions evaluated
 };
 
 struct FlatNode {
@@ -41,6 +42,10 @@ FlatNetwork flatten(const WorkloadSyntax& workload);
 class Parameters;
 std::optional<std::int64_t> read_integer(const base::ValueReader& value, base::IntegerRange range,
                                          Parameters& parameters);
+
+/// The bounds of a uniform_int that are expressions; mistakes are reported.
+void resolve_bounds(const base::ValueReader& tensor, ElementType type, Parameters& parameters,
+                    Initializer& result);
 
 /// An attribute's value in the type its op declares; nullopt when it was wrong (reported).
 std::optional<Attribute> read_attribute(const base::ValueReader& value, const AttributeSpec& spec,

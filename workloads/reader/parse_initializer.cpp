@@ -3,6 +3,8 @@
 #include <cmath>
 #include <filesystem>
 
+#include "workloads/reader/expression.h"
+#include "workloads/reader/flatten.h"
 #include "workloads/reader/syntax.h"
 
 namespace npusim::workloads {
@@ -56,11 +58,19 @@ base::IntegerRange integers_of(ElementType type) {
           static_cast<std::int64_t>(std::min(highest_of(type), kMost))};
 }
 
+/// Bounds that are expressions are read when the parameters are known (resolve_bounds).
 void read_integers(base::ObjectReader& reader, ElementType type, Initializer& result) {
   const base::IntegerRange range = integers_of(type);
-  result.low = static_cast<double>(reader.integer("low", range, 0));
-  result.high = static_cast<double>(reader.integer("high", range));
-  if (result.low > result.high)
+  bool written_out = true;
+  const auto bound = [&](const std::optional<base::ValueReader>& at, double fallback) {
+    if (!at) return fallback;
+    if (!at->json().is_string()) return static_cast<double>(at->integer(range));
+    written_out = false;
+    return fallback;
+  };
+  result.low = bound(reader.optional("low"), 0.0);
+  result.high = bound(reader.required("high", "an integer or an expression"), result.low);
+  if (written_out && result.low > result.high)
     reader.self().error("out-of-range", "uniform_int: low is above high", "low <= high");
 }
 
@@ -128,6 +138,26 @@ void check_fit(const base::ValueReader& at, const std::string& kind, const Initi
 }
 
 }  // namespace
+
+void resolve_bounds(const base::ValueReader& tensor, ElementType type, Parameters& parameters,
+                    Initializer& result) {
+  if (result.kind != Kind::uniform_int) return;
+  const base::JsonValue& json = *tensor.json().find("initializer");
+  const auto bound = [&](const char* key, double& value) {
+    const base::JsonValue* text = json.find(key);
+    if (text == nullptr || !text->is_string()) return false;
+    const base::ValueReader at(*text, tensor.pointer() + "/initializer/" + key,
+                               tensor.diagnostics());
+    const auto integer = read_integer(at, integers_of(type), parameters);
+    if (integer) value = static_cast<double>(*integer);
+    return integer.has_value();
+  };
+  const bool low = bound("low", result.low);
+  const bool high = bound("high", result.high);
+  if ((low || high) && result.low > result.high)
+    base::ValueReader(json, tensor.pointer() + "/initializer", tensor.diagnostics())
+        .error("out-of-range", "uniform_int: low is above high", "low <= high");
+}
 
 std::optional<Initializer> parse_initializer(const base::ValueReader& value, ElementType type,
                                              std::size_t rank) {

@@ -34,10 +34,10 @@ class Step {
 
   Graph run() {
     copy_tensors();
-    for (const Node& node : forward_.nodes) copy_.node(node);
+    for (const Node& node : forward_.nodes) copy_node(node);
     graph_.inputs = copy_.of(forward_.inputs);
     const TensorId loss = add_loss();
-    graph_.outputs = {loss};
+    graph_.outputs.insert(graph_.outputs.begin(), loss);
     std::vector<TensorId> weights;
     for (const Parameter& parameter : parameters_) weights.push_back(parameter.weight);
     const std::vector<TensorId> gradients = add_backward(graph_, loss, weights);
@@ -82,6 +82,26 @@ class Step {
   static void keep_values_of(const std::string& weight, Initializer& initializer) {
     if (initializer.stream.empty()) initializer.stream = weight;
     if (initializer.tensor.empty()) initializer.tensor = weight;
+  }
+
+  /// A batch normalisation of the forward graph takes the statistics of the batch and gives the
+  /// running ones of the next step.
+  void copy_node(const Node& node) {
+    if (node.op != "BatchNormalization" || node.outputs.size() > 1) return copy_.node(node);
+    Attributes attributes = node.attributes;
+    attributes["training_mode"] = std::int64_t{1};
+    std::vector<std::string> names = {forward_.tensor(node.outputs[0]).name};
+    for (const std::size_t i : {std::size_t{3}, std::size_t{4}})
+      names.push_back(forward_.tensor(node.inputs[i]).name + ".next");
+    const std::vector<TensorId> outputs = graph_.add_node(node.op, node.name, copy_.of(node.inputs),
+                                                          attributes, names, {}, node.phase);
+    graph_.tensors[static_cast<std::size_t>(outputs[0])].role =
+        forward_.tensor(node.outputs[0]).role;
+    copy_.set(node.outputs[0], outputs[0]);
+    for (const std::size_t i : {std::size_t{1}, std::size_t{2}}) {
+      graph_.tensors[static_cast<std::size_t>(outputs[i])].role = TensorRole::statistics;
+      graph_.outputs.push_back(outputs[i]);
+    }
   }
 
   TensorId add_loss() {

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// The shipped networks on a shipped design: the small ones compute a forward pass and a training
+// step, all of them are timed. Ops that the design lacks run on its host here.
+#include <gtest/gtest.h>
+
+#include "sim/catalog.h"
+#include "sim/run.h"
+
+namespace npusim::sim {
+namespace {
+
+RunResult run_on_systolic(const std::string& workload, Mode mode,
+                          const std::vector<std::string>& parameters, bool numerics) {
+  RunRequest request;
+  request.npu_file = find_file("npu", "systolic128_bf16");
+  request.workload_file = find_file("workload", workload);
+  request.mode = mode;
+  RunOptions options;
+  options.quiet = true;
+  options.jobs = 1;
+  options.numerics = numerics;
+  options.overrides.push_back(base::parse_override("npu.operators.default=host"));
+  for (const std::string& text : parameters)
+    options.overrides.push_back(base::parse_override("workload.parameters." + text));
+  return run_all({request}, options).runs.at(0);
+}
+
+struct Small {
+  const char* workload;
+  std::vector<std::string> parameters;
+};
+
+class SmallNetworks : public ::testing::TestWithParam<Small> {};
+
+TEST_P(SmallNetworks, ComputeFiniteValuesInBothModes) {
+  for (const Mode mode : {Mode::inference, Mode::training}) {
+    const RunResult result =
+        run_on_systolic(GetParam().workload, mode, GetParam().parameters, true);
+    ASSERT_EQ(result.status, Status::ok) << result.error;
+    ASSERT_TRUE(result.numerics);
+    EXPECT_FALSE(result.numerics->outputs.empty());
+    for (const OutputError& output : result.numerics->outputs) {
+      EXPECT_GT(output.error.count, 0) << output.name;
+      EXPECT_EQ(output.error.nan + output.error.inf, 0) << output.name;
+      ASSERT_TRUE(output.error.rel_fro) << output.name;
+      EXPECT_GT(*output.error.rel_fro, 0.0) << output.name;
+      EXPECT_LT(*output.error.rel_fro, 0.05) << output.name;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Shipped, SmallNetworks,
+                         ::testing::Values(Small{"mlp", {"batch=4"}},
+                                           Small{"small_cnn", {"batch=2"}},
+                                           Small{"lenet5", {"batch=2"}},
+                                           Small{"small_resnet", {"batch=2", "width=8"}},
+                                           Small{"small_unet", {"batch=1"}},
+                                           Small{"small_gpt", {"batch=1", "sequence=16"}},
+                                           Small{"small_lstm", {"batch=2", "steps=5"}}),
+                         [](const auto& of) { return std::string(of.param.workload); });
+
+}  // namespace
+}  // namespace npusim::sim
