@@ -63,12 +63,15 @@ class Comparison {
       if (const JsonValue* other = current.find(key))
         values(value, *other, below);
       else
-        violations_.push_back({below, text(value), "(absent)", "present on both sides"});
+        violations_.push_back({below, text(value), "(absent)", "present on both sides", {}});
     }
     for (const auto& [key, value] : current.members())
       if (baseline.find(key) == nullptr)
-        violations_.push_back({pointer + "/" + base::pointer_token(key), "(absent)", text(value),
-                               "present on both sides"});
+        violations_.push_back({pointer + "/" + base::pointer_token(key),
+                               "(absent)",
+                               text(value),
+                               "present on both sides",
+                               {}});
   }
 
   /// Elements are matched by "node" or "name" where they have one, so that an added op shows as one
@@ -97,7 +100,9 @@ class Comparison {
 
   void differ(const JsonValue& baseline, const JsonValue& current, const std::string& pointer,
               const std::string& limit) {
-    violations_.push_back({pointer, text(baseline), text(current), limit});
+    violations_.push_back({pointer, text(baseline), text(current), limit, {}});
+    if (baseline.is_number() && current.is_number() && baseline.number() != 0.0)
+      violations_.back().ratio = current.number() / baseline.number();
   }
 
   const std::vector<Tolerance>& tolerances_;

@@ -4,6 +4,7 @@
 // are violations too.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -41,7 +42,8 @@ struct Violation {
   std::string pointer;   ///< into the run
   std::string baseline;  ///< as text; "(absent)"
   std::string current;
-  std::string limit;  ///< what was allowed
+  std::string limit;            ///< what was allowed
+  std::optional<double> ratio;  ///< current / baseline, of numbers that are not 0
 };
 
 struct CheckRow {

@@ -50,6 +50,12 @@ void add_markdown(CLI::App& sub, CommonOptions& common) {
       ->type_name("FILE");
 }
 
+void add_html(CLI::App& sub, CommonOptions& common) {
+  sub.add_option("--html", common.files.html,
+                 "Write a report with charts to this file: one page that needs no network")
+      ->type_name("FILE");
+}
+
 void add_quiet(CLI::App& sub, CommonOptions& common) {
   sub.add_flag("--quiet", common.quiet, "Nothing on stderr but errors");
 }
@@ -80,6 +86,7 @@ void add_run_common(CLI::App& sub, CommonOptions& common) {
   add_json(sub, common);
   add_csv(sub, common);
   add_markdown(sub, common);
+  add_html(sub, common);
   add_overrides(sub, common, "npu, workload or recipe");
   add_print_config(sub, common);
   add_quiet(sub, common);
@@ -216,6 +223,31 @@ void define_coverage(CLI::App& app, Chosen& chosen) {
       ->check(CLI::IsMember({"native", "decomposed", "host"}));
   sub.add_flag("-v,--details", arguments->details, "One line for each op that is not native");
   add_run_common(sub, arguments->common);
+}
+
+void define_report(CLI::App& app, Chosen& chosen) {
+  CLI::App& sub = add_command(app, "report", "A saved result as a page with charts",
+                              "npusim report results.json --html report.html");
+  auto arguments = command(sub, chosen, report);
+  sub.add_option("result", arguments->result, "What `run`, `compare` or `coverage` wrote by --json")
+      ->required()
+      ->type_name("RESULT.json");
+  add_html(sub, arguments->common);
+  sub.get_option("--html")->required();
+  add_quiet(sub, arguments->common);
+}
+
+void define_diff(CLI::App& app, Chosen& chosen) {
+  CLI::App& sub = add_command(app, "diff", "What changed between two saved results",
+                              "npusim diff before.json after.json --details");
+  auto arguments = command(sub, chosen, diff);
+  sub.add_option("before", arguments->before, "A result")->required()->type_name("A.json");
+  sub.add_option("after", arguments->after, "Another")->required()->type_name("B.json");
+  sub.add_flag("--details", arguments->details, "Also the values of single ops");
+  sub.add_flag("--exit-code", arguments->exit_code, "Exit 1 when they differ");
+  add_json(sub, arguments->common);
+  add_markdown(sub, arguments->common);
+  add_quiet(sub, arguments->common);
 }
 
 void define_check(CLI::App& app, Chosen& chosen) {
@@ -413,9 +445,9 @@ void define_onnx_test(CLI::App& app, Chosen& chosen) {
 
 void define_commands(CLI::App& app, Chosen& chosen) {
   for (const auto define :
-       {define_run, define_compare, define_coverage, define_check, define_validate, define_list,
-        define_describe, define_formats, define_quantize, define_dot, define_explain, define_import,
-        define_onnx_test})
+       {define_run, define_compare, define_coverage, define_report, define_diff, define_check,
+        define_validate, define_list, define_describe, define_formats, define_quantize, define_dot,
+        define_explain, define_import, define_onnx_test})
     define(app, chosen);
 }
 

@@ -10,6 +10,8 @@ namespace npusim::tools {
 int run(const RunArguments& arguments);
 int compare(const RunArguments& arguments);
 int coverage(const CoverageArguments& arguments);
+int report(const ReportArguments& arguments);
+int diff(const DiffArguments& arguments);
 int check(const CheckArguments& arguments);
 int validate(const ValidateArguments& arguments);
 int list(const ListArguments& arguments);

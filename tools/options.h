@@ -20,7 +20,7 @@ class UsageError : public std::runtime_error {
 
 /// "-" is stdout, "" is not wanted.
 struct OutputFiles {
-  std::string json, csv, markdown;
+  std::string json, csv, markdown, html;
 };
 
 struct CommonOptions {
@@ -51,6 +51,18 @@ struct CoverageArguments {
   sim::Selection selection;
   std::string require;  ///< native | decomposed | host, or ""
   bool details = false;
+};
+
+struct ReportArguments {
+  CommonOptions common;
+  std::string result;
+};
+
+struct DiffArguments {
+  CommonOptions common;
+  std::string before, after;
+  bool details = false;
+  bool exit_code = false;  ///< 1 where they differ
 };
 
 struct CheckArguments {

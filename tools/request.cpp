@@ -5,6 +5,7 @@
 
 #include "npu_models/npu_file.h"
 #include "sim/catalog.h"
+#include "sim/report/report.h"
 #include "sim/run_parts.h"
 #include "sim/writers/writers.h"
 #include "tools/config_listing.h"
@@ -57,10 +58,12 @@ void write_files(const sim::Result& result, const OutputFiles& files, const std:
     write_to(files.json, base::dump_json(sim::json_of(result)) + "\n", quiet);
   if (!files.csv.empty()) write_to(files.csv, sim::csv_of(result), quiet);
   write_to(files.markdown, markdown, quiet);
+  if (!files.html.empty()) write_to(files.html, sim::html_of(sim::json_of(result)), quiet);
 }
 
 bool stdout_taken(const OutputFiles& files) {
-  return files.json == kStdout || files.csv == kStdout || files.markdown == kStdout;
+  return files.json == kStdout || files.csv == kStdout || files.markdown == kStdout ||
+         files.html == kStdout;
 }
 
 void report_problems(const sim::Result& result) {

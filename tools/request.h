@@ -20,7 +20,7 @@ struct Prepared {
 };
 Prepared prepare(const sim::Selection& selection, const CommonOptions& common);
 
-/// JSON, CSV and Markdown of a result where they were asked for.
+/// JSON, CSV, Markdown and HTML of a result where they were asked for.
 void write_files(const sim::Result& result, const OutputFiles& files, const std::string& markdown,
                  bool quiet);
 

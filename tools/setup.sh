@@ -10,10 +10,10 @@ build_packages=(
   g++ cmake ninja-build pkg-config git ccache python3
   libsystemc-dev nlohmann-json3-dev libcli11-dev libfmt-dev libsleef-dev libonnx-dev libprotobuf-dev
   libgtest-dev libgmock-dev librapidcheck-dev libmpfr-dev libvalijson-dev libbenchmark-dev
-  libopenblas-dev
+  libopenblas-dev libjs-chart.js
 )
-ci_packages=(clang-format python3-onnx python3-numpy)
-dev_packages=(clang clang-tidy libclang-rt-14-dev gcovr gdb valgrind chromium)
+ci_packages=(clang-format python3-onnx python3-numpy chromium)
+dev_packages=(clang clang-tidy libclang-rt-14-dev gcovr gdb valgrind)
 
 usage() { sed -n '3,6s/^# \{0,1\}//p' "$0"; }
 

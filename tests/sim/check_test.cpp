@@ -114,7 +114,7 @@ CheckReport failing_report() {
   CheckReport report;
   report.suite = "s<1>";
   report.rows.push_back({"good", "", {}, 0.25});
-  report.rows.push_back({"bad", "", {{"/timing/cycles", "1", "2", "exactly equal"}}, 0.5});
+  report.rows.push_back({"bad", "", {{"/timing/cycles", "1", "2", "exactly equal", {}}}, 0.5});
   return report;
 }
 

@@ -36,7 +36,7 @@ bool meets(const sim::Result& result, const std::string& required) {
 int coverage(const CoverageArguments& arguments) {
   const CommonOptions& common = arguments.common;
   const OutputFiles& files = common.files;
-  check_destinations({files.json, files.csv, files.markdown});
+  check_destinations({files.json, files.csv, files.markdown, files.html});
   const auto [requests, options] = prepare(arguments.selection, common);
   if (common.print_config) return print_configs(requests, options);
   const sim::Result result = sim::coverage_all(requests, options);

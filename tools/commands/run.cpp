@@ -95,7 +95,7 @@ int run_requests(const RunArguments& arguments) {
   check_parts(arguments);
   const std::map<std::string, std::string> inputs = parse_inputs(arguments.inputs);
   const npu::SimulationOptions simulation = simulation_of(arguments);
-  check_destinations({files.json, files.csv, files.markdown, arguments.vcd});
+  check_destinations({files.json, files.csv, files.markdown, files.html, arguments.vcd});
   auto [requests, options] = prepare(arguments.selection, common);
   if (common.print_config) return print_configs(requests, options);
   options.timing = arguments.timing;

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/result_diff.h"
+
+#include <algorithm>
+#include <map>
+
+#include "sim/check.h"
+
+namespace npusim::sim {
+namespace {
+
+using base::JsonValue;
+
+std::string text_at(const JsonValue& run, const char* key) {
+  const JsonValue* value = run.find(key);
+  return value != nullptr && value->is_string() ? value->string() : "-";
+}
+
+std::string label_of(const JsonValue& run) {
+  return text_at(run, "npu") + " / " + text_at(run, "workload") + " / " + text_at(run, "mode") +
+         " / " + text_at(run, "recipe");
+}
+
+std::map<std::string, const JsonValue*> keyed(const JsonValue& document,
+                                              std::vector<std::string>& order) {
+  std::map<std::string, const JsonValue*> runs;
+  for (const JsonValue& run : document.find("runs")->items()) {
+    const std::string key = label_of(run) + " / " + text_at(run, "scenario");
+    std::string numbered = key;
+    for (int n = 2; runs.count(numbered) != 0; ++n) numbered = key + " #" + std::to_string(n);
+    runs.emplace(numbered, &run);
+    order.push_back(numbered);
+  }
+  return runs;
+}
+
+const JsonValue* at(const JsonValue& from, std::initializer_list<const char*> path) {
+  const JsonValue* value = &from;
+  for (const char* key : path) {
+    value = value->is_object() ? value->find(key) : nullptr;
+    if (value == nullptr) return nullptr;
+  }
+  return value;
+}
+
+bool equal(const JsonValue* a, const JsonValue* b) {
+  if (a == nullptr || b == nullptr) return a == b;
+  return base::dump_json(*a, -1) == base::dump_json(*b, -1);
+}
+
+std::vector<Change> changes_of(const JsonValue& before, const JsonValue& after) {
+  std::vector<Change> changes;
+  for (Violation& v : compare_to_baseline(before, after, {}))
+    changes.push_back({std::move(v.pointer), std::move(v.baseline), std::move(v.current), v.ratio});
+  return changes;
+}
+
+}  // namespace
+
+const char* name_of(BitsMoved moved) {
+  switch (moved) {
+    case BitsMoved::no:
+      return "same";
+    case BitsMoved::mapping:
+      return "mapping";
+    case BitsMoved::arithmetic:
+      return "arithmetic";
+    case BitsMoved::unknown:
+      break;
+  }
+  return "unknown";
+}
+
+bool ResultDifference::empty() const {
+  return std::all_of(runs.begin(), runs.end(), [](const RunDifference& run) {
+    return run.side == RunDifference::Side::both && run.changes.empty();
+  });
+}
+
+BitsMoved bits_moved(const JsonValue& before, const JsonValue& after, std::string* first_op) {
+  const JsonValue* hash_before = at(before, {"numerics", "output_bits_hash"});
+  const JsonValue* hash_after = at(after, {"numerics", "output_bits_hash"});
+  const JsonValue* ops_before = at(before, {"numerics", "by_op"});
+  const JsonValue* ops_after = at(after, {"numerics", "by_op"});
+  if (hash_before == nullptr || hash_after == nullptr || ops_before == nullptr ||
+      ops_after == nullptr || !ops_before->is_array() || !ops_after->is_array())
+    return BitsMoved::unknown;
+  if (equal(hash_before, hash_after)) return BitsMoved::no;
+  const auto& a = ops_before->items();
+  const auto& b = ops_after->items();
+  for (std::size_t i = 0; i < a.size() && i < b.size(); ++i) {
+    if (!equal(a[i].find("node"), b[i].find("node"))) return BitsMoved::unknown;
+    if (equal(&a[i], &b[i])) continue;
+    if (first_op != nullptr) *first_op = text_at(a[i], "node");
+    return equal(a[i].find("plan"), b[i].find("plan")) ? BitsMoved::arithmetic : BitsMoved::mapping;
+  }
+  return BitsMoved::unknown;
+}
+
+ResultDifference difference_of(const JsonValue& before, const JsonValue& after) {
+  std::vector<std::string> order, order_after;
+  const auto runs_before = keyed(before, order);
+  const auto runs_after = keyed(after, order_after);
+  ResultDifference difference;
+  for (const std::string& key : order) {
+    const JsonValue& run = *runs_before.at(key);
+    RunDifference found;
+    found.run = label_of(run);
+    const auto other = runs_after.find(key);
+    if (other == runs_after.end()) {
+      found.side = RunDifference::Side::only_before;
+    } else {
+      found.changes = changes_of(run, *other->second);
+      found.bits = bits_moved(run, *other->second, &found.first_op);
+    }
+    difference.runs.push_back(std::move(found));
+  }
+  for (const std::string& key : order_after) {
+    if (runs_before.count(key) != 0) continue;
+    RunDifference found;
+    found.run = label_of(*runs_after.at(key));
+    found.side = RunDifference::Side::only_after;
+    difference.runs.push_back(std::move(found));
+  }
+  return difference;
+}
+
+}  // namespace npusim::sim

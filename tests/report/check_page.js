@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// Appended to a report by test_page.py: opens everything, then holds tables and charts against the result's
+// JSON. What is wrong goes to <pre id="verdict">, one line each, after "checked".
+'use strict';
+
+const wrong = [];
+addEventListener('error', event => wrong.push('error: ' + event.message));
+
+function expectSame(what, got, want) {
+  if (JSON.stringify(got) !== JSON.stringify(want))
+    wrong.push(`${what}: got ${JSON.stringify(got)}, want ${JSON.stringify(want)}`);
+}
+
+/** The cells of a column, as the values behind them. */
+function cells(root, caption, title) {
+  const found = root.querySelector(`table[aria-label="${caption}"]`);
+  const index = [...found.querySelectorAll('thead th')].findIndex(header => header.textContent === title);
+  return [...found.querySelectorAll('tbody tr')].map(row => row.children[index].getAttribute('title'));
+}
+const texts = values => values.map(value => value === null || value === undefined ? null : String(value));
+
+function checkRuns(result) {
+  expectSame('cycles', cells(document, 'Runs', 'cycles'), texts(result.runs.map(run => run.timing && run.timing.cycles)));
+  expectSame('samples/s', cells(document, 'Runs', 'samples/s'), texts(result.runs.map(run => run.timing && run.timing.samples_per_s)));
+  expectSame('status', cells(document, 'Runs', 'status'), texts(result.runs.map(run => run.status)));
+}
+
+function chartOf(root, title) {
+  const canvas = root.querySelector(`canvas[aria-label="${title}"]`);
+  return canvas ? Chart.getChart(canvas) : undefined;
+}
+
+function checkScatter(result) {
+  const points = chartOf(document, 'Error against throughput').data.datasets.flatMap(set => set.data);
+  const timed = result.runs.filter(run => run.timing && run.numerics);
+  const byLabel = (a, b) => a[0] < b[0] ? -1 : 1;
+  expectSame('scatter', points.map(point => [point.label, point.x, point.y]).sort(byLabel), timed.map(run => [
+    [run.npu, run.workload, run.mode, run.recipe].join(' / '), run.timing.samples_per_s,
+    Math.max(...run.numerics.outputs.map(output => output.rel_fro))]).sort(byLabel));
+}
+
+function checkRun(run, root) {
+  const name = root.querySelector('summary').textContent + ': ';
+  const bars = chartOf(root, 'Array cycles by cause');
+  for (const set of bars.data.datasets)
+    expectSame(name + set.label, set.data, bars.data.labels.map(node => {
+      const op = run.timing.by_op.find(candidate => candidate.node === node);
+      return set.label === 'busy' ? op.array_busy_cycles : op.stall_cycles[set.label];
+    }));
+  const total = bars.data.datasets.flatMap(set => set.data).reduce((sum, value) => sum + value, 0);
+  const counted = run.timing.by_op.reduce((sum, op) => sum + op.array_busy_cycles + Object.values(op.stall_cycles).reduce((a, b) => a + b, 0), 0);
+  expectSame(name + 'all cycles', total, counted);
+  const errors = chartOf(root, 'Relative error op by op');
+  expectSame(name + 'nodes', errors.data.labels, run.numerics.by_op.map(op => op.node));
+  for (const set of errors.data.datasets) {
+    expectSame(name + set.label, set.data, run.numerics.by_op.map(op => op[set.label].rel_fro || null));
+    expectSame(name + set.label + ' in the table', cells(root, 'Relative error op by op', set.label),
+               texts(run.numerics.by_op.map(op => op[set.label].rel_fro)));
+  }
+}
+
+function checkSorting() {
+  const header = [...document.querySelectorAll('table[aria-label="Runs"] th button')].find(button => button.textContent === 'cycles');
+  const numbers = () => cells(document, 'Runs', 'cycles').filter(text => text !== null).map(Number);
+  header.click();
+  expectSame('ascending', numbers(), [...numbers()].sort((a, b) => a - b));
+  header.click();
+  expectSame('descending', numbers(), [...numbers()].sort((a, b) => b - a));
+}
+
+setTimeout(() => {
+  for (const made of document.querySelectorAll('details')) made.open = true;
+  setTimeout(() => {
+    try {
+      const result = JSON.parse(document.getElementById('result').textContent);
+      checkRuns(result);
+      checkScatter(result);
+      const shown = [...document.querySelectorAll('details.run')];
+      result.runs.filter(run => run.timing && run.numerics).forEach((run, i) => checkRun(run, shown[i]));
+      expectSame('coverage', cells(document, 'Coverage', 'op').length,
+                 new Set(result.runs.flatMap(run => run.coverage.ops.map(row => row.op))).size);
+      checkSorting();
+    } catch (error) {
+      wrong.push(String(error.stack));
+    }
+    document.body.append(element('pre', {id: 'verdict'}, ['checked', ...wrong].join('\n')));
+  }, 500);
+}, 100);

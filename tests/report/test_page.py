@@ -1,0 +1,53 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Opens a report in headless Chromium: no console message, and tables and charts that equal the JSON.
+
+usage: test_page.py NPUSIM OUTPUT_FOLDER
+Exit code 77 (skipped) where there is no Chromium. The pages and their screenshots stay in the folder.
+"""
+
+import html
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+SKIPPED = 77
+RUNS = ["--npu", "systolic128_bf16", "cube16_fp16", "nvdla_fp16", "--workload", "small_cnn", "mlp:training"]
+
+
+def browse(page, *options):
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    command = [chromium, "--headless=new", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--v=0",
+               "--window-size=1300,2400", "--virtual-time-budget=5000", *options, page.as_uri()]
+    return subprocess.run(command, capture_output=True, text=True, timeout=100, check=True)
+
+
+def main(npusim, folder):
+    if not (shutil.which("chromium") or shutil.which("chromium-browser")):
+        print("skipped: no chromium on this machine")
+        return SKIPPED
+    folder = pathlib.Path(folder).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    result, page, checked = folder / "result.json", folder / "report.html", folder / "checked.html"
+    subprocess.run([npusim, "compare", *RUNS, "--json", result, "--quiet"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([npusim, "report", result, "--html", page, "--quiet"], check=True)
+    text = page.read_text(encoding="utf-8")
+    outside = re.findall(r"""(?:src|href)=["'](?!data:|#)[^"']*""", text.split("<script>")[0])
+    script = pathlib.Path(__file__).with_name("check_page.js").read_text(encoding="utf-8")
+    checked.write_text(text.replace("</body>", f"<script>\n{script}</script>\n</body>"), encoding="utf-8")
+    for name, options in (("light", []), ("dark", ["--blink-settings=preferredColorScheme=0"])):
+        browse(page, f"--screenshot={folder / (name + '.png')}", *options)
+    run = browse(checked, "--dump-dom")
+    console = [line for line in run.stderr.splitlines() if "CONSOLE" in line]
+    verdicts = re.findall(r'<pre id="verdict">([^<]*)</pre>', run.stdout)
+    lines = html.unescape(verdicts[-1]).splitlines() if verdicts else ["the page was not checked"]
+    wrong = outside + console + (lines[1:] if lines[0] == "checked" else lines)
+    for line in wrong:
+        print(line[:2000])
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
