@@ -4,9 +4,9 @@
 // that one kernel activation generates many commands.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <systemc>
 #include <utility>
 
@@ -19,27 +19,26 @@ class CommandQueue {
  public:
   /// Returns the command's number, from 1: what Progress counts.
   std::uint64_t push(Command command) {
-    if (commands_.size() >= kQueueDepth) {
-      while (commands_.size() > kQueueDepth / 2) sc_core::wait(drained_);
+    if (pushed_ - popped_ >= kQueueDepth) {
+      while (pushed_ - popped_ > kQueueDepth / 2) sc_core::wait(drained_);
     }
-    commands_.push_back(std::move(command));
-    if (commands_.size() == 1) filled_.notify();
-    return ++pushed_;
+    slots_[pushed_ % kQueueDepth] = std::move(command);
+    if (pushed_++ == popped_) filled_.notify();
+    return pushed_;
   }
   Command pop() {
-    while (commands_.empty()) sc_core::wait(filled_);
-    Command command = std::move(commands_.front());
-    commands_.pop_front();
+    while (popped_ == pushed_) sc_core::wait(filled_);
+    Command command = std::move(slots_[popped_++ % kQueueDepth]);
     last_op_ = command.op;
-    if (commands_.size() == kQueueDepth / 2) drained_.notify();
+    if (pushed_ - popped_ == kQueueDepth / 2) drained_.notify();
     return command;
   }
   std::uint64_t pushed() const { return pushed_; }
   int last_op() const { return last_op_; }  ///< of the command taken last, -1 at first
 
  private:
-  std::deque<Command> commands_;
-  std::uint64_t pushed_ = 0;
+  std::array<Command, kQueueDepth> slots_{};
+  std::uint64_t pushed_ = 0, popped_ = 0;
   int last_op_ = -1;
   sc_core::sc_event filled_, drained_;
 };

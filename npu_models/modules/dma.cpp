@@ -17,19 +17,20 @@ void Dma::run() {
   Picos last_end = 0;
   for (;;) {
     const DmaCommand command = queue.pop();
+    Picos start = std::max<Picos>({last_end - lead_, command.after.moment(), 0});
+    start = picos_of(floor_cycle(start));
     if (command.producers != nullptr) {
-      for (const Need& need : *command.producers) need.wait();
+      for (const Need& need : *command.producers) start = std::max(start, need.moment());
     }
-    command.after.wait();
     for (TokenPool* pool : command.take) {
-      if (pool != nullptr) pool->acquire(1);
+      if (pool != nullptr) pool->acquire(1, start);
     }
+    wait_until(start);
     const Picos end = std::max(last_end, execute(command));
     const Picos completed = picos_of(ceil_cycle(end));
     last_end = end;
     progress.complete(completed);
     for (const Release& release : command.give) release.at(completed);
-    wait_until(picos_of(floor_cycle(std::max<Picos>(end - lead_, 0))));
   }
 }
 

@@ -16,7 +16,7 @@ HostLink::HostLink(const sc_core::sc_module_name& name, const std::optional<Host
 void HostLink::run() {
   for (;;) {
     const HostCommand command = queue.pop();
-    for (const Need& need : command.producers) need.wait();
+    for (const Need& need : command.producers) wait_until(need.moment());
     pass(command.op, false, command.read_address, command.read_bytes);
     if (command.elements > 0) {
       occupy(command.op, now_picos() + transfer_picos(command.elements, spec_.elements_per_cycle));

@@ -40,10 +40,12 @@ void MacArray::clock_elements(const std::optional<pe::WaveformOptions>& waveform
 }
 
 void MacArray::run() {
+  Picos free_at = 0;
   for (;;) {
     const ArrayCommand command = queue.pop();
-    command.operands.wait();
-    if (command.accumulator_bytes > 0) memory_.bytes.acquire(command.accumulator_bytes);
+    const Picos start = std::max(free_at, command.operands.moment());
+    if (command.accumulator_bytes > 0) memory_.bytes.acquire(command.accumulator_bytes, start);
+    wait_until(start);
     const Cost& cost = cost_of(command);
     const Cycles begin = floor_cycle(now_picos());
     const Picos end = picos_of(begin + cost.cycles);
@@ -55,7 +57,7 @@ void MacArray::run() {
     for (const Release& release : command.give) release.at(end);
     if (elements_)
       elements_->begin({command.op, command.gemm, command.at, command.shape, cost.cycles});
-    wait_until(end);
+    free_at = end;
   }
 }
 

@@ -16,9 +16,9 @@ void Progress::complete(Picos end) {
   published_.notify();
 }
 
-void Progress::wait_for(std::uint64_t count) {
+Picos Progress::end_of(std::uint64_t count) {
   while (published() < count) sc_core::wait(published_);
-  if (count > ended_) wait_until(pending_[static_cast<std::size_t>(count - ended_ - 1)]);
+  return count > ended_ ? pending_[static_cast<std::size_t>(count - ended_ - 1)] : 0;
 }
 
 }  // namespace npusim::npu::model

@@ -17,8 +17,9 @@ class Progress {
  public:
   /// The next command ends at `end`; ends never decrease.
   void complete(Picos end);
-  /// Suspends the calling thread until `count` commands have ended.
-  void wait_for(std::uint64_t count);
+  /// The moment at which `count` commands have ended, 0 when it has passed. Suspends the calling
+  /// thread until that moment is known, which may be ahead of it.
+  Picos end_of(std::uint64_t count);
   /// Commands whose end is known.
   std::uint64_t published() const { return ended_ + pending_.size(); }
 
@@ -33,9 +34,8 @@ struct Need {
   Progress* progress = nullptr;
   std::uint64_t count = 0;
 
-  void wait() const {
-    if (progress != nullptr) progress->wait_for(count);
-  }
+  /// When it holds; 0 when it does already. Suspends until that is known.
+  Picos moment() const { return progress == nullptr ? 0 : progress->end_of(count); }
 };
 using Needs = std::vector<Need>;
 

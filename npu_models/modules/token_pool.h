@@ -4,7 +4,7 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
+#include <vector>
 
 #include "npu_models/modules/sim_time.h"
 
@@ -15,17 +15,22 @@ class TokenPool {
   explicit TokenPool(std::int64_t capacity) : capacity_(capacity), free_(capacity) {}
   std::int64_t capacity() const { return capacity_; }
 
-  /// Suspends the calling thread until `amount` are free, then takes them.
-  void acquire(std::int64_t amount);
+  /// Takes `amount` at the first moment from `earliest` on at which they are free, and suspends the
+  /// calling thread until then.
+  void acquire(std::int64_t amount, Picos earliest = 0);
   /// `amount` become free at that moment.
   void release(std::int64_t amount, Picos moment);
 
  private:
-  void absorb_due();
+  struct Announced {
+    Picos moment;
+    std::int64_t amount;
+  };
+  void absorb(Picos until);
 
   std::int64_t capacity_;
   std::int64_t free_;
-  std::multimap<Picos, std::int64_t> announced_;
+  std::vector<Announced> announced_;  ///< latest first
   sc_core::sc_event changed_;
 };
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "npu_models/modules/vector_unit.h"
 
+#include <algorithm>
+
 namespace npusim::npu::model {
 
 VectorUnit::VectorUnit(const sc_core::sc_module_name& name, Ledger& ledger)
@@ -9,11 +11,12 @@ VectorUnit::VectorUnit(const sc_core::sc_module_name& name, Ledger& ledger)
 }
 
 void VectorUnit::run() {
+  Picos free_at = 0;
   for (;;) {
     const VectorCommand command = queue.pop();
-    command.operands.wait();
-    command.sums.wait();
-    if (command.take != nullptr) command.take->acquire(1);
+    const Picos start = std::max({free_at, command.operands.moment(), command.sums.moment()});
+    if (command.take != nullptr) command.take->acquire(1, start);
+    wait_until(start);
     const Cycles begin = floor_cycle(now_picos());
     const Cycles end = begin + command.cycles;
     OpRecord& record = ledger_.record(command.op);
@@ -23,7 +26,7 @@ void VectorUnit::run() {
     if (end > begin) ledger_.active(WaitCause::vector, command.op, begin, end, begin);
     progress.complete(picos_of(end));
     for (const Release& release : command.give) release.at(picos_of(end));
-    wait_until(picos_of(end));
+    free_at = picos_of(end);
   }
 }
 
