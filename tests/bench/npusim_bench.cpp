@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Speed of the kernels of precision/ on one core, each beside its yardstick on the same machine. As
 // a Google Benchmark it measures (the ratios are counters); with --check it takes the medians of
-// five runs, compares them with the goals, and exits 1 when one is missed.
+// five runs, compares them with the goals, and exits 1 when one is missed; --check-systems does so
+// for mapping and timing only (system_cases.h).
 #include <benchmark/benchmark.h>
 
 #include <cstdio>
