@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <limits>
 
 #include "base/whole_file.h"
 #include "sim/metric_pattern.h"
@@ -49,7 +50,11 @@ class Comparison {
       if (was != is) differ(baseline, current, pointer, "exactly equal");
       return;
     }
-    const double allowed = tolerance->absolute + tolerance->relative * std::fabs(was);
+    const double magnitude = std::fabs(was);
+    const double ulp =
+        std::nextafter(magnitude, std::numeric_limits<double>::infinity()) - magnitude;
+    const double allowed =
+        tolerance->absolute + tolerance->relative * magnitude + tolerance->ulps * ulp;
     const bool worse_up = tolerance->direction != Tolerance::Direction::higher_is_better;
     const bool worse_down = tolerance->direction != Tolerance::Direction::lower_is_better;
     if ((worse_up && is - was > allowed) || (worse_down && was - is > allowed))
@@ -131,6 +136,7 @@ CheckRow check_run(const SuiteRun& run, const RunOptions& common,
   if (exists) {
     const JsonValue baseline = base::parse_json_file(run.baseline_file);
     row.violations = compare_to_baseline(baseline, current, tolerances);
+    if (!row.violations.empty()) row.bits = bits_moved(baseline, current, &row.first_op);
   } else if (!update) {
     row.error = "baseline " + run.baseline_file + " does not exist (--update writes it)";
   }

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/bits_moved.h"
 #include "sim/run.h"
 
 namespace npusim::sim {
@@ -18,6 +19,7 @@ struct Tolerance {
   std::string metric;  ///< e.g. "/numerics/**/rel_fro"
   double absolute = 0.0;
   double relative = 0.0;  ///< of the baseline's magnitude
+  double ulps = 0.0;      ///< binary64 units in the last place of the baseline
   enum class Direction { both, lower_is_better, higher_is_better } direction = Direction::both;
 };
 
@@ -50,6 +52,8 @@ struct CheckRow {
   std::string name;
   std::string error;  ///< the run did not come about, or the baseline is missing
   std::vector<Violation> violations;
+  BitsMoved bits = BitsMoved::unknown;  ///< of a run with violations
+  std::string first_op;                 ///< whose numeric figures differ first
   double wall_seconds = 0.0;
   bool passed() const { return error.empty() && violations.empty(); }
 };

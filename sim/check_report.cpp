@@ -54,7 +54,8 @@ std::size_t failures(const CheckReport& report) {
 std::string text_of(const CheckReport& report) {
   std::string text;
   for (const CheckRow& row : report.rows) {
-    text += fmt::format("{} {}\n", row.passed() ? "PASS" : "FAIL", row.name);
+    text += fmt::format("{} {}{}\n", row.passed() ? "PASS" : "FAIL", row.name,
+                        sentence_of(row.bits, row.first_op));
     if (!row.error.empty()) text += fmt::format("  {}\n", row.error);
     for (const Violation& violation : row.violations)
       text += fmt::format("  {}: {}\n", row.name, line_of(violation));
@@ -90,7 +91,8 @@ std::string markdown_of(const CheckReport& report) {
     if (row.violations.empty())
       table.row({row.name, row.passed() ? "pass" : "**fail** " + row.error, "", "", "", ""});
     for (const Violation& v : row.violations)
-      table.row({row.name, "**fail**", v.pointer, v.baseline, v.current, v.limit});
+      table.row({row.name, "**fail**" + sentence_of(row.bits, row.first_op), v.pointer, v.baseline,
+                 v.current, v.limit});
   }
   return fmt::format("### {}: {} of {} passed\n\n", report.suite,
                      report.rows.size() - failures(report), report.rows.size()) +
@@ -118,6 +120,9 @@ base::JsonValue json_of(const CheckReport& report) {
       entry.set("allowed", v.limit);
       violations.push_back(std::move(entry));
     }
+    item.set("bits", name_of(row.bits));
+    item.set("first_op", row.first_op.empty() ? base::JsonValue::make_null()
+                                              : base::JsonValue::make_string(row.first_op));
     item.set("violations", std::move(violations));
     rows.push_back(std::move(item));
   }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/json_value.h"
+#include "sim/bits_moved.h"
 
 namespace npusim::sim {
 
@@ -16,15 +17,6 @@ struct Change {
   std::string before, after;    ///< as text; "(absent)"
   std::optional<double> ratio;  ///< after / before, of numbers that are not 0
 };
-
-/// Why two runs of one graph have different bits.
-enum class BitsMoved {
-  no,          ///< the outputs have the same bits
-  mapping,     ///< the first op that differs sums in another order: its plan differs
-  arithmetic,  ///< it sums in the same order
-  unknown      ///< one side has no numerics, or another graph
-};
-const char* name_of(BitsMoved moved);
 
 struct RunDifference {
   std::string run;  ///< "npu / workload / mode / recipe"
@@ -42,10 +34,6 @@ struct ResultDifference {
 /// Runs are matched by NPU, workload, mode, recipe and scenario; the n-th of equal ones by n. What
 /// is not deterministic (`host`, `tool`) is not compared.
 ResultDifference difference_of(const base::JsonValue& before, const base::JsonValue& after);
-
-/// Where the bits of two runs part; `first_op` may be nullptr.
-BitsMoved bits_moved(const base::JsonValue& before, const base::JsonValue& after,
-                     std::string* first_op);
 
 /// details: every value; otherwise those of single ops are counted.
 std::string text_of(const ResultDifference& difference, bool details);

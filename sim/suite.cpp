@@ -105,6 +105,7 @@ Tolerance read_tolerance(const base::ValueReader& value, bool timing, bool numer
                  "a pointer into a run, such as /numerics/**/rel_fro (integers compare exactly)");
   tolerance.absolute = reader.number("absolute", base::kNonNegativeNumber, 0.0);
   tolerance.relative = reader.number("relative", base::kNonNegativeNumber, 0.0);
+  tolerance.ulps = reader.number("ulps", base::kNonNegativeNumber, 0.0);
   tolerance.direction = reader.choice<Tolerance::Direction>(
       "direction",
       {{"both", Tolerance::Direction::both},

@@ -9,9 +9,12 @@
 
 #include "precision/block_format.h"
 #include "precision/rounding.h"
+#include "sim/comparison.h"
 #include "sim/version.h"
 #include "tools/commands.h"
+#include "tools/completion.h"
 #include "tools/exit_code.h"
+#include "tools/output.h"
 
 namespace npusim::tools {
 namespace {
@@ -201,9 +204,17 @@ void define_compare(CLI::App& app, Chosen& chosen) {
   CLI::App& sub =
       add_command(app, "compare", "Run several workloads on several NPUs, as one table",
                   "npusim compare --npu systolic128_bf16 cube16_fp16 --workload small_cnn "
-                  "mlp:training --json results.json");
+                  "mlp:training --base systolic128_bf16 --json results.json");
   auto arguments = command(sub, chosen, compare_checked);
   add_selection(sub, arguments->selection, true);
+  sub.add_option("--base", arguments->base,
+                 "Ratios of time, energy and error to this NPU's run of the same workload and mode")
+      ->type_name("NAME");
+  sub.add_option("--pareto", arguments->pareto,
+                 "Metrics of the Pareto front, less being better: time, energy, error, memory "
+                 "(default: time error)")
+      ->type_name("METRIC")
+      ->check(CLI::IsMember(sim::metric_names()));
   add_run_parts(sub, *arguments);
   add_seed(sub, arguments->common);
   add_jobs(sub, arguments->common);
@@ -257,6 +268,9 @@ void define_check(CLI::App& app, Chosen& chosen) {
   sub.add_option("suite", arguments->suite, "Suite: file or shipped name")->required();
   CLI::Option* update =
       sub.add_flag("--update", arguments->update, "Rewrite the baselines and say what changed");
+  sub.add_option("--shard", arguments->shard,
+                 "Every n-th run of the suite from the i-th on: shares of a matrix of CI jobs")
+      ->type_name("I/N");
   sub.add_option("--junit", arguments->junit, "Write JUnit XML to this file")->type_name("FILE");
   add_json(sub, arguments->common);
   add_markdown(sub, arguments->common);
@@ -443,11 +457,41 @@ void define_onnx_test(CLI::App& app, Chosen& chosen) {
   add_quiet(sub, arguments->common);
 }
 
+/// Options as typed, in the order of --help.
+std::vector<CommandNames> commands_of(const CLI::App& app) {
+  std::vector<CommandNames> commands;
+  for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
+    CommandNames command{sub->get_name(), sub->get_description(), {}};
+    for (const CLI::Option* option : sub->get_options()) {
+      for (const std::string& name : option->get_snames()) command.options.push_back("-" + name);
+      for (const std::string& name : option->get_lnames()) command.options.push_back("--" + name);
+    }
+    commands.push_back(std::move(command));
+  }
+  return commands;
+}
+
+void define_completion(CLI::App& app, Chosen& chosen) {
+  CLI::App& sub =
+      add_command(app, "completion", "Completion of commands, options and names for a shell",
+                  "npusim completion bash > ~/.local/share/bash-completion/completions/npusim");
+  auto shell = std::make_shared<std::string>();
+  sub.add_option("shell", *shell, "bash, zsh or fish: the script goes to stdout")
+      ->required()
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  sub.callback([shell, &app, &chosen] {
+    chosen = [shell, &app] {
+      print(completion_script(*shell, commands_of(app)));
+      return kOk;
+    };
+  });
+}
+
 void define_commands(CLI::App& app, Chosen& chosen) {
   for (const auto define :
        {define_run, define_compare, define_coverage, define_report, define_diff, define_check,
         define_validate, define_list, define_describe, define_formats, define_quantize, define_dot,
-        define_explain, define_import, define_onnx_test})
+        define_explain, define_import, define_onnx_test, define_completion})
     define(app, chosen);
 }
 

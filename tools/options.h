@@ -44,6 +44,8 @@ struct RunArguments {
   std::string weights;
   std::vector<std::string> inputs;  ///< NAME=F.npy
   std::string dump_outputs;
+  std::string base;                 ///< compare: an NPU of the selection, by name
+  std::vector<std::string> pareto;  ///< compare: names of metrics
 };
 
 struct CoverageArguments {
@@ -70,6 +72,7 @@ struct CheckArguments {
   std::string suite;
   bool update = false;
   std::string junit;
+  std::string shard;  ///< "i/n", or ""
 };
 
 struct ValidateArguments {

@@ -53,12 +53,18 @@ Prepared prepare(const sim::Selection& selection, const CommonOptions& common) {
 }
 
 void write_files(const sim::Result& result, const OutputFiles& files, const std::string& markdown,
-                 bool quiet) {
-  if (!files.json.empty())
-    write_to(files.json, base::dump_json(sim::json_of(result)) + "\n", quiet);
-  if (!files.csv.empty()) write_to(files.csv, sim::csv_of(result), quiet);
+                 bool quiet, const sim::ComparisonOptions* comparison) {
+  const sim::ComparisonOptions options =
+      comparison != nullptr ? *comparison : sim::ComparisonOptions();
+  base::JsonValue document;
+  if (!files.json.empty() || !files.html.empty()) {
+    document = sim::json_of(result);
+    if (comparison != nullptr) document.set("comparison", sim::json_of(result, options));
+  }
+  if (!files.json.empty()) write_to(files.json, base::dump_json(document) + "\n", quiet);
+  if (!files.csv.empty()) write_to(files.csv, sim::csv_of(result, options), quiet);
   write_to(files.markdown, markdown, quiet);
-  if (!files.html.empty()) write_to(files.html, sim::html_of(sim::json_of(result)), quiet);
+  if (!files.html.empty()) write_to(files.html, sim::html_of(document), quiet);
 }
 
 bool stdout_taken(const OutputFiles& files) {

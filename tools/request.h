@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "sim/comparison.h"
 #include "sim/run.h"
 #include "tools/options.h"
 
@@ -20,9 +21,10 @@ struct Prepared {
 };
 Prepared prepare(const sim::Selection& selection, const CommonOptions& common);
 
-/// JSON, CSV, Markdown and HTML of a result where they were asked for.
+/// JSON, CSV, Markdown and HTML of a result where they were asked for; `comparison`: with the runs
+/// held against each other.
 void write_files(const sim::Result& result, const OutputFiles& files, const std::string& markdown,
-                 bool quiet);
+                 bool quiet, const sim::ComparisonOptions* comparison = nullptr);
 
 /// True when a file option took stdout: the table then goes nowhere.
 bool stdout_taken(const OutputFiles& files);

@@ -37,10 +37,7 @@ std::string summary(const RunDifference& run, bool details) {
   std::size_t hidden = 0;
   for (const Change& change : run.changes) hidden += is_detail(change.pointer) ? 1 : 0;
   if (!details && hidden != 0) text += fmt::format(" ({} of single ops, see --details)", hidden);
-  if (run.bits == BitsMoved::mapping || run.bits == BitsMoved::arithmetic)
-    text +=
-        fmt::format("; bits moved through the {}, first in {}", name_of(run.bits), run.first_op);
-  return text;
+  return text + sentence_of(run.bits, run.first_op);
 }
 
 const char* name_of_side(Side side) {

@@ -221,4 +221,24 @@ JsonValue json_of(const Result& result) {
   return object;
 }
 
+JsonValue json_of(const Result& result, const ComparisonOptions& options) {
+  JsonValue object = JsonValue::make_object();
+  object.set("base",
+             options.base.empty() ? JsonValue::make_null() : JsonValue::make_string(options.base));
+  JsonValue metrics = JsonValue::make_array();
+  for (const Metric metric : options.pareto)
+    metrics.push_back(JsonValue::make_string(name_of(metric)));
+  object.set("pareto_metrics", std::move(metrics));
+  JsonValue runs = JsonValue::make_array();
+  for (const RunComparison& run : compare_runs(result, options)) {
+    JsonValue item = JsonValue::make_object();
+    item.set("pareto", run.pareto ? JsonValue::make_bool(*run.pareto) : JsonValue::make_null());
+    for (std::size_t m = 0; m < metric_names().size(); ++m)
+      item.set(metric_names()[m] + "_ratio", optional_number(run.ratio[m]));
+    runs.push_back(std::move(item));
+  }
+  object.set("runs", std::move(runs));
+  return object;
+}
+
 }  // namespace npusim::sim

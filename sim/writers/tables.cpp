@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "base/json_value.h"
+#include "sim/comparison.h"
 #include "sim/writers/text_table.h"
 #include "sim/writers/writers.h"
 
@@ -34,31 +35,56 @@ std::string error_cell(const RunResult& run) {
   return text;
 }
 
-TextTable comparison(const Result& result) {
+/// "*" behind the best of a group.
+std::string marked(std::string text, const RunComparison& run, Metric metric) {
+  return run.best[static_cast<std::size_t>(metric)] ? text + " *" : text;
+}
+
+std::string ratio_cell(const RunComparison& run, Metric metric) {
+  const std::optional<double>& ratio = run.ratio[static_cast<std::size_t>(metric)];
+  return ratio ? fmt::format("{:.3f}", *ratio) : "-";
+}
+
+const char* yes_or_no(const std::optional<bool>& value) {
+  if (!value) return "-";
+  return *value ? "yes" : "no";
+}
+
+std::vector<std::string> timing_cells(const RunResult& run, const RunComparison& compared) {
+  if (!run.timing) return std::vector<std::string>(8, "-");
+  const Timing& t = *run.timing;
+  return {grouped(t.run.cycles),
+          marked(fmt::format("{:.4f}", t.seconds * 1e3), compared, Metric::time),
+          fmt::format("{:.1f}", t.samples_per_s),
+          fmt::format("{:.2f}", t.utilization * 100.0),
+          fmt::format("{:.3f}", t.achieved_tops),
+          fmt::format("{:.3f}", t.peak_tops),
+          fmt::format("{:.2f}", static_cast<double>(t.run.dram_bytes) / 1e6),
+          marked(fmt::format("{:.3f}", t.run.energy.total_mj()), compared, Metric::energy)};
+}
+
+/// Of several runs: Pareto flags, and ratios where there is a base.
+TextTable comparison(const Result& result, const ComparisonOptions& options) {
+  const std::vector<RunComparison> compared = compare_runs(result, options);
+  const bool several = result.runs.size() > 1;
+  const Metric ratios[] = {Metric::time, Metric::energy, Metric::error};
   TextTable table;
   for (const char* text : {"NPU", "workload", "mode", "recipe"}) table.column(text);
   for (const char* number : {"cycles", "time [ms]", "samples/s", "util [%]", "TOPS", "peak TOPS",
                              "DRAM [MB]", "energy [mJ]", "rel. error"})
     table.column(number, true);
-  table.column("bound");
-  table.column("op coverage");
-  table.column("status");
-  for (const RunResult& run : result.runs) {
+  for (const Metric metric : ratios)
+    if (!options.base.empty()) table.column(std::string("x ") + name_of(metric), true);
+  if (several) table.column("Pareto");
+  for (const char* text : {"bound", "op coverage", "status"}) table.column(text);
+  for (std::size_t i = 0; i < result.runs.size(); ++i) {
+    const RunResult& run = result.runs[i];
     std::vector<std::string> cells = {run.npu, run.workload, run.mode, run.recipe};
-    if (run.timing) {
-      const Timing& t = *run.timing;
-      cells.push_back(grouped(t.run.cycles));
-      cells.push_back(fmt::format("{:.4f}", t.seconds * 1e3));
-      cells.push_back(fmt::format("{:.1f}", t.samples_per_s));
-      cells.push_back(fmt::format("{:.2f}", t.utilization * 100.0));
-      cells.push_back(fmt::format("{:.3f}", t.achieved_tops));
-      cells.push_back(fmt::format("{:.3f}", t.peak_tops));
-      cells.push_back(fmt::format("{:.2f}", static_cast<double>(t.run.dram_bytes) / 1e6));
-      cells.push_back(fmt::format("{:.3f}", t.run.energy.total_mj()));
-    } else {
-      cells.insert(cells.end(), 8, "-");
-    }
-    cells.push_back(error_cell(run));
+    for (std::string& cell : timing_cells(run, compared[i])) cells.push_back(std::move(cell));
+    cells.push_back(marked(error_cell(run), compared[i], Metric::error));
+    for (const Metric metric : ratios)
+      if (!options.base.empty()) cells.push_back(ratio_cell(compared[i], metric));
+    if (several) cells.push_back(yes_or_no(compared[i].pareto));
     cells.push_back(run.timing ? run.timing->run.bound : "-");
     cells.push_back(run.coverage ? coverage_cell(*run.coverage) : "-");
     cells.push_back(run.error.empty() ? name_of(run.status)
@@ -115,15 +141,15 @@ TextTable coverage_gaps(const Result& result) {
 
 }  // namespace
 
-std::string table_of(const Result& result) {
-  return comparison(result).aligned();
+std::string table_of(const Result& result, const ComparisonOptions& options) {
+  return comparison(result, options).aligned();
 }
 
-std::string markdown_of(const Result& result) {
-  return comparison(result).markdown();
+std::string markdown_of(const Result& result, const ComparisonOptions& options) {
+  return comparison(result, options).markdown();
 }
 
-std::string csv_of(const Result& result) {
+std::string csv_of(const Result& result, const ComparisonOptions& options) {
   TextTable table;
   for (const char* header : {"npu",
                              "workload",
@@ -151,9 +177,16 @@ std::string csv_of(const Result& result) {
                              "decomposed",
                              "host",
                              "unknown",
-                             "unsupported"})
+                             "unsupported",
+                             "pareto",
+                             "time_ratio",
+                             "energy_ratio",
+                             "error_ratio",
+                             "memory_ratio"})
     table.column(header);
-  for (const RunResult& run : result.runs) {
+  const std::vector<RunComparison> compared = compare_runs(result, options);
+  for (std::size_t i = 0; i < result.runs.size(); ++i) {
+    const RunResult& run = result.runs[i];
     std::vector<std::string> cells = {run.npu,      run.workload,        run.mode, run.recipe,
                                       run.scenario, name_of(run.status), run.error};
     if (run.timing) {
@@ -175,6 +208,9 @@ std::string csv_of(const Result& result) {
          {npu::Support::native, npu::Support::decomposed, npu::Support::host, npu::Support::unknown,
           npu::Support::unsupported})
       cells.push_back(run.coverage ? std::to_string(run.coverage->counts.at(level)) : "");
+    cells.push_back(compared[i].pareto ? yes_or_no(compared[i].pareto) : "");
+    for (const std::optional<double>& ratio : compared[i].ratio)
+      cells.push_back(ratio ? exact(*ratio) : "");
     table.row(std::move(cells));
   }
   return table.csv();

@@ -5,20 +5,24 @@
 #include <string>
 
 #include "base/json_value.h"
+#include "sim/comparison.h"
 #include "sim/result.h"
 
 namespace npusim::sim {
 
 /// The document of DESIGN: stable member order, units in names, no NaN tokens.
 base::JsonValue json_of(const Result& result);
+/// The member `comparison` of a document of several runs.
+base::JsonValue json_of(const Result& result, const ComparisonOptions& options);
 base::JsonValue json_of(const RunResult& run);
 
 /// One row a run, a column a metric, units in the header.
-std::string csv_of(const Result& result);
+std::string csv_of(const Result& result, const ComparisonOptions& options = {});
 
-/// The comparison for people: aligned columns for a terminal, or a Markdown table.
-std::string table_of(const Result& result);
-std::string markdown_of(const Result& result);
+/// The comparison for people: aligned columns for a terminal, or a Markdown table. The best time,
+/// energy and error of each workload and mode carry a star.
+std::string table_of(const Result& result, const ComparisonOptions& options = {});
+std::string markdown_of(const Result& result, const ComparisonOptions& options = {});
 
 /// Op by op of one run: cycles, stalls, traffic, error.
 std::string op_table_of(const RunResult& run);

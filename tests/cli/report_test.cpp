@@ -78,6 +78,70 @@ TEST(Diff, WhatIsNoResultIsAnErrorWithItsPlace) {
   EXPECT_EQ(npusim({"diff", folder.path("none.json"), other}).exit_code, 3);
 }
 
+TEST(Compare, RatiosAreToTheNamedBase) {
+  const std::vector<std::string> arguments = {"compare",
+                                              "--npu",
+                                              data("tiny_npu.json"),
+                                              data("tiny_cube.json"),
+                                              "--workload",
+                                              data("tiny_mlp.json"),
+                                              "--no-numerics",
+                                              "--pareto",
+                                              "time",
+                                              "energy"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), arguments.begin(), arguments.end());
+    return npusim(more);
+  };
+  const JsonValue document =
+      base::parse_json(with({"--base", "tiny_npu", "--json", "-"}).out, "stdout");
+  const double own = at(document, "/runs/1/timing/seconds").number();
+  const double of_base = at(document, "/runs/0/timing/seconds").number();
+  EXPECT_EQ(at(document, "/comparison/runs/1/time_ratio").number(), own / of_base);
+  EXPECT_EQ(at(document, "/comparison/pareto_metrics/1").string(), "energy");
+  EXPECT_THAT(with({"--base", "tiny_npu"}).out, HasSubstr("x time"));
+  const Outcome wrong = with({"--base", "huge_npu"});
+  EXPECT_EQ(wrong.exit_code, 2);
+  EXPECT_THAT(wrong.err, HasSubstr("tiny_cube, tiny_npu"));
+}
+
+TEST(CheckShards, AreDisjointAndTogetherTheWholeSuite) {
+  const TempFolder folder;
+  std::string runs;
+  for (int i = 1; i <= 5; ++i)
+    runs += (i == 1 ? "" : ",") +
+            (R"({"name": "run)" + std::to_string(i) + R"(", "npu": ")" + data("tiny_npu.json") +
+             R"(", "workload": ")" + data("tiny_mlp.json") + R"(", "baseline": "b)" +
+             std::to_string(i) + R"(.json", "numerics": false})");
+  const std::string suite = folder.write(
+      "s.json", R"({"schema_version": 1, "kind": "suite", "name": "s", "runs": [)" + runs + "]}");
+  EXPECT_EQ(npusim({"check", suite, "--update", "--quiet"}).exit_code, 0);
+  const Outcome odd = npusim({"check", suite, "--shard", "1/2"});
+  const Outcome even = npusim({"check", suite, "--shard", "2/2"});
+  EXPECT_EQ(odd.out, "PASS run1\nPASS run3\nPASS run5\ns: 3 of 3 passed\n");
+  EXPECT_EQ(even.out, "PASS run2\nPASS run4\ns: 2 of 2 passed\n");
+  for (const char* wrong : {"0/2", "3/2", "1", "1/x"})
+    EXPECT_EQ(npusim({"check", suite, "--shard", wrong}).exit_code, 2) << wrong;
+}
+
+TEST(Completion, BashOffersCommandsOptionsAndNames) {
+  const TempFolder folder;
+  for (const char* shell : {"bash", "zsh", "fish"})
+    EXPECT_THAT(npusim({"completion", shell}).out, HasSubstr("onnx-test"));
+  const std::string script = folder.write("complete.sh", npusim({"completion", "bash"}).out);
+  const auto offered = [&](const std::string& words) {
+    return run_program(
+               {"bash", "-c",
+                "PATH=$(dirname " + npusim_binary() + "):$PATH; source " + script +
+                    "; COMP_WORDS=(" + words +
+                    "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _npusim; echo \"${COMPREPLY[@]}\""})
+        .out;
+  };
+  EXPECT_EQ(offered("npusim comp"), "compare completion\n");
+  EXPECT_EQ(offered("npusim diff --de"), "--details\n");
+  EXPECT_THAT(offered("npusim run --npu systolic128_"), HasSubstr("systolic128_bf16"));
+}
+
 TEST(Report, IsOneFileThatHoldsTheResult) {
   const TempFolder folder;
   const std::string file = result(folder, "a.json", {"--html", folder.path("direct.html")});

@@ -47,6 +47,28 @@ TEST(Check, RealsAreExactWithoutATolerance) {
   EXPECT_EQ(compare(R"({"e":0.5})", R"({"e":0.5000000000000001})").size(), 1u);
 }
 
+TEST(Check, UlpsCountPlacesOfTheBaseline) {
+  Tolerance two;
+  two.metric = "/e";
+  two.ulps = 2.0;
+  EXPECT_TRUE(compare(R"({"e":0.5})", R"({"e":0.5000000000000002})", {two}).empty());
+  EXPECT_EQ(compare(R"({"e":0.5})", R"({"e":0.5000000000000004})", {two}).size(), 1u);
+}
+
+TEST(Check, SaysThroughWhatBitsMoved) {
+  CheckReport report;
+  report.suite = "s";
+  report.rows.push_back({"run",
+                         "",
+                         {{"/numerics/output_bits_hash", "a", "b", "exactly equal", {}}},
+                         BitsMoved::arithmetic,
+                         "conv1",
+                         0.0});
+  EXPECT_THAT(text_of(report),
+              HasSubstr("FAIL run; bits moved through the arithmetic, first in conv1"));
+  EXPECT_THAT(markdown_of(report), HasSubstr("first in conv1"));
+}
+
 TEST(Check, ToleranceHoldsByPatternAndMagnitude) {
   Tolerance ten_percent;
   ten_percent.metric = "/numerics/**/rel_fro";
@@ -113,8 +135,13 @@ TEST(Check, EveryRealNumberOfTheBaselinesCanBeNamedByATolerance) {
 CheckReport failing_report() {
   CheckReport report;
   report.suite = "s<1>";
-  report.rows.push_back({"good", "", {}, 0.25});
-  report.rows.push_back({"bad", "", {{"/timing/cycles", "1", "2", "exactly equal", {}}}, 0.5});
+  report.rows.push_back({"good", "", {}, BitsMoved::no, "", 0.25});
+  report.rows.push_back({"bad",
+                         "",
+                         {{"/timing/cycles", "1", "2", "exactly equal", {}}},
+                         BitsMoved::unknown,
+                         "",
+                         0.5});
   return report;
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/check.h"
 
+#include <regex>
+
 #include "sim/catalog.h"
 #include "tools/commands.h"
 #include "tools/exit_code.h"
@@ -27,6 +29,20 @@ std::string update_text(const sim::CheckReport& report) {
   return text;
 }
 
+/// "2/3": runs 2, 5, 8, ... of the suite.
+void keep_shard(sim::Suite& suite, const std::string& shard) {
+  if (shard.empty()) return;
+  const std::regex form("([1-9][0-9]{0,5})/([1-9][0-9]{0,5})");
+  std::smatch parts;
+  if (!std::regex_match(shard, parts, form) || std::stoul(parts[1]) > std::stoul(parts[2]))
+    throw UsageError("--shard " + shard + ": expected I/N with 1 <= I <= N");
+  const std::size_t first = std::stoul(parts[1]) - 1, step = std::stoul(parts[2]);
+  std::vector<sim::SuiteRun> kept;
+  for (std::size_t i = first; i < suite.runs.size(); i += step)
+    kept.push_back(std::move(suite.runs[i]));
+  suite.runs = std::move(kept);
+}
+
 bool all_ran(const sim::CheckReport& report) {
   for (const sim::CheckRow& row : report.rows)
     if (!row.error.empty()) return false;
@@ -39,7 +55,8 @@ int check(const CheckArguments& arguments) {
   const CommonOptions& common = arguments.common;
   const OutputFiles& files = common.files;
   check_destinations({files.json, files.markdown, arguments.junit});
-  const sim::Suite suite = sim::load_suite(sim::find_file("suite", arguments.suite));
+  sim::Suite suite = sim::load_suite(sim::find_file("suite", arguments.suite));
+  keep_shard(suite, arguments.shard);
   const sim::RunOptions options = options_of(common);
   catch_interrupts();
   const sim::CheckReport report = sim::check_suite(suite, options, arguments.update);

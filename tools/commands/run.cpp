@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // run and compare: the same work, one triple or a matrix of them.
+#include <algorithm>
 #include <charconv>
 #include <filesystem>
 #include <map>
+#include <set>
 
 #include "sim/run.h"
 #include "sim/writers/writers.h"
@@ -78,8 +80,30 @@ void prepare_folder(const std::string& folder, std::size_t runs) {
                            "unwritable-file");
 }
 
-std::string narration(const sim::Result& result, bool verbose) {
-  std::string text = sim::table_of(result);
+sim::ComparisonOptions comparison_of(const RunArguments& arguments) {
+  sim::ComparisonOptions options;
+  options.base = arguments.base;
+  if (!arguments.pareto.empty()) options.pareto.clear();
+  const std::vector<std::string>& names = sim::metric_names();
+  for (const std::string& name : arguments.pareto)
+    options.pareto.push_back(
+        static_cast<sim::Metric>(std::find(names.begin(), names.end(), name) - names.begin()));
+  return options;
+}
+
+/// Names of NPUs are known once their files are read.
+void check_base(const sim::Result& result, const std::string& base) {
+  std::set<std::string> names;
+  for (const sim::RunResult& run : result.runs) names.insert(run.npu);
+  if (base.empty() || names.count(base) != 0) return;
+  std::string known;
+  for (const std::string& name : names) known += (known.empty() ? "" : ", ") + name;
+  throw UsageError("--base " + base + " is none of the NPUs compared: " + known);
+}
+
+std::string narration(const sim::Result& result, const sim::ComparisonOptions& comparison,
+                      bool verbose) {
+  std::string text = sim::table_of(result, comparison);
   if (!verbose) return text;
   for (const sim::RunResult& run : result.runs) {
     text += "\n";
@@ -107,10 +131,13 @@ int run_requests(const RunArguments& arguments) {
   options.dump_outputs = arguments.dump_outputs;
   if (!options.dump_outputs.empty()) sim::coverage_all(requests, options);
   prepare_folder(options.dump_outputs, requests.size());
+  const sim::ComparisonOptions comparison = comparison_of(arguments);
+  if (!comparison.base.empty()) check_base(sim::coverage_all(requests, options), comparison.base);
   catch_interrupts();
   const sim::Result result = sim::run_all(requests, options);
-  if (!stdout_taken(files)) print(narration(result, common.verbose));
-  write_files(result, files, files.markdown.empty() ? "" : sim::markdown_of(result), common.quiet);
+  if (!stdout_taken(files)) print(narration(result, comparison, common.verbose));
+  write_files(result, files, files.markdown.empty() ? "" : sim::markdown_of(result, comparison),
+              common.quiet, result.runs.size() > 1 ? &comparison : nullptr);
   report_problems(result);
   return sim::exit_code_of(result);
 }
