@@ -15,6 +15,7 @@ constexpr base::IntegerRange kArraySide{1, std::int64_t{1} << 16};
 constexpr base::IntegerRange kArrays{1, std::int64_t{1} << 12};
 constexpr base::IntegerRange kRate{1, 1024};
 constexpr base::IntegerRange kInTurn{1, 1024};
+constexpr base::IntegerRange kGap{0, std::int64_t{1} << 16};
 
 std::vector<std::string> organisation_names() {
   std::vector<std::string> names;
@@ -114,6 +115,8 @@ class Options {
       array_.preload_hiding = object_.boolean("preload_hiding", true);
     if (means(legal, "preload_skew", kWhere))
       array_.preload_skew = object_.boolean("preload_skew", true);
+    if (means(legal, "fold_gap_cycles", kWhere))
+      array_.fold_gap_cycles = object_.integer("fold_gap_cycles", kGap, 0);
     if (means(legal && array_.preload_hiding, "swap", "only with preload_hiding"))
       array_.swap = object_.choice<Swap>(
           "swap", {{"wavefront", Swap::wavefront}, {"all_at_once", Swap::all_at_once}},

@@ -101,6 +101,7 @@ struct MacArraySpec {
   bool fold_overlap = true;    ///< the next fold enters while the last one drains
   bool preload_hiding = true;  ///< shadow registers: the next fold's operands load behind this one
   bool preload_skew = true;    ///< column c takes its stationary operands c cycles after column 0
+  std::int64_t fold_gap_cycles = 0;  ///< without a streamed row behind the stream of a fold
   Swap swap = Swap::wavefront;
   Drain drain = Drain::shift;
   Completion completion = Completion::leaves_array;

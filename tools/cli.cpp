@@ -289,6 +289,30 @@ void define_validate(CLI::App& app, Chosen& chosen) {
   add_quiet(sub, arguments->common);
 }
 
+int validate_timing_checked(const ValidateTimingArguments& arguments) {
+  if (!arguments.npu.empty() && arguments.references.empty())
+    throw UsageError("--npu goes with --reference: the shipped sets name their own");
+  return validate_timing(arguments);
+}
+
+void define_validate_timing(CLI::App& app, Chosen& chosen) {
+  CLI::App& sub = add_command(
+      app, "validate-timing", "Published times against simulated ones; exit 1 if a promise breaks",
+      "npusim validate-timing -v\n"
+      "  npusim validate-timing --reference measured.csv --npu google_tpu_v4_core");
+  auto arguments = command(sub, chosen, validate_timing_checked);
+  sub.add_option(
+         "--reference", arguments->references,
+         "Measured products in place of the shipped sets: CSV with m, n, k and us or cycles")
+      ->type_name("F.csv");
+  sub.add_option("--npu", arguments->npu, "What runs them (default google_tpu_v4_core)")
+      ->type_name("FILE|NAME");
+  add_json(sub, arguments->common);
+  add_jobs(sub, arguments->common);
+  add_quiet(sub, arguments->common);
+  sub.add_flag("-v,--verbose", arguments->common.verbose, "Also print every point");
+}
+
 void define_list(CLI::App& app, Chosen& chosen) {
   CLI::App& sub = add_command(app, "list", "What is shipped and what is built in",
                               "npusim list npu\n  npusim list op --json -");
@@ -488,10 +512,10 @@ void define_completion(CLI::App& app, Chosen& chosen) {
 }
 
 void define_commands(CLI::App& app, Chosen& chosen) {
-  for (const auto define :
-       {define_run, define_compare, define_coverage, define_report, define_diff, define_check,
-        define_validate, define_list, define_describe, define_formats, define_quantize, define_dot,
-        define_explain, define_import, define_onnx_test, define_completion})
+  for (const auto define : {define_run, define_compare, define_coverage, define_report, define_diff,
+                            define_check, define_validate, define_validate_timing, define_list,
+                            define_describe, define_formats, define_quantize, define_dot,
+                            define_explain, define_import, define_onnx_test, define_completion})
     define(app, chosen);
 }
 

@@ -14,6 +14,7 @@ int report(const ReportArguments& arguments);
 int diff(const DiffArguments& arguments);
 int check(const CheckArguments& arguments);
 int validate(const ValidateArguments& arguments);
+int validate_timing(const ValidateTimingArguments& arguments);
 int list(const ListArguments& arguments);
 int describe(const DescribeArguments& arguments);
 int formats(const FormatsArguments& arguments);

@@ -80,6 +80,12 @@ struct ValidateArguments {
   std::vector<std::string> files;
 };
 
+struct ValidateTimingArguments {
+  CommonOptions common;
+  std::vector<std::string> references;
+  std::string npu;
+};
+
 struct ListArguments {
   CommonOptions common;
   std::string kind;

@@ -19,6 +19,7 @@
 //                   its fold; all_at_once: all elements in one cycle, when the last old use is over
 //   fold_overlap    true: a fold streams as soon as the elements are free; false: when the fold
 //                   before is complete
+//   fold_gap_cycles G cycles in which nothing streams behind the last row of a fold
 //   partial_sums    reinject_above: the next fold over k needs the sums of the fold before at its
 //                   top: R*L + W cycles after that one began to stream
 //   completion      leaves_array: the last sum leaves the bottom of the last column (W = 0);
@@ -26,10 +27,10 @@
 //
 //   first stream after P0, then a fold every T cycles, the last one takes S + D:
 //
-//     no preload_hiding            P0 = R,  T = R + S + (fold_overlap ? (skew ? 0 : C-1) : D)
-//     preload_hiding, wavefront    P0 = R,  T = max(S + (fold_overlap ? 0 : D), R + (skew ? 0 :
-//     C-1)) preload_hiding, all_at_once  P0 = (R-1)*L + (skew ? C : 1),
-//                                  T = S + (fold_overlap ? (R-1)*L + C - 1 : D)
+//     no preload_hiding            P0 = R,  T = R + S + (fold_overlap ? G + (skew ? 0 : C-1) :
+//     max(D, G)) preload_hiding, wavefront    P0 = R,  T = max(S + (fold_overlap ? 0 : D), R +
+//     (skew ? 0 : C-1)) preload_hiding, all_at_once  P0 = (R-1)*L + (skew ? C : 1),
+//                                  T = S + max(G, fold_overlap ? (R-1)*L + C - 1 : D)
 //   T' = max(T, R*L + W) between folds of one n under reinject_above
 //
 //   total = P0 + (transitions in k)*T' + (transitions in n)*T + S + D
@@ -54,12 +55,14 @@ Folds schedule_of(const MacArraySpec& a, std::int64_t latency, std::int64_t stre
                   std::int64_t drain) {
   const std::int64_t unskewed = a.preload_skew ? 0 : a.cols - 1;
   const std::int64_t last_use = (a.rows - 1) * latency + a.cols - 1;
+  const std::int64_t gap = a.fold_gap_cycles;
   if (!a.preload_hiding)
-    return {a.rows, a.rows + streamed + (a.fold_overlap ? unskewed : drain), a.rows};
+    return {a.rows, a.rows + streamed + (a.fold_overlap ? gap + unskewed : std::max(drain, gap)),
+            a.rows};
   if (a.swap == Swap::all_at_once)
     return {(a.rows - 1) * latency + (a.preload_skew ? a.cols : 1),
-            streamed + (a.fold_overlap ? last_use : drain), 0};
-  const std::int64_t free = streamed + (a.fold_overlap ? 0 : drain);
+            streamed + std::max(gap, a.fold_overlap ? last_use : drain), 0};
+  const std::int64_t free = streamed + (a.fold_overlap ? gap : std::max(drain, gap));
   const std::int64_t interval = std::max(free, a.rows + unskewed);
   return {a.rows, interval, interval - free};
 }

@@ -56,12 +56,13 @@ void StationaryArray::plan() {
     const std::int64_t entered = stream_.back() + stream_rows_;
     const std::int64_t complete = entered + down + last_column + latency - 1 + written;
     const std::int64_t last_use = entered + down + last_column;
-    std::int64_t free = spec_.fold_overlap ? entered : complete;
+    const std::int64_t gap = entered + spec_.fold_gap_cycles;
+    std::int64_t free = spec_.fold_overlap ? gap : std::max(complete, gap);
     std::int64_t load = free;
     if (!spec_.preload_hiding) {
       if (spec_.fold_overlap && !spec_.preload_skew) load += last_column;
     } else if (at_once) {
-      if (spec_.fold_overlap) free = last_use;
+      if (spec_.fold_overlap) free = std::max(last_use, gap);
       load = stream_.back();
     } else {
       load = stream_.back() + (spec_.preload_skew ? 0 : last_column);

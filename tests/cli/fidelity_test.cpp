@@ -12,6 +12,7 @@ namespace {
 
 using base::JsonValue;
 using testing::HasSubstr;
+using testing::Not;
 
 std::string timing_at(const std::string& npu, const std::string& fidelity,
                       const std::vector<std::string>& more = {}) {
@@ -92,6 +93,26 @@ TEST(Fidelity, OptionsThatDoNotGoTogetherAreUsageErrors) {
   EXPECT_EQ(code({"--fidelity", "pe", "--vcd-cycles", "0:5"}), 2);
   EXPECT_EQ(code({"--fidelity", "pe", "--vcd", "x.vcd", "--vcd-cycles", "5:5"}), 2);
   EXPECT_EQ(code({"--fidelity", "gate"}), 2);
+}
+
+TEST(ValidateTiming, PrintsPublishedBesideSimulated) {
+  const Outcome outcome = npusim({"validate-timing", "-v"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.out;
+  for (const char* text : {"TPU v4 products, scored", "silicon", "vendor's estimator",
+                           "SystemC tile model", "4096^3, TFLOP/s", "1024x1024x1024", "holds"})
+    EXPECT_THAT(outcome.out, HasSubstr(text));
+  EXPECT_THAT(outcome.out, Not(HasSubstr("BROKEN")));
+  const Outcome json = npusim({"validate-timing", "--json", "-"});
+  const JsonValue document = base::parse_json(json.out, "stdout");
+  EXPECT_EQ(at(document, "/sets").items().size(), 7U);
+  EXPECT_TRUE(at(document, "/sets/1/limits/0/holds").boolean());
+}
+
+TEST(ValidateTiming, MistakesAreNamed) {
+  EXPECT_EQ(npusim({"validate-timing", "--npu", "nvdla_fp16"}).exit_code, 2);
+  const Outcome missing = npusim({"validate-timing", "--reference", "/no/such.csv"});
+  EXPECT_EQ(missing.exit_code, 3);
+  EXPECT_THAT(missing.err, HasSubstr("/no/such.csv"));
 }
 
 }  // namespace

@@ -166,8 +166,7 @@ TEST_F(WholeReport, NamesOverridesAndFilesTogether) {
               "unit.x=1",      "--set",      "workload.parameters.bach=2",
               "--json",        "o.json"}),
       ElementsAre(
-          "npusim: no shipped npu is named \"cube\"; allowed: a file, or one of: cube16_fp16, "
-          "nvdla_fp16, systolic128_bf16",
+          HasSubstr("npusim: no shipped npu is named \"cube\"; allowed: a file, or one of: "),
           HasSubstr("npusim: no shipped recipe is named \"fp61\" (did you mean \"fp16\"?); "
                     "allowed: a file, or one of: bf16, "),
           "--set npu.mac_array: '=' is missing; allowed: such as npu.clock_mhz=500",

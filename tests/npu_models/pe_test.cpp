@@ -65,6 +65,7 @@ Case random_systolic(Random& random) {
   array.fold_overlap = random.flip();
   array.preload_hiding = random.flip();
   array.preload_skew = random.flip();
+  if (random.flip()) array.fold_gap_cycles = random.in(1, 9);
   array.swap = random.of({Swap::wavefront, Swap::all_at_once});
   array.drain = random.of({Drain::shift, Drain::direct});
   array.completion = random.of({Completion::leaves_array, Completion::written});
@@ -237,8 +238,8 @@ std::string describe(const MacArraySpec& array) {
   text << array.organisation << " " << array.rows << "x" << array.cols << "x" << array.depth
        << " dataflow " << static_cast<int>(array.dataflow) << " sums "
        << static_cast<int>(array.partial_sums) << " overlap " << array.fold_overlap << " hiding "
-       << array.preload_hiding << " skew " << array.preload_skew << " swap "
-       << static_cast<int>(array.swap) << " drain " << static_cast<int>(array.drain)
+       << array.preload_hiding << " skew " << array.preload_skew << " gap " << array.fold_gap_cycles
+       << " swap " << static_cast<int>(array.swap) << " drain " << static_cast<int>(array.drain)
        << " completion " << static_cast<int>(array.completion) << " outputs "
        << array.outputs_per_pe << " partial sums " << array.partial_sums_per_output << "\n";
   return text.str();
