@@ -13,8 +13,11 @@
 #include <valijson/validator.hpp>
 
 #include "base/whole_file.h"
+#include "sim/catalog.h"
 #include "sim/check.h"
+#include "sim/comparison.h"
 #include "sim/scenario.h"
+#include "sim/writers/writers.h"
 #include "tests/source_dir.h"
 
 namespace npusim::sim {
@@ -171,6 +174,42 @@ TEST_F(Schema, SuitesAgreeWithTheReader) {
                     {"/schema_version", "2", false},
                     {"/unknown", "1", false}},
                    [](const std::string& path) { load_suite(path); });
+}
+
+/// A document of two runs, one of which has no timing.
+json some_result() {
+  RunOptions options;
+  options.quiet = true;
+  RunRequest request;
+  request.npu_file = find_file("npu", "systolic128_bf16");
+  request.workload_file = find_file("workload", "small_cnn");
+  Result result = run_all({request, request}, options);
+  result.runs[1].timing.reset();
+  json document = json::parse(base::dump_json(json_of(result)));
+  document["comparison"] = json::parse(base::dump_json(json_of(result, ComparisonOptions())));
+  return document;
+}
+
+TEST_F(Schema, ResultsFollowTheirs) {
+  setenv("NPUSIM_DATA_DIR", test::source_dir().c_str(), 1);
+  const SchemaFile schema("result");
+  const json document = some_result();
+  EXPECT_TRUE(schema.accepts(document));
+  const std::vector<Change> changes = {{"/runs/0/numerics", "null", true},
+                                       {"/runs/0/timing/something_new", "1", true},
+                                       {"/runs/0/numerics/outputs/0/rel_fro", "null", true},
+                                       {"/schema_version", "2", false},
+                                       {"/runs/0/timing/cycles", "1.5", false},
+                                       {"/runs/0/timing/stall_cycles/load", "-1", false},
+                                       {"/runs/0/timing/by_op/0/node", nullptr, false},
+                                       {"/runs/0/numerics/outputs/0/rel_fro", nullptr, false},
+                                       {"/runs/0/numerics/by_op/0/local/rmse", nullptr, false},
+                                       {"/runs/0/coverage/ops/0/support", R"("good")", false},
+                                       {"/runs/0/status", R"("fine")", false},
+                                       {"/runs/1/config", nullptr, false},
+                                       {"/comparison/runs/0/time_ratio", nullptr, false}};
+  for (const Change& change : changes)
+    EXPECT_EQ(schema.accepts(changed(document, change)), change.good) << change.pointer;
 }
 
 }  // namespace
