@@ -164,6 +164,22 @@ TEST_P(OnEverySimdPath, ChunksOrdersPaddingAndBias) {
   }
 }
 
+TEST_P(OnEverySimdPath, TermsDealtToSeveralSums) {
+  std::uint64_t seed = 4000;
+  const Arithmetic single = units::arithmetic(fp32(), Rounding::rne);
+  for (const MacUnit& unit : units::many()) {
+    const std::int64_t block = unit.block_terms();
+    for (const std::int64_t sums : {2, 3}) {
+      ReductionPlan plan = flat(5 * block * sums - 1);
+      plan.deal = Deal{sums, block, 2 * block * sums};
+      plan.chunks = {{2 * block, Chunk::Join::add, single},
+                     {2 * block * sums, Chunk::Join::add, unit.accumulator()}};
+      const bool special = seed++ % 2 == 0;
+      expect_scalar_bits(random_case(unit, plan, {3, 35, 0}, seed, 5.0, special), GetParam());
+    }
+  }
+}
+
 TEST_P(OnEverySimdPath, NoTermsAtAllLeaveTheBias) {
   Case c = random_case(units::chain(fp16(), units::arithmetic(fp16(), Rounding::rne)), flat(1),
                        {2, 3, 1}, 1, 1.0, false);

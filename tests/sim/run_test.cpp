@@ -185,6 +185,26 @@ TEST(Run, OneMappingDrivesCyclesAndBits) {
   EXPECT_EQ(above32.numerics->output_bits_hash, above128.numerics->output_bits_hash);
 }
 
+TEST(Run, EveryOrganisationTrainsTheMlp) {
+  const std::vector<std::vector<std::string>> arrays = {
+      {"systolic128_bf16", "dataflow=input_stationary"},
+      {"systolic128_bf16", "dataflow=output_stationary", "partial_sums=null",
+       "preload_hiding=null"},
+      {"cube16_fp16", "organisation=tensor_core", "fragments_in_flight=4"},
+      {"cube16_fp16", "organisation=simd", "outputs_per_pe=8", "partial_sums_per_output=2"}};
+  for (const std::vector<std::string>& array : arrays) {
+    std::vector<std::string> overrides;
+    for (std::size_t i = 1; i < array.size(); ++i) overrides.push_back("npu.mac_array." + array[i]);
+    const RunResult result = run(request(array[0], "mlp", "", Mode::training), quiet(overrides));
+    ASSERT_EQ(result.status, Status::ok) << array[1] << ": " << result.error;
+    const npu::TimingResult& timing = result.timing->run;
+    std::int64_t causes = timing.busy_cycles;
+    for (const auto& [cause, cycles] : timing.stall_cycles) causes += cycles;
+    EXPECT_EQ(causes, timing.cycles * timing.arrays) << array[1];
+    EXPECT_LT(*worst_output_error(result), 0.01) << array[1];
+  }
+}
+
 TEST(Run, OutputsInTurnKeepTheBitsPartialSumsChangeThem) {
   const auto with = [](const char* outputs, const char* sums) {
     const RunResult result =
