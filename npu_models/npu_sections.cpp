@@ -13,6 +13,10 @@ namespace {
 
 constexpr base::IntegerRange kKib{1, std::int64_t{1} << 30};
 constexpr base::IntegerRange kBuffers{1, 64};
+constexpr base::IntegerRange kChannels{1, 1024};
+constexpr base::IntegerRange kBurst{1, std::int64_t{1} << 20};
+constexpr base::IntegerRange kRow{1, std::int64_t{1} << 30};
+constexpr base::IntegerRange kBanks{1, 4096};
 constexpr base::IntegerRange kLanes{1, std::int64_t{1} << 20};
 constexpr base::NumberRange kSmallTime{0.0, 1e12, false};
 constexpr base::NumberRange kGib{0.0, 1e9, true};
@@ -51,6 +55,50 @@ ScratchpadSpec read_scratchpad(base::ObjectReader& object) {
   return scratchpad;
 }
 
+namespace {
+
+/// Thousandths of a cycle.
+std::int64_t time_of(base::ObjectReader& object, const char* key, double clock_mhz,
+                     std::optional<double> otherwise) {
+  const double ns =
+      otherwise ? object.number(key, kSmallTime, *otherwise) : object.number(key, kSmallTime);
+  return std::llround(ns * clock_mhz);
+}
+
+/// Refreshes must leave time to move something in between.
+void check_refresh(base::ObjectReader& object, const DramTiming& timing) {
+  if (timing.refresh_interval == 0 && timing.refresh == 0) return;
+  if (timing.refresh + timing.row_miss < timing.refresh_interval) return;
+  object.self().error("refresh-too-long",
+                      "refresh_ns and the opening of a row after it leave nothing of "
+                      "refresh_interval_ns",
+                      "refresh_ns + row_miss_ns below refresh_interval_ns, or neither refresh");
+}
+
+DramTiming read_dram_timing(base::ObjectReader& object, double clock_mhz) {
+  DramTiming timing;
+  timing.channels = object.integer("channels", kChannels, 1);
+  timing.burst_bytes = object.integer("burst_bytes", kBurst, 64);
+  timing.row_bytes = object.integer("row_bytes", kRow);
+  timing.banks = object.integer("banks", kBanks);
+  timing.row_miss = time_of(object, "row_miss_ns", clock_mhz, std::nullopt);
+  timing.refresh_interval = time_of(object, "refresh_interval_ns", clock_mhz, 0.0);
+  timing.refresh = time_of(object, "refresh_ns", clock_mhz, 0.0);
+  timing.read_to_write = time_of(object, "read_to_write_ns", clock_mhz, 0.0);
+  timing.write_to_read = time_of(object, "write_to_read_ns", clock_mhz, 0.0);
+  object.finish();
+  if (timing.row_bytes % timing.burst_bytes != 0)
+    object.self().error("uneven-row",
+                        "a row of " + std::to_string(timing.row_bytes) +
+                            " bytes is no whole number of bursts of " +
+                            std::to_string(timing.burst_bytes),
+                        "a multiple of burst_bytes");
+  check_refresh(object, timing);
+  return timing;
+}
+
+}  // namespace
+
 DramSpec read_dram(base::ObjectReader& object, double clock_mhz) {
   DramSpec dram;
   dram.bandwidth_gb_per_s = object.number("bandwidth_gb_per_s", base::kPositiveNumber);
@@ -58,6 +106,8 @@ DramSpec read_dram(base::ObjectReader& object, double clock_mhz) {
   dram.latency_cycles = whole_cycles(object.number("latency_ns", kSmallTime) * 1e-3, clock_mhz);
   dram.capacity_bytes =
       static_cast<std::int64_t>(object.number("gib", kGib) * static_cast<double>(1 << 30));
+  if (auto timing = object.optional_object("timing"))
+    dram.timing = read_dram_timing(*timing, clock_mhz);
   object.finish();
   return dram;
 }

@@ -117,11 +117,24 @@ struct ScratchpadSpec {
   std::int64_t buffers = 2;  ///< tiles in flight: 1 none, 2 double buffering
 };
 
+/// What a descriptor costs beyond its bytes; the rules stand in modules/dram_schedule.h. Times in
+/// thousandths of a cycle.
+struct DramTiming {
+  std::int64_t channels = 1;
+  std::int64_t burst_bytes = 64;
+  std::int64_t row_bytes = 2048;                   ///< of one bank of one channel
+  std::int64_t banks = 16;                         ///< of one channel
+  std::int64_t row_miss = 0;                       ///< closing a row and opening another
+  std::int64_t refresh_interval = 0, refresh = 0;  ///< 0: none
+  std::int64_t read_to_write = 0, write_to_read = 0;
+};
+
 struct DramSpec {
   double bandwidth_bytes_per_cycle = 0.0;  ///< from bandwidth_gb_per_s and the clock
   double bandwidth_gb_per_s = 0.0;
   std::int64_t latency_cycles = 0;  ///< first byte of a descriptor
   std::int64_t capacity_bytes = 0;
+  std::optional<DramTiming> timing;  ///< absent: bandwidth and latency only
 };
 
 struct VectorUnitSpec {

@@ -24,6 +24,13 @@ std::optional<pe::WaveformOptions> waveform_of(const SimulationOptions& options)
                              options.waveform_end_cycle};
 }
 
+std::map<std::string, std::int64_t> named(const model::DramCounters& counters) {
+  return {{"row_hits", counters.row_hits},
+          {"row_misses", counters.row_misses},
+          {"refreshes", counters.refreshes},
+          {"turnarounds", counters.turnarounds}};
+}
+
 }  // namespace
 
 TimingResult simulate(const NpuSpec& npu, const MappedGraph& mapped,
@@ -35,7 +42,9 @@ TimingResult simulate(const NpuSpec& npu, const MappedGraph& mapped,
     top.bind_memory(dram->socket);
     if (options.fidelity == Fidelity::pe) top.clock_elements(waveform_of(options));
   });
-  return assemble_timing(npu, mapped, ledger.records(), cycles);
+  TimingResult result = assemble_timing(npu, mapped, ledger.records(), cycles);
+  if (npu.dram.timing) result.dram_events = named(dram->counters());
+  return result;
 }
 
 std::string pe_refusal(const NpuSpec& npu, const MappedGraph& mapped) {

@@ -64,6 +64,8 @@ struct TimingResult {
   double peak_macs_per_cycle = 0;
   Energy energy;
   std::string bound;
+  /// Row hits and misses, refreshes, turnarounds; empty where DRAM has no timing of its own.
+  std::map<std::string, std::int64_t> dram_events;
   std::vector<OpTiming> ops;
 };
 

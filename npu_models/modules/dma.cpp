@@ -8,7 +8,7 @@ namespace npusim::npu::model {
 Dma::Dma(const sc_core::sc_module_name& name, bool write, const DramSpec& dram, Ledger& ledger)
     : MemoryPort(name, dram.bandwidth_bytes_per_cycle),
       write_(write),
-      lead_(picos_of(dram.latency_cycles)),
+      lead_(picos_of(dram.latency_cycles) + (dram.timing ? dram.timing->row_miss : 0)),
       ledger_(ledger) {
   SC_THREAD(run);
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // One DMA engine (the NPU has one for loads and one for stores): an in-order queue of descriptors,
 // any number of them in flight. A descriptor is requested when its needs have ended, its buffer is
-// free and the one before is at most one DRAM latency from its end, so that latency hides behind
-// transfers. It completes, and gives back what it holds, on the first whole cycle after its last
-// byte. A descriptor is one operand (or result) of one tile; bursts, strides and alignment are not
-// modelled.
+// free and the one before is at most one DRAM latency (and row opening) from its end, so that
+// latency hides behind transfers. It completes, and gives back what it holds, on the first whole
+// cycle after its last byte. A descriptor is one operand (or result) of one tile; bursts, strides
+// and alignment are not modelled.
 #pragma once
 
 #include <cstdint>

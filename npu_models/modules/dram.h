@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Shared DRAM as a TLM-2.0 target (b_transport, timing only: payloads carry no data).
-// Descriptors are served in the order of their requests. One that is requested at t transfers from
-//   start = max(t + latency, end of the transfer before)   to   end = start + bytes / bandwidth,
-// so the latency of a request passes while earlier transfers run. Reads and writes cost the same.
-// Times in picoseconds. Not modelled: channels, banks, rows, refresh, read/write turnaround; bind
-// another target to NpuTop for those.
+// Descriptors take the bus in the order of their requests, for as long as dram_schedule.h says.
+// Bind another target to NpuTop, through BurstAdapter if it wants bursts, for anything else.
 #pragma once
 
 #include <tlm_utils/multi_passthrough_target_socket.h>
 #include <systemc>
 #include <tlm>
 
-#include "npu_models/modules/sim_time.h"
+#include "npu_models/modules/dram_schedule.h"
 #include "npu_models/npu_spec.h"
 
 namespace npusim::npu::model {
@@ -21,13 +18,12 @@ class Dram : public sc_core::sc_module {
   tlm_utils::multi_passthrough_target_socket<Dram> socket{"socket"};
 
   Dram(const sc_core::sc_module_name& name, const DramSpec& spec);
+  const DramCounters& counters() const { return schedule_.counters(); }
 
  private:
   void transport(int initiator, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
 
-  double bandwidth_bytes_per_cycle_;
-  Picos latency_;
-  Picos free_at_ = 0;
+  DramSchedule schedule_;
 };
 
 }  // namespace npusim::npu::model

@@ -17,16 +17,29 @@ struct Transfer {
   Picos end = 0;
 };
 
+/// A target that knows when it turned to a transfer says so here; what it then spends on rows,
+/// turning and refresh counts as moving bytes. Targets that do not know the extension ignore it.
+struct ServiceStart : tlm::tlm_extension<ServiceStart> {
+  Picos start = -1;
+
+  tlm::tlm_extension_base* clone() const override { return new ServiceStart(*this); }
+  void copy_from(const tlm::tlm_extension_base& other) override {
+    start = static_cast<const ServiceStart&>(other).start;
+  }
+};
+
 class MemoryPort : public sc_core::sc_module {
  public:
   tlm_utils::simple_initiator_socket<MemoryPort> socket{"socket"};
 
   MemoryPort(const sc_core::sc_module_name& name, double bandwidth_bytes_per_cycle);
+  ~MemoryPort() override;
   /// Called from a thread. Throws InternalError when the target refuses.
   Transfer move(bool write, std::uint64_t address, std::int64_t bytes);
 
  private:
   double bandwidth_bytes_per_cycle_;
+  ServiceStart service_;
   tlm::tlm_generic_payload payload_;  ///< reused: transports end before the next begins
 };
 

@@ -1,7 +1,9 @@
 # Sources of the SystemC tile model, relative to npu_models/.
 set(NPUSIM_MODULE_SOURCES
+  modules/burst_adapter.cpp
   modules/dma.cpp
   modules/dram.cpp
+  modules/dram_schedule.cpp
   modules/gemm_tiles.cpp
   modules/host_link.cpp
   modules/ledger.cpp

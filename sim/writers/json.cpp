@@ -105,6 +105,7 @@ JsonValue timing(const Timing& t) {
   object.set("vector_busy_cycles", t.run.vector_busy_cycles);
   object.set("host_busy_cycles", t.run.host_busy_cycles);
   object.set("transactions", t.run.transactions);
+  if (!t.run.dram_events.empty()) object.set("dram_events", counts(t.run.dram_events));
   object.set("bound", t.run.bound);
   object.set("energy_mj", t.run.energy.total_mj());
   object.set("energy", energy(t.run.energy));
