@@ -303,7 +303,8 @@ void define_validate_timing(CLI::App& app, Chosen& chosen) {
   auto arguments = command(sub, chosen, validate_timing_checked);
   sub.add_option(
          "--reference", arguments->references,
-         "Measured products in place of the shipped sets: CSV with m, n, k and us or cycles")
+         "Figures in place of the shipped sets: CSV with m, n, k and us or cycles, or totals of "
+         "SCALE-Sim or ONNXim")
       ->type_name("F.csv");
   sub.add_option("--npu", arguments->npu, "What runs them (default google_tpu_v4_core)")
       ->type_name("FILE|NAME");

@@ -1,93 +1,107 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/validation/reference_file.h"
 
-#include <fstream>
-#include <sstream>
-
-#include "base/error.h"
+#include "npu_models/compat/onnxim.h"
+#include "npu_models/compat/scalesim.h"
 #include "npu_models/npu_file.h"
 #include "sim/catalog.h"
+#include "sim/validation/csv_table.h"
 #include "sim/validation/product_run.h"
 
 namespace npusim::sim {
 namespace {
 
-[[noreturn]] void fail(const std::string& file, int line, const std::string& message,
-                       const std::string& allowed) {
-  base::Diagnostic diagnostic;
-  diagnostic.file = file;
-  diagnostic.line = line;
-  diagnostic.code = "bad-reference";
-  diagnostic.message = message;
-  diagnostic.allowed = allowed;
-  throw base::InputError(std::vector<base::Diagnostic>{diagnostic});
+npu::TileShape shape_of(const CsvTable& table, std::size_t row) {
+  const auto side = [&](std::initializer_list<const char*> columns) {
+    return static_cast<std::int64_t>(table.positive(row, columns));
+  };
+  return {side({"m", "dim_m", "M"}), side({"n", "dim_n", "N"}), side({"k", "dim_k", "K"})};
 }
 
-std::vector<std::string> cells_of(const std::string& line) {
-  std::vector<std::string> cells;
-  std::istringstream stream(line.substr(0, line.find_last_not_of("\r\n") + 1));
-  for (std::string cell; std::getline(stream, cell, ',');) cells.push_back(cell);
-  return cells;
+std::string name_of(const npu::TileShape& p) {
+  return std::to_string(p.m) + "x" + std::to_string(p.n) + "x" + std::to_string(p.k);
 }
 
-/// The first of the names that the header has; -1: none.
-int column_of(const std::vector<std::string>& header, std::initializer_list<const char*> names) {
-  for (const char* name : names)
-    for (std::size_t i = 0; i < header.size(); ++i)
-      if (header[i] == name) return static_cast<int>(i);
-  return -1;
-}
-
-double positive(const std::string& file, int line, const std::vector<std::string>& cells,
-                int column) {
-  const auto at = static_cast<std::size_t>(column);
-  try {
-    const double value = at < cells.size() ? std::stod(cells[at]) : 0.0;
-    if (value > 0.0) return value;
-  } catch (const std::logic_error&) {
+void measured_products(const CsvTable& table, const std::string& npu_name, int jobs,
+                       ValidationSet& set) {
+  const bool in_time = table.has("us") || table.has("fusion_avg");
+  const npu::NpuSpec npu = npu::load_npu(find_file("npu", npu_name));
+  set.model = "SystemC tile model of " + npu.name;
+  set.unit = in_time ? "us" : "cycles";
+  std::vector<Product> products;
+  for (std::size_t row = 0; row < table.rows(); ++row) {
+    products.push_back({shape_of(table, row)});
+    set.points.push_back(
+        {name_of(products.back().shape), table.positive(row, {"us", "fusion_avg", "cycles"}), 0.0});
   }
-  fail(file, line, "column " + std::to_string(column + 1) + " holds no positive number",
-       "a positive number");
+  const std::vector<double> simulated = product_cycles(npu, products, jobs);
+  for (std::size_t i = 0; i < simulated.size(); ++i)
+    set.points[i].simulated = in_time ? simulated[i] / npu.clock_mhz : simulated[i];
+}
+
+void scalesim_totals(const CsvTable& table, ValidationSet& set) {
+  set.model = "compat formula of SCALE-Sim";
+  set.unit = "cycles";
+  const std::vector<std::pair<std::string, npu::Dataflow>> dataflows = {
+      {"os", npu::Dataflow::output_stationary},
+      {"ws", npu::Dataflow::weight_stationary},
+      {"is", npu::Dataflow::input_stationary}};
+  for (std::size_t row = 0; row < table.rows(); ++row) {
+    const bool other = (table.has("bw_mode") && table.text(row, {"bw_mode"}) != "CALC") ||
+                       (table.has("workload") && table.text(row, {"workload"}) != "gemm");
+    if (other) continue;
+    const std::string name = table.text(row, {"dataflow"});
+    const npu::TileShape product = shape_of(table, row);
+    for (const auto& [short_name, dataflow] : dataflows)
+      if (name == short_name)
+        set.points.push_back(
+            {name_of(product) + ", " + name, table.positive(row, {"compute_cycles"}),
+             static_cast<double>(npu::compat::scalesim_cycles(
+                 dataflow, static_cast<std::int64_t>(table.positive(row, {"array_rows"})),
+                 static_cast<std::int64_t>(table.positive(row, {"array_cols"})), product))});
+  }
+}
+
+void onnxim_totals(const CsvTable& table, ValidationSet& set) {
+  set.model = "compat formula of ONNXim";
+  set.note = "its start-up of 800 cycles was fitted before";
+  set.unit = "cycles";
+  for (std::size_t row = 0; row < table.rows(); ++row) {
+    if (table.has("workload") && table.text(row, {"workload"}).rfind('g', 0) != 0) continue;
+    const std::string array = table.text(row, {"array"});
+    const std::size_t x = array.find('x');
+    if (x == std::string::npos || x == 0 || x + 1 == array.size() ||
+        array.find_first_not_of("0123456789x") != std::string::npos || array.size() > 11)
+      table.fail(row + 2, "array is \"" + array + "\"", "rows x columns, as 128x128");
+    const npu::TileShape product = shape_of(table, row);
+    set.points.push_back(
+        {name_of(product) + " on " + array, table.positive(row, {"total_cycles"}),
+         static_cast<double>(npu::compat::onnxim_cycles(
+             std::stoll(array.substr(0, x)), std::stoll(array.substr(x + 1)), product))});
+  }
 }
 
 }  // namespace
 
-ValidationSet reference_products(const std::string& file, const std::string& npu_name, int jobs) {
-  std::ifstream stream(file);
-  std::string text;
-  if (!stream || !std::getline(stream, text)) fail(file, 1, "cannot be read", "a CSV file");
-  const std::vector<std::string> header = cells_of(text);
-  const int m = column_of(header, {"m", "dim_m", "M"}), n = column_of(header, {"n", "dim_n", "N"}),
-            k = column_of(header, {"k", "dim_k", "K"});
-  const int cycles = column_of(header, {"cycles"}), us = column_of(header, {"us", "fusion_avg"});
-  if (m < 0 || n < 0 || k < 0 || (cycles < 0 && us < 0))
-    fail(file, 1, "the header does not name the columns of measured products",
-         "m, n, k and us, fusion_avg or cycles");
-
-  const npu::NpuSpec npu = npu::load_npu(find_file("npu", npu_name));
+ValidationSet reference_figures(const std::string& file, const std::string& npu_name, int jobs) {
+  const CsvTable table(file);
   ValidationSet set;
   set.name = file;
   set.origin = "reference file";
   set.source = file;
-  set.model = "SystemC tile model of " + npu.name;
-  set.unit = us >= 0 ? "us" : "cycles";
-  std::vector<Product> products;
-  for (int line = 2; std::getline(stream, text); ++line) {
-    const std::vector<std::string> cells = cells_of(text);
-    if (cells.empty()) continue;
-    const auto side = [&](int column) {
-      return static_cast<std::int64_t>(positive(file, line, cells, column));
-    };
-    products.push_back({{side(m), side(n), side(k)}});
-    const npu::TileShape& p = products.back().shape;
-    set.points.push_back(
-        {std::to_string(p.m) + "x" + std::to_string(p.n) + "x" + std::to_string(p.k),
-         positive(file, line, cells, us >= 0 ? us : cycles), 0.0});
+  if (table.has("compute_cycles") && table.has("dataflow")) {
+    scalesim_totals(table, set);
+  } else if (table.has("total_cycles") && table.has("array")) {
+    onnxim_totals(table, set);
+  } else if ((table.has("m") || table.has("dim_m") || table.has("M")) &&
+             (table.has("us") || table.has("fusion_avg") || table.has("cycles"))) {
+    measured_products(table, npu_name, jobs, set);
+  } else {
+    table.fail(
+        1, "the header does not name the columns of published figures",
+        "m, n, k and us, fusion_avg or cycles; or the columns of SCALE-Sim or ONNXim totals");
   }
-  if (products.empty()) fail(file, 2, "there are no products", "a row a product");
-  const std::vector<double> simulated = product_cycles(npu, products, jobs);
-  for (std::size_t i = 0; i < simulated.size(); ++i)
-    set.points[i].simulated = us >= 0 ? simulated[i] / npu.clock_mhz : simulated[i];
+  if (set.points.empty()) table.fail(2, "no row can be compared", "products");
   return set;
 }
 

@@ -81,7 +81,7 @@ bool ValidationSet::holds() const {
 std::vector<ValidationSet> validate_timing(const ValidationOptions& options) {
   std::vector<ValidationSet> sets;
   for (const std::string& file : options.references)
-    sets.push_back(reference_products(file, options.reference_npu, options.jobs));
+    sets.push_back(reference_figures(file, options.reference_npu, options.jobs));
   if (!sets.empty()) return sets;
   for (ValidationSet& set : tpu_v4_products(options.jobs)) sets.push_back(std::move(set));
   sets.push_back(tpu_v1_matrix(options.jobs));

@@ -46,7 +46,7 @@ struct ValidationSet {
 
 struct ValidationOptions {
   int jobs = 0;                         ///< processes; 0: one a core
-  std::vector<std::string> references;  ///< CSV files of products, see reference_file.h
+  std::vector<std::string> references;  ///< CSV files, see reference_file.h
   std::string reference_npu = "google_tpu_v4_core";
 };
 

@@ -82,6 +82,25 @@ TEST(ValidateTiming, TakesMeasuredProductsFromAFile) {
   EXPECT_THROW(validate_timing(options), base::InputError);
 }
 
+TEST(ValidateTiming, TakesTotalsOfOtherSimulatorsFromAFile) {
+  ValidationOptions options;
+  options.references = {reference(
+      "tool,version,array_rows,array_cols,dataflow,workload,M,N,K,compute_cycles,bw_mode\n"
+      "scalesim,\"v3, fab\",32,32,os,gemm,128,128,128,3039,CALC\n"
+      "scalesim,v3,32,32,ws,gemm,128,128,128,9999,USER\n")};
+  std::vector<ValidationSet> sets = validate_timing(options);
+  ASSERT_EQ(sets[0].points.size(), 1U);
+  EXPECT_EQ(sets[0].points[0].error(), 0.0);
+  options.references = {
+      reference("array,workload,M,N,K,total_cycles\n128x128,g256,256,256,256,2070\n"
+                "128x128,conv1,1,2,3,4\n")};
+  sets = validate_timing(options);
+  ASSERT_EQ(sets[0].points.size(), 1U);
+  EXPECT_LT(std::fabs(sets[0].points[0].error()), 0.01);
+  options.references = {reference("array,M,N,K,total_cycles\n128,256,256,256,2070\n")};
+  EXPECT_THROW(validate_timing(options), base::InputError);
+}
+
 TEST(Compat, ScaleSimIsTheMachineWithoutOptionsButForItsLastCycle) {
   npu::MacArraySpec array;
   array.organisation = "systolic";
