@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "base/whole_file.h"
 #include "npu_models/modules/dram.h"
 #include "npu_models/modules/simulation.h"
 #include "npu_models/timing_assembly.h"
@@ -37,11 +38,15 @@ TimingResult simulate(const NpuSpec& npu, const MappedGraph& mapped,
                       const SimulationOptions& options) {
   model::Ledger ledger(mapped.ops.size(), npu.mac_array.arrays);
   std::optional<model::Dram> dram;
+  model::Trace trace({options.trace_begin_cycle, options.trace_end_cycle});
+  if (!options.trace.empty()) ledger.watch(trace);
   const std::int64_t cycles = model::run_simulation(npu, mapped, ledger, [&](model::NpuTop& top) {
     dram.emplace("dram", npu.dram);
     top.bind_memory(dram->socket);
+    if (!options.trace.empty()) top.watch_buffers(trace);
     if (options.fidelity == Fidelity::pe) top.clock_elements(waveform_of(options));
   });
+  if (!options.trace.empty()) base::write_whole_file(options.trace, trace.json(npu, mapped));
   TimingResult result = assemble_timing(npu, mapped, ledger.records(), cycles);
   if (npu.dram.timing) result.dram_events = named(dram->counters());
   return result;

@@ -78,6 +78,8 @@ struct SimulationOptions {
   Fidelity fidelity = Fidelity::tile;
   std::string waveform;  ///< fidelity pe: a .vcd file of the elements; empty: none
   std::int64_t waveform_begin_cycle = 0, waveform_end_cycle = 1000;
+  std::string trace;  ///< a .json file of what engines do (modules/trace.h); empty: none
+  std::int64_t trace_begin_cycle = 0, trace_end_cycle = std::int64_t{1} << 50;
 };
 
 /// Runs the simulation on this process's SystemC kernel.

@@ -188,6 +188,11 @@ void define_run(CLI::App& app, Chosen& chosen) {
   sub.add_option("--vcd-cycles", arguments->vcd_cycles,
                  "Cycles that the waveforms show (default 0:1000)")
       ->type_name("BEGIN:END");
+  sub.add_option("--trace", arguments->trace,
+                 "What the engines do when, for Perfetto or chrome://tracing")
+      ->type_name("F.json");
+  sub.add_option("--trace-cycles", arguments->trace_cycles, "Cycles of the trace (default all)")
+      ->type_name("BEGIN:END");
   sub.add_option("--input", arguments->inputs, "Values of a graph input (repeatable)")
       ->type_name("NAME=F.npy")
       ->allow_extra_args(false);

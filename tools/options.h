@@ -41,6 +41,7 @@ struct RunArguments {
   bool timing = true;
   std::string fidelity = "tile";  ///< or pe
   std::string vcd, vcd_cycles;    ///< FILE.vcd, BEGIN:END
+  std::string trace, trace_cycles;
   std::string weights;
   std::vector<std::string> inputs;  ///< NAME=F.npy
   std::string dump_outputs;

@@ -47,6 +47,8 @@ Picos Dma::execute(const DmaCommand& command) {
       command.spill ? WaitCause::spill : (write_ ? WaitCause::store : WaitCause::load);
   ledger_.active(cause, command.op, floor_cycle(transfer.start), ceil_cycle(transfer.end),
                  floor_cycle(now_picos()));
+  ledger_.trace(write_ ? Track::store : Track::load, command.op, transfer.start, transfer.end,
+                command.bytes);
   return transfer.end;
 }
 

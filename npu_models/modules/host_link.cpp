@@ -45,6 +45,7 @@ void HostLink::occupy(int op, Picos end) {
   const Cycles begin_cycle = floor_cycle(now_picos());
   const Cycles end_cycle = ceil_cycle(end);
   ledger_.record(op).host_cycles += end_cycle - begin_cycle;
+  ledger_.trace(Track::host, op, picos_of(begin_cycle), picos_of(end_cycle));
   if (end_cycle > begin_cycle) {
     ledger_.active(WaitCause::host, op, begin_cycle, end_cycle, begin_cycle);
   }

@@ -12,6 +12,8 @@
 #include <deque>
 #include <vector>
 
+#include "npu_models/modules/trace.h"
+
 namespace npusim::npu::model {
 
 /// Priority order of timing.h.
@@ -41,6 +43,13 @@ class Ledger {
  public:
   Ledger(std::size_t ops, std::int64_t arrays);
 
+  /// Engines also tell `trace` what they do; it outlives the run.
+  void watch(Trace& trace) { trace_ = &trace; }
+  void trace(Track track, int op, std::int64_t begin_picos, std::int64_t end_picos,
+             std::int64_t bytes = 0) {
+    if (trace_ != nullptr) trace_->add(track, op, begin_picos, end_picos, bytes);
+  }
+
   OpRecord& record(int op) { return records_[static_cast<std::size_t>(op)]; }
   const std::vector<OpRecord>& records() const { return records_; }
 
@@ -61,6 +70,7 @@ class Ledger {
   void settle(std::int64_t until);
   void charge_launch(int op);
 
+  Trace* trace_ = nullptr;
   std::int64_t arrays_;
   std::vector<OpRecord> records_;
   std::array<std::deque<Interval>, kWaitCauses> intervals_;  ///< sorted by begin

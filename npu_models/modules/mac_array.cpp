@@ -53,6 +53,7 @@ void MacArray::run() {
     OpRecord& record = ledger_.record(command.op);
     ++record.tiles;
     ++record.transactions;
+    ledger_.trace(Track::array, command.op, picos_of(begin), end);
     progress.complete(end);
     for (const Release& release : command.give) release.at(end);
     if (elements_)

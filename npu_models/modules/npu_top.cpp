@@ -25,6 +25,13 @@ NpuTop::NpuTop(const sc_core::sc_module_name& name, const NpuSpec& npu, const Ma
       engines_(npu, ledger),
       sequencer_("sequencer", npu, mapped, engines_, ledger) {}
 
+void NpuTop::watch_buffers(Trace& trace) {
+  engines_.accumulators.bytes.watch(trace.counter("accumulator memory, bytes of an array"));
+  engines_.scratchpad.m_side.watch(trace.counter("scratchpad, streamed slots"));
+  engines_.scratchpad.n_side.watch(trace.counter("scratchpad, stationary slots"));
+  engines_.scratchpad.results.watch(trace.counter("scratchpad, result slots"));
+}
+
 void NpuTop::check_finished() const {
   if (!sequencer_.failure().empty()) throw base::InternalError(sequencer_.failure());
   int first = -1;

@@ -26,6 +26,8 @@ class NpuTop : public sc_core::sc_module {
   void clock_elements(const std::optional<pe::WaveformOptions>& waveform) {
     engines_.array.clock_elements(waveform);
   }
+  /// Counters of what the buffers hold.
+  void watch_buffers(Trace& trace);
   /// Throws InternalError naming the op at which the simulation starved, if it did.
   void check_finished() const;
 

@@ -18,6 +18,7 @@ set(NPUSIM_MODULE_SOURCES
   modules/simulation.cpp
   modules/sram_accesses.cpp
   modules/token_pool.cpp
+  modules/trace.cpp
   modules/vector_cost.cpp
   modules/vector_unit.cpp
   timing.cpp

@@ -28,6 +28,7 @@ void TokenPool::acquire(std::int64_t amount, Picos earliest) {
   }
   free_ -= amount;
   wait_until(earliest);
+  note(now_picos(), amount);
 }
 
 void TokenPool::release(std::int64_t amount, Picos moment) {
@@ -35,6 +36,12 @@ void TokenPool::release(std::int64_t amount, Picos moment) {
   while (place != announced_.begin() && std::prev(place)->moment < moment) --place;
   announced_.insert(place, {moment, amount});
   changed_.notify();
+  note(moment, -amount);
+}
+
+void TokenPool::note(Picos moment, std::int64_t change) {
+  if (occupancy_ == nullptr || occupancy_->changes.size() >= Trace::kMostEvents) return;
+  occupancy_->changes.push_back({moment, change});
 }
 
 }  // namespace npusim::npu::model

@@ -7,12 +7,14 @@
 #include <vector>
 
 #include "npu_models/modules/sim_time.h"
+#include "npu_models/modules/trace.h"
 
 namespace npusim::npu::model {
 
 class TokenPool {
  public:
   explicit TokenPool(std::int64_t capacity) : capacity_(capacity), free_(capacity) {}
+  void watch(Occupancy& occupancy) { occupancy_ = &occupancy; }
   std::int64_t capacity() const { return capacity_; }
 
   /// Takes `amount` at the first moment from `earliest` on at which they are free, and suspends the
@@ -27,9 +29,11 @@ class TokenPool {
     std::int64_t amount;
   };
   void absorb(Picos until);
+  void note(Picos moment, std::int64_t change);
 
   std::int64_t capacity_;
   std::int64_t free_;
+  Occupancy* occupancy_ = nullptr;
   std::vector<Announced> announced_;  ///< latest first
   sc_core::sc_event changed_;
 };

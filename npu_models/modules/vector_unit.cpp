@@ -24,6 +24,7 @@ void VectorUnit::run() {
     record.tiles += command.own_tile ? 1 : 0;
     ++record.transactions;
     if (end > begin) ledger_.active(WaitCause::vector, command.op, begin, end, begin);
+    ledger_.trace(Track::vector, command.op, picos_of(begin), picos_of(end));
     progress.complete(picos_of(end));
     for (const Release& release : command.give) release.at(picos_of(end));
     free_at = picos_of(end);

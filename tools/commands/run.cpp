@@ -38,25 +38,39 @@ void check_parts(const RunArguments& arguments) {
 }
 
 /// "BEGIN:END" in whole cycles, BEGIN first.
-void read_window(const std::string& text, npu::SimulationOptions& simulation) {
+void read_window(const char* option, const std::string& text, std::int64_t& begin,
+                 std::int64_t& end) {
   if (text.empty()) return;
   const std::size_t colon = text.find(':');
   const auto read = [&](const std::string& part, std::int64_t& cycle) {
-    const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), cycle);
-    return error == std::errc() && end == part.data() + part.size() && cycle >= 0;
+    const auto [stop, error] = std::from_chars(part.data(), part.data() + part.size(), cycle);
+    return error == std::errc() && stop == part.data() + part.size() && cycle >= 0;
   };
-  const bool good = colon != std::string::npos &&
-                    read(text.substr(0, colon), simulation.waveform_begin_cycle) &&
-                    read(text.substr(colon + 1), simulation.waveform_end_cycle) &&
-                    simulation.waveform_begin_cycle < simulation.waveform_end_cycle;
-  if (!good) throw UsageError("--vcd-cycles " + text + ": expected BEGIN:END, as 0:1000");
+  const bool good = colon != std::string::npos && read(text.substr(0, colon), begin) &&
+                    read(text.substr(colon + 1), end) && begin < end;
+  if (!good) throw UsageError(option + (" " + text) + ": expected BEGIN:END, as 0:1000");
+}
+
+void read_trace(const RunArguments& arguments, npu::SimulationOptions& simulation) {
+  read_window("--trace-cycles", arguments.trace_cycles, simulation.trace_begin_cycle,
+              simulation.trace_end_cycle);
+  if (arguments.trace.empty()) {
+    if (!arguments.trace_cycles.empty()) throw UsageError("--trace-cycles needs --trace");
+    return;
+  }
+  if (!arguments.timing) throw UsageError("--trace shows the timing that --no-timing leaves out");
+  if (std::filesystem::path(arguments.trace).extension() != ".json")
+    throw UsageError("--trace " + arguments.trace + ": expected F.json");
+  simulation.trace = arguments.trace;
 }
 
 npu::SimulationOptions simulation_of(const RunArguments& arguments) {
   npu::SimulationOptions simulation;
   const bool elements = arguments.fidelity == "pe";
   simulation.fidelity = elements ? npu::Fidelity::pe : npu::Fidelity::tile;
-  read_window(arguments.vcd_cycles, simulation);
+  read_window("--vcd-cycles", arguments.vcd_cycles, simulation.waveform_begin_cycle,
+              simulation.waveform_end_cycle);
+  read_trace(arguments, simulation);
   if (arguments.vcd.empty()) {
     if (!arguments.vcd_cycles.empty()) throw UsageError("--vcd-cycles needs --vcd");
     return simulation;
@@ -119,13 +133,16 @@ int run_requests(const RunArguments& arguments) {
   check_parts(arguments);
   const std::map<std::string, std::string> inputs = parse_inputs(arguments.inputs);
   const npu::SimulationOptions simulation = simulation_of(arguments);
-  check_destinations({files.json, files.csv, files.markdown, files.html, arguments.vcd});
+  check_destinations(
+      {files.json, files.csv, files.markdown, files.html, arguments.vcd, arguments.trace});
   auto [requests, options] = prepare(arguments.selection, common);
   if (common.print_config) return print_configs(requests, options);
   options.timing = arguments.timing;
   options.numerics = arguments.numerics;
   options.simulation = simulation;
   if (!arguments.vcd.empty() && requests.size() != 1) throw UsageError("--vcd takes a single run");
+  if (!arguments.trace.empty() && requests.size() != 1)
+    throw UsageError("--trace takes a single run");
   options.weights = arguments.weights;
   options.inputs = inputs;
   options.dump_outputs = arguments.dump_outputs;
