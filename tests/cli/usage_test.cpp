@@ -77,7 +77,7 @@ TEST(Usage, MistakesInTheCommandLineExitWithTwo) {
 
 TEST(Usage, OptionsOfLaterCommandsDoNotExist) {
   const Outcome help = npusim({"run", "--help"});
-  for (const char* absent : {"--trace"}) EXPECT_THAT(help.out, Not(HasSubstr(absent)));
+  for (const char* absent : {"--explain-mapping"}) EXPECT_THAT(help.out, Not(HasSubstr(absent)));
 }
 
 TEST(Usage, AnUnwritableDestinationIsFoundBeforeTheWork) {
