@@ -61,8 +61,10 @@ class Check {
             tensor.role == TensorRole::master_weight);
   }
   static bool is_generated(const Initializer& initializer) {
-    return initializer.kind != Initializer::Kind::constant &&
-           initializer.kind != Initializer::Kind::file;
+    using Kind = Initializer::Kind;
+    const Kind stated[] = {Kind::constant, Kind::file, Kind::values, Kind::rotary_cos,
+                           Kind::rotary_sin};
+    return std::find(std::begin(stated), std::end(stated), initializer.kind) == std::end(stated);
   }
 
   void unknown_input(const std::string& name) {

@@ -8,6 +8,7 @@
 #include <functional>
 
 #include "base/error.h"
+#include "workloads/detmath.h"
 #include "workloads/distributions.h"
 #include "workloads/initializer_file.h"
 
@@ -54,6 +55,21 @@ Draw integers(const RandomStream& stream, double low, double high) {
   };
 }
 
+Draw rotary(const Initializer& initializer, const Shape& shape) {
+  const std::int64_t pairs = shape[shape.size() - 1];
+  const std::int64_t positions = shape[shape.size() - 2];
+  const bool cosine = initializer.kind == Kind::rotary_cos;
+  return [=](ElementRange range, double* out) {
+    for (std::int64_t i = 0; i < range.count; ++i) {
+      const std::int64_t at = range.begin + i;
+      const double position = initializer.low + static_cast<double>(at / pairs % positions);
+      const double exponent = static_cast<double>(at % pairs) / static_cast<double>(pairs);
+      const double angle = position * det_pow(initializer.value, -exponent);
+      out[i] = static_cast<double>(static_cast<float>(cosine ? det_cos(angle) : det_sin(angle)));
+    }
+  };
+}
+
 Draw generator(const Initializer& initializer, const RandomStream& stream, const Tensor& tensor,
                const std::string& tensor_name) {
   const Fans fans = needs_fans(initializer.kind) ? fans_of(tensor.shape, tensor_name) : Fans{};
@@ -75,6 +91,9 @@ Draw generator(const Initializer& initializer, const RandomStream& stream, const
       return symmetric(std::sqrt(6.0 / (fans.in + fans.out)));
     case Kind::uniform_int:
       return integers(stream, initializer.low, initializer.high);
+    case Kind::rotary_cos:
+    case Kind::rotary_sin:
+      return rotary(initializer, tensor.shape);
     case Kind::file:
     case Kind::values:
       break;
@@ -135,6 +154,10 @@ const char* name_of(Kind kind) {
       return "file";
     case Kind::values:
       return "values";
+    case Kind::rotary_cos:
+      return "rotary_cos";
+    case Kind::rotary_sin:
+      return "rotary_sin";
   }
   throw base::InternalError("unknown initialiser");
 }

@@ -26,6 +26,10 @@ struct Initializer {
     uniform_int,      ///< integers low .. high inclusive
     file,             ///< .npy, or `tensor` of a .safetensors
     values,           ///< given one by one, exact
+    /// Tables of rotary embedding (Su et al. 2021): cos and sin of (low + p) * value^(-i / n) for
+    /// position p along the last dimension but one and pair i of n along the last; value: base.
+    rotary_cos,
+    rotary_sin,
   };
   Kind kind = Kind::constant;
   double value = 0.0;

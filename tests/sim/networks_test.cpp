@@ -1,13 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 // The shipped networks on a shipped design: the small ones compute a forward pass and a training
-// step, all of them are timed. Ops that the design lacks run on its host here.
+// step, all of them are timed. The design has every op here, and room for every network.
 #include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
 
 #include "sim/catalog.h"
 #include "sim/run.h"
+#include "tests/source_dir.h"
+#include "workloads/op.h"
 
 namespace npusim::sim {
 namespace {
+
+/// An operator table that knows every op: fused recurrent ops and attention by their parts.
+void add_operators(std::vector<base::ParsedOverride>& overrides) {
+  const std::set<std::string> by_parts = {"Attention", "GRU", "LSTM", "RNN"};
+  for (const workloads::Op* op : workloads::ops().all()) {
+    if (op->host_only()) continue;
+    const char* support = by_parts.count(op->name()) > 0 ? "decomposed" : "native";
+    overrides.push_back(base::parse_override("npu.operators.ops." + op->name() +
+                                             R"(={"support": ")" + support + "\"}"));
+  }
+}
 
 RunResult run_on_systolic(const std::string& workload, Mode mode,
                           const std::vector<std::string>& parameters, bool numerics) {
@@ -19,7 +36,8 @@ RunResult run_on_systolic(const std::string& workload, Mode mode,
   options.quiet = true;
   options.jobs = 1;
   options.numerics = numerics;
-  options.overrides.push_back(base::parse_override("npu.operators.default=host"));
+  add_operators(options.overrides);
+  options.overrides.push_back(base::parse_override("npu.dram.gib=4096"));
   for (const std::string& text : parameters)
     options.overrides.push_back(base::parse_override("workload.parameters." + text));
   return run_all({request}, options).runs.at(0);
@@ -58,6 +76,27 @@ INSTANTIATE_TEST_SUITE_P(Shipped, SmallNetworks,
                                            Small{"small_gpt", {"batch=1", "sequence=16"}},
                                            Small{"small_lstm", {"batch=2", "steps=5"}}),
                          [](const auto& of) { return std::string(of.param.workload); });
+
+class EveryNetwork : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(EveryNetwork, IsTimedWithoutValues) {
+  const RunResult result = run_on_systolic(GetParam(), Mode::inference, {}, false);
+  ASSERT_EQ(result.status, Status::ok) << result.error;
+  EXPECT_FALSE(result.numerics);
+  EXPECT_GT(result.timing->run.cycles, 0);
+  EXPECT_LE(result.timing->utilization, 1.0);
+}
+
+std::vector<std::string> every_network() {
+  std::vector<std::string> names;
+  for (const auto& file : std::filesystem::directory_iterator(test::source_dir() + "/workloads"))
+    if (file.path().extension() == ".json") names.push_back(file.path().stem());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+INSTANTIATE_TEST_SUITE_P(Shipped, EveryNetwork, ::testing::ValuesIn(every_network()),
+                         [](const auto& of) { return of.param; });
 
 }  // namespace
 }  // namespace npusim::sim

@@ -52,6 +52,22 @@ Initializer of(Kind kind) {
   return initializer;
 }
 
+TEST(Initializer, RotaryTablesHoldTheAnglesOfTheirPositions) {
+  for (const bool cosine : {true, false}) {
+    Initializer initializer = of(cosine ? Kind::rotary_cos : Kind::rotary_sin);
+    initializer.value = 10000.0;
+    initializer.low = 2000.0;
+    const Tensor table = make(initializer, {2, 5, 8});
+    for (std::size_t i = 0; i < table.values.size(); ++i) {
+      const long double position = 2000.0L + static_cast<long double>(i / 8 % 5);
+      const long double angle =
+          position * std::pow(10000.0L, -2.0L * static_cast<long double>(i % 8) / 16.0L);
+      const long double expected = cosine ? std::cos(angle) : std::sin(angle);
+      EXPECT_NEAR(table.values[i], static_cast<double>(expected), 6.1e-8) << i;
+    }
+  }
+}
+
 TEST(Initializer, NormalHasItsMoments) {
   Initializer initializer = of(Kind::normal);
   initializer.mean = 1.5;

@@ -237,6 +237,41 @@ TEST(MatMul, GradientsAreRight) {
   }
 }
 
+/// The last two dimensions swapped, element by element.
+Tensor swapped(const Tensor& x) {
+  Tensor y = x;
+  const std::size_t rank = x.shape.size();
+  std::swap(y.shape[rank - 1], y.shape[rank - 2]);
+  const std::int64_t rows = x.shape[rank - 2];
+  const std::int64_t columns = x.shape[rank - 1];
+  for (std::int64_t i = 0; i < element_count(x.shape); ++i) {
+    const std::int64_t matrix = i / (rows * columns) * rows * columns;
+    const std::int64_t row = i % (rows * columns) / columns;
+    y.values[static_cast<std::size_t>(matrix + i % columns * rows + row)] =
+        x.values[static_cast<std::size_t>(i)];
+  }
+  return y;
+}
+
+TEST(MatMul, OperandsMayBeStoredTransposed) {
+  for (const MatMulCase& c : matmul_cases()) {
+    if (c.a.size() < 2 || c.b.size() < 2) continue;
+    SCOPED_TRACE(to_string(c.a) + to_string(c.b));
+    const Tensor a = random_tensor(c.a, 1);
+    const Tensor b = random_tensor(c.b, 2);
+    for (const std::int64_t trans_a : {0, 1})
+      for (const std::int64_t trans_b : {0, 1}) {
+        const std::vector<Tensor> stored = {trans_a != 0 ? swapped(a) : a,
+                                            trans_b != 0 ? swapped(b) : b};
+        const Attributes how = {{"transA", trans_a}, {"transB", trans_b}};
+        expect_near(run_op("MatMul", stored, how), c.y, naive_matmul(c, a, b));
+        expect_right_gradients("MatMul", stored, how);
+      }
+  }
+  EXPECT_THAT(error_of("MatMul", {{4}, {4, 6}}, {{"transA", std::int64_t{1}}}),
+              HasSubstr("a vector is not transposed"));
+}
+
 TEST(MatMul, ContractionFoldsRowsThatShareOneMatrix) {
   const Contraction shared = contraction_of("MatMul", {{2, 3, 4}, {4, 5}});
   EXPECT_EQ(shared.groups, 1);

@@ -142,6 +142,54 @@ TEST(Workload, TheExampleOfTheReadmeIsRight) {
   EXPECT_TRUE(workload.training);
 }
 
+const char* const kExpressions = R"({
+  "schema_version": 1, "kind": "workload", "name": "e", "parameters": {"words": 7, "past": 3},
+  "inputs": [{"name": "x", "shape": [2, 6]},
+             {"name": "t", "shape": [4], "type": "int64",
+              "initializer": {"kind": "uniform_int", "low": "past", "high": "words - 1"}}],
+  "initializers": [
+    {"name": "to", "shape": [2], "type": "int64",
+     "initializer": {"kind": "values", "values": ["past", "2*(words - 5)"]
+}
+},
+    {"name": "cos", "shape": [2, 3], "role": "statistics",
+     "initializer": {"kind": "rotary_cos", "base": "words*10", "start": "past"}},
+    {"name": "cache", "shape": [3, 4], "role": "state", "initializer": {"kind": "normal"}}],
+  "nodes": [{"op": "Reshape", "name": "r", "inputs": ["x", "to"]},
+            {"op": "Add", "name": "a", "inputs": ["r.out", "cache"]}], "outputs": ["a.out"]
+})";
+
+TEST(Workload, NumbersOfInitializersMayBeExpressions) {
+  const Graph graph = read_text(kExpressions).graph;
+  const auto initializer = [&](const char* name) {
+    return *graph.tensor(graph.find(name)).initializer;
+  };
+  EXPECT_EQ(initializer("t").low, 3.0);
+  EXPECT_EQ(initializer("t").high, 6.0);
+  EXPECT_THAT(*initializer("to").values, ElementsAre(3.0, 4.0));
+  EXPECT_EQ(graph.tensor(graph.find("r.out")).shape, (Shape{3, 4}));
+  EXPECT_EQ(initializer("cos").value, 70.0);
+  EXPECT_EQ(initializer("cos").low, 3.0);
+  EXPECT_EQ(graph.tensor(graph.find("cache")).role, TensorRole::activation);
+  EXPECT_EQ(graph.parameter_count(), 0);
+}
+
+TEST(Workload, WrongExpressionsOfInitializersAreToldWhereTheyStand) {
+  const auto message = [](const std::string& old, const std::string& replacement) {
+    std::string text = kExpressions;
+    text.replace(text.find(old), old.size(), replacement);
+    std::string all;
+    for (const std::string& mistake : testing::mistakes(text)) all += mistake + "\n";
+    return all;
+  };
+  using ::testing::HasSubstr;
+  EXPECT_THAT(message("words - 1", "past - 1"), HasSubstr("/inputs/1/initializer: out-of-range"));
+  EXPECT_THAT(message("2*(words - 5)", "2*word"),
+              HasSubstr("/initializers/0/initializer/values/1: unknown-parameter"));
+  EXPECT_THAT(message("words*10", "past - 2"),
+              HasSubstr("/initializers/1/initializer/base: out-of-range"));
+}
+
 TEST(Workload, EveryShippedNetworkLoadsUnderItsFileName) {
   const std::filesystem::path folder = std::filesystem::path(test::source_dir()) / "workloads";
   int count = 0;

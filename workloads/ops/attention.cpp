@@ -157,8 +157,8 @@ class Attention final : public SimpleOp {
       }
   }
   std::vector<std::string> decomposes_into() const override {
-    return {"MatMul",        "Scale",  "Softmax",    "Add",   "Transpose", "ReshapeTo",
-            "ExpandToShape", "Concat", "CausalMask", "Where", "Filled",    "Tanh"};
+    return {"MatMul", "Scale",      "Softmax", "Add",    "Transpose", "ReshapeTo",
+            "Concat", "CausalMask", "Where",   "Filled", "Tanh"};
   }
   std::vector<TensorId> decompose(DecompositionBuilder& d) const override;
 
@@ -238,17 +238,17 @@ class Parts {
                   {d_.view().node().inputs[static_cast<std::size_t>(past)], id},
                   {{"axis", std::int64_t{2}}});
   }
-  /// Each key-value head repeated for the query heads that share it.
-  TensorId shared(TensorId id, std::int64_t depth, const std::string& suffix) {
+  /// The rows of all query heads that share a key-value head, one after the other; and back.
+  TensorId grouped(TensorId id, std::int64_t width, const std::string& suffix) {
     const std::int64_t share = s_.heads / s_.kv_heads;
     if (share == 1) return id;
-    const Shape kept = {s_.batch, s_.kv_heads, 1, s_.columns, depth};
-    Shape wide = kept;
-    wide[2] = share;
-    id = d_.add("ReshapeTo", suffix + "_group", {id}, {{"shape", kept}});
-    id = d_.add("ExpandToShape", suffix + "_shared", {id}, {{"kept", kept}, {"shape", wide}});
-    return d_.add("ReshapeTo", suffix + "_for_heads", {id},
-                  {{"shape", Shape{s_.batch, s_.heads, s_.columns, depth}}});
+    return d_.add("ReshapeTo", suffix, {id},
+                  {{"shape", Shape{s_.batch, s_.kv_heads, share * s_.rows, width}}});
+  }
+  TensorId ungrouped(TensorId id, std::int64_t width, const std::string& suffix) {
+    if (s_.heads == s_.kv_heads) return id;
+    return d_.add("ReshapeTo", suffix, {id},
+                  {{"shape", Shape{s_.batch, s_.heads, s_.rows, width}}});
   }
 
  private:
@@ -262,11 +262,12 @@ std::vector<TensorId> Attention::decompose(DecompositionBuilder& d) const {
   const TensorId q = parts.heads(0, -1, s.heads, s.depth, "q");
   const TensorId k = parts.heads(1, 4, s.kv_heads, s.depth, "k");
   const TensorId v = parts.heads(2, 5, s.kv_heads, s.value_depth, "v");
-  const TensorId transposed =
-      parts.node("Transpose", "k_transposed", {parts.shared(k, s.depth, "k")},
-                 {{"perm", Integers{0, 1, 3, 2}}});
-  TensorId scores = parts.node("Scale", "scaled", {parts.node("MatMul", "scores", {q, transposed})},
-                               {{"factor", s.scale}});
+  const TensorId products =
+      parts.node("MatMul", "scores", {parts.grouped(q, s.depth, "q_grouped"), k},
+                 {{"transB", std::int64_t{1}}});
+  TensorId scores =
+      parts.node("Scale", "scaled", {parts.ungrouped(products, s.columns, "scores_by_head")},
+                 {{"factor", s.scale}});
   if (const double cap = d.view().number("softcap"); cap != 0.0) {
     scores = parts.node("Scale", "by_cap", {scores}, {{"factor", 1.0 / cap}});
     scores = parts.node("Tanh", "tanh", {scores});
@@ -290,7 +291,9 @@ std::vector<TensorId> Attention::decompose(DecompositionBuilder& d) const {
     scores = parts.node("Add", "masked", {scores, mask});
   }
   const TensorId p = parts.node("Softmax", "softmax", {scores});
-  TensorId y = parts.node("MatMul", "context", {p, parts.shared(v, s.value_depth, "v")});
+  TensorId y = parts.ungrouped(
+      parts.node("MatMul", "context", {parts.grouped(p, s.columns, "softmax_grouped"), v}),
+      s.value_depth, "context_by_head");
   if (s.packed) {
     y = parts.node("Transpose", "context_rows", {y}, {{"perm", Integers{0, 2, 1, 3}}});
     y = parts.node("ReshapeTo", "joined", {y},

@@ -29,14 +29,16 @@ void MatMulShape::multiply(const MatrixEngine& engine, const std::vector<double>
   const BroadcastIndex from_a(batch_a, batch);
   const BroadcastIndex from_b(batch_b, batch);
   for (std::int64_t i = 0; i < element_count(batch); ++i) {
-    const precision::MatrixRows rows(a.data() + from_a(i) * m * k, m, k, k, 1);
-    const precision::MatrixRows columns(b.data() + from_b(i) * k * n, n, k, 1, n);
+    const precision::MatrixRows rows(a.data() + from_a(i) * m * k, m, k, trans_a ? 1 : k,
+                                     trans_a ? m : 1);
+    const precision::MatrixRows columns(b.data() + from_b(i) * k * n, n, k, trans_b ? k : 1,
+                                        trans_b ? 1 : n);
     precision::MatrixOutput out(y.data() + i * m * n, n);
     engine.multiply(k, rows, columns, {}, out);
   }
 }
 
-MatMulShape matmul_shape(const Shape& given_a, const Shape& given_b) {
+MatMulShape matmul_shape(const Shape& given_a, const Shape& given_b, bool trans_a, bool trans_b) {
   if (given_a.empty() || given_b.empty())
     shape_error("MatMul operands need rank 1 or more: " + to_string(given_a) + " and " +
                 to_string(given_b));
@@ -45,8 +47,13 @@ MatMulShape matmul_shape(const Shape& given_a, const Shape& given_b) {
   Shape b = given_b;
   s.row = a.size() == 1;
   s.column = b.size() == 1;
+  if ((s.row && trans_a) || (s.column && trans_b)) shape_error("a vector is not transposed");
   if (s.row) a.insert(a.begin(), 1);
   if (s.column) b.push_back(1);
+  s.trans_a = trans_a;
+  s.trans_b = trans_b;
+  if (trans_a) std::swap(a[a.size() - 1], a[a.size() - 2]);
+  if (trans_b) std::swap(b[b.size() - 1], b[b.size() - 2]);
   s.m = a[a.size() - 2];
   s.k = a.back();
   s.n = b.back();

@@ -12,7 +12,8 @@ namespace npusim::workloads {
 struct MatMulShape {
   std::int64_t m = 1, n = 1, k = 1;
   Shape batch_a, batch_b, batch;
-  bool row = false, column = false;  ///< an operand is a vector
+  bool row = false, column = false;       ///< an operand is a vector
+  bool trans_a = false, trans_b = false;  ///< stored with the last two dimensions swapped
 
   Shape result() const;
   /// All rows of A against one B where B has no batch, else a product a batch.
@@ -22,6 +23,7 @@ struct MatMulShape {
 };
 
 /// Throws base::InputError naming the shapes that do not multiply.
-MatMulShape matmul_shape(const Shape& a, const Shape& b);
+MatMulShape matmul_shape(const Shape& a, const Shape& b, bool trans_a = false,
+                         bool trans_b = false);
 
 }  // namespace npusim::workloads

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Gemm and MatMul. `role` on Gemm says which product of a training step it is, so that a plan can
-// order its K; it is set by gradients only.
+// order its K; it is set by gradients only. MatMul's transA and transB are not ONNX's: gradients
+// and decompositions use them.
 #include "workloads/ops/broadcast.h"
 #include "workloads/ops/families.h"
 #include "workloads/ops/matmul_shape.h"
@@ -199,21 +200,22 @@ class MatMul final : public SimpleOp {
                   OpClass::matrix,
                   2,
                   2,
-                  {role_attribute()}}) {}
+                  {role_attribute(),
+                   {"transA", std::int64_t{0}, false, "1: A is stored transposed"},
+                   {"transB", std::int64_t{0}, false, "1: B is stored transposed"}}}) {}
   std::vector<OutputSpec> infer(const NodeView& view) const override {
     role_of(view);
-    return {
-        {matmul_shape(view.input(0).shape, view.input(1).shape).result(), ElementType::floating}};
+    return {{shape_of(view).result(), ElementType::floating}};
   }
   std::optional<Contraction> contraction(const NodeView& view) const override {
-    const MatMulShape s = matmul_shape(view.input(0).shape, view.input(1).shape);
+    const MatMulShape s = shape_of(view);
     const GemmRole role = role_of(view);
     return s.contraction(role, reduced(role, s.k));
   }
   std::vector<VectorWork> vector_work(const NodeView&) const override { return {}; }
   void forward(Evaluation& e) const override {
-    matmul_shape(e.inputs[0]->shape, e.inputs[1]->shape)
-        .multiply(e.matrix, e.inputs[0]->values, e.inputs[1]->values, e.outputs[0].values);
+    shape_of(e.view).multiply(e.matrix, e.inputs[0]->values, e.inputs[1]->values,
+                              e.outputs[0].values);
   }
   bool differentiable() const override { return true; }
   void gradient(GradientBuilder& g) const override {
@@ -223,24 +225,32 @@ class MatMul final : public SimpleOp {
                              "no-gradient");
     const TensorId dy = g.output_gradient(0);
     const Node& node = g.view().node();
-    const auto transposed = [&](int input, const char* suffix) {
-      const std::size_t rank = g.view().input(input).shape.size();
-      std::vector<std::int64_t> perm(rank);
-      for (std::size_t i = 0; i < rank; ++i) perm[i] = static_cast<std::int64_t>(i);
-      std::swap(perm[rank - 1], perm[rank - 2]);
-      return g.add("Transpose", suffix, {node.inputs[static_cast<std::size_t>(input)]},
-                   {{"perm", perm}}, TensorRole::activation);
-    };
-    if (g.wanted(0)) g.set_input_gradient(0, product(g, 0, dy, transposed(1, "b_transposed")));
-    if (g.wanted(1)) g.set_input_gradient(1, product(g, 1, transposed(0, "a_transposed"), dy));
+    const TensorId a = node.inputs[0];
+    const TensorId b = node.inputs[1];
+    const std::int64_t trans_a = g.view().integer("transA");
+    const std::int64_t trans_b = g.view().integer("transB");
+    if (g.wanted(0))
+      g.set_input_gradient(0, trans_a != 0 ? product(g, 0, b, dy, trans_b, kYes)
+                                           : product(g, 0, dy, b, kNo, 1 - trans_b));
+    if (g.wanted(1))
+      g.set_input_gradient(1, trans_b != 0 ? product(g, 1, dy, a, kYes, trans_a)
+                                           : product(g, 1, a, dy, 1 - trans_a, kNo));
   }
 
  private:
-  static TensorId product(GradientBuilder& g, int input, TensorId x, TensorId y) {
+  static MatMulShape shape_of(const NodeView& view) {
+    return matmul_shape(view.input(0).shape, view.input(1).shape, view.integer("transA") != 0,
+                        view.integer("transB") != 0);
+  }
+  static TensorId product(GradientBuilder& g, int input, TensorId x, TensorId y,
+                          std::int64_t trans_x, std::int64_t trans_y) {
     const TensorRole role = gradient_role(g, input);
     const std::string suffix = input == 0 ? "da" : "db";
     const TensorId full = g.add("MatMul", suffix + ".product", {x, y},
-                                {{"role", std::string(name_of(product_role(role)))}}, role);
+                                {{"role", std::string(name_of(product_role(role)))},
+                                 {"transA", trans_x},
+                                 {"transB", trans_y}},
+                                role);
     const Shape& shape = g.view().input(input).shape;
     if (g.view().graph().tensor(full).shape == shape) return full;
     return g.add("ReduceToShape", suffix, {full}, {{"shape", shape}}, role);

@@ -96,7 +96,7 @@ class Flattener {
       return;
     }
     std::optional<Initializer> initializer = tensor.initializer;
-    if (initializer) resolve_bounds(tensor.at, tensor.type, scope, *initializer);
+    if (initializer) resolve_expressions(tensor.at, tensor.type, scope, *initializer);
     list.push_back({&tensor, name, std::move(shape), std::move(initializer)});
   }
 

@@ -43,9 +43,9 @@ class Parameters;
 std::optional<std::int64_t> read_integer(const base::ValueReader& value, base::IntegerRange range,
                                          Parameters& parameters);
 
-/// The bounds of a uniform_int that are expressions; mistakes are reported.
-void resolve_bounds(const base::ValueReader& tensor, ElementType type, Parameters& parameters,
-                    Initializer& result);
+/// The numbers of an initializer that are expressions; mistakes are reported.
+void resolve_expressions(const base::ValueReader& tensor, ElementType type, Parameters& parameters,
+                         Initializer& result);
 
 /// An attribute's value in the type its op declares; nullopt when it was wrong (reported).
 std::optional<Attribute> read_attribute(const base::ValueReader& value, const AttributeSpec& spec,

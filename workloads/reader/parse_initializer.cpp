@@ -32,6 +32,8 @@ const std::vector<std::pair<std::string, Choice>>& choices() {
       {"uniform_int", {Kind::uniform_int, std::nullopt}},
       {"file", {Kind::file, std::nullopt}},
       {"values", {Kind::values, std::nullopt}},
+      {"rotary_cos", {Kind::rotary_cos, std::nullopt}},
+      {"rotary_sin", {Kind::rotary_sin, std::nullopt}},
   };
   return kTable;
 }
@@ -52,13 +54,16 @@ void read_interval(base::ObjectReader& reader, const std::string& kind, Initiali
     reader.self().error("out-of-range", kind + ": low is above high", "low <= high");
 }
 
+constexpr base::IntegerRange kRotaryBase = {2, std::int64_t{1} << 53};
+constexpr base::IntegerRange kRotaryStart = {0, std::int64_t{1} << 53};
+
 base::IntegerRange integers_of(ElementType type) {
   constexpr double kMost = 0x1p53;  // what a double holds exactly
   return {static_cast<std::int64_t>(std::max(lowest_of(type), -kMost)),
           static_cast<std::int64_t>(std::min(highest_of(type), kMost))};
 }
 
-/// Bounds that are expressions are read when the parameters are known (resolve_bounds).
+/// Bounds that are expressions are read when the parameters are known (resolve_expressions).
 void read_integers(base::ObjectReader& reader, ElementType type, Initializer& result) {
   const base::IntegerRange range = integers_of(type);
   bool written_out = true;
@@ -91,14 +96,30 @@ void read_constant(base::ObjectReader& reader, ElementType type, std::optional<d
     reader.error("value", "wrong-type", "the tensor holds integers", "an integer");
 }
 
-/// Their number is checked against the shape when the graph is built.
+/// Their number is checked against the shape when the graph is built. Integers may be expressions
+/// (resolve_expressions).
 void read_values(base::ObjectReader& reader, ElementType type, Initializer& result) {
   auto values = std::make_shared<std::vector<double>>();
   for (const base::ValueReader& item : reader.array("values")) {
     const bool whole = type != ElementType::floating;
+    if (whole && item.json().is_string()) {
+      values->push_back(0.0);
+      continue;
+    }
     values->push_back(whole ? static_cast<double>(item.integer(integers_of(type))) : item.number());
   }
   result.values = std::move(values);
+}
+
+/// Base and first position are integers or expressions (resolve_expressions).
+void read_rotary(base::ObjectReader& reader, Initializer& result) {
+  const auto integer = [&](const char* key, base::IntegerRange range, double fallback) {
+    const auto at = reader.optional(key);
+    if (!at || at->json().is_string()) return fallback;
+    return static_cast<double>(at->integer(range));
+  };
+  result.value = integer("base", kRotaryBase, 10000.0);
+  result.low = integer("start", kRotaryStart, 0.0);
 }
 
 void read_details(base::ObjectReader& reader, const std::string& kind, ElementType type,
@@ -119,6 +140,9 @@ void read_details(base::ObjectReader& reader, const std::string& kind, ElementTy
       return read_file(reader, result);
     case Kind::values:
       return read_values(reader, type, result);
+    case Kind::rotary_cos:
+    case Kind::rotary_sin:
+      return read_rotary(reader, result);
     default:
       return;
   }
@@ -131,6 +155,10 @@ void check_fit(const base::ValueReader& at, const std::string& kind, const Initi
   if (type != ElementType::floating && !whole)
     at.error("wrong-initializer", kind + " makes fractions, the tensor holds integers",
              "constant, zeros, ones, uniform_int, values, file");
+  const bool rotary = result.kind == Kind::rotary_cos || result.kind == Kind::rotary_sin;
+  if (rotary && rank < 2)
+    at.error("wrong-initializer", kind + " needs positions and pairs as the last two dimensions",
+             "rank 2 or more");
   if (needs_fans(result.kind) && rank < 2)
     at.error("wrong-initializer",
              kind + " needs a fan-in, a tensor of rank " + std::to_string(rank) + " has none",
@@ -139,24 +167,69 @@ void check_fit(const base::ValueReader& at, const std::string& kind, const Initi
 
 }  // namespace
 
-void resolve_bounds(const base::ValueReader& tensor, ElementType type, Parameters& parameters,
-                    Initializer& result) {
-  if (result.kind != Kind::uniform_int) return;
-  const base::JsonValue& json = *tensor.json().find("initializer");
-  const auto bound = [&](const char* key, double& value) {
-    const base::JsonValue* text = json.find(key);
-    if (text == nullptr || !text->is_string()) return false;
-    const base::ValueReader at(*text, tensor.pointer() + "/initializer/" + key,
-                               tensor.diagnostics());
-    const auto integer = read_integer(at, integers_of(type), parameters);
+namespace {
+
+/// The expressions among an initializer's numbers.
+class Expressions {
+ public:
+  Expressions(const base::ValueReader& tensor, Parameters& parameters)
+      : tensor_(tensor), json_(*tensor.json().find("initializer")), parameters_(parameters) {}
+
+  void read(const std::string& key, base::IntegerRange range, double& value) {
+    if (const base::JsonValue* text = json_.find(key)) read(*text, key, range, value);
+  }
+  void read_list(const std::string& key, base::IntegerRange range, Initializer& result) {
+    const auto& items = json_.find(key)->items();
+    if (std::none_of(items.begin(), items.end(), [](const auto& item) { return item.is_string(); }))
+      return;
+    std::vector<double> values = *result.values;
+    for (std::size_t i = 0; i < items.size(); ++i)
+      read(items[i], key + "/" + std::to_string(i), range, values[i]);
+    result.values = std::make_shared<const std::vector<double>>(std::move(values));
+  }
+  bool any() const { return any_; }
+  base::ValueReader at() const {
+    return {json_, tensor_.pointer() + "/initializer", tensor_.diagnostics()};
+  }
+
+ private:
+  void read(const base::JsonValue& json, const std::string& key, base::IntegerRange range,
+            double& value) {
+    if (!json.is_string()) return;
+    const base::ValueReader reader(json, tensor_.pointer() + "/initializer/" + key,
+                                   tensor_.diagnostics());
+    const auto integer = read_integer(reader, range, parameters_);
     if (integer) value = static_cast<double>(*integer);
-    return integer.has_value();
-  };
-  const bool low = bound("low", result.low);
-  const bool high = bound("high", result.high);
-  if ((low || high) && result.low > result.high)
-    base::ValueReader(json, tensor.pointer() + "/initializer", tensor.diagnostics())
-        .error("out-of-range", "uniform_int: low is above high", "low <= high");
+    any_ = any_ || integer.has_value();
+  }
+
+  const base::ValueReader& tensor_;
+  const base::JsonValue& json_;
+  Parameters& parameters_;
+  bool any_ = false;
+};
+
+}  // namespace
+
+void resolve_expressions(const base::ValueReader& tensor, ElementType type, Parameters& parameters,
+                         Initializer& result) {
+  Expressions expressions(tensor, parameters);
+  switch (result.kind) {
+    case Kind::uniform_int:
+      expressions.read("low", integers_of(type), result.low);
+      expressions.read("high", integers_of(type), result.high);
+      if (expressions.any() && result.low > result.high)
+        expressions.at().error("out-of-range", "uniform_int: low is above high", "low <= high");
+      return;
+    case Kind::values:
+      return expressions.read_list("values", integers_of(type), result);
+    case Kind::rotary_cos:
+    case Kind::rotary_sin:
+      expressions.read("base", kRotaryBase, result.value);
+      return expressions.read("start", kRotaryStart, result.low);
+    default:
+      return;
+  }
 }
 
 std::optional<Initializer> parse_initializer(const base::ValueReader& value, ElementType type,

@@ -90,9 +90,11 @@ TensorSyntax parse_weight(const ValueReader& at) {
   TensorSyntax tensor{at, nonempty(reader, "name"), reader.array("shape"), {}, {}, {}, {}};
   read_type(reader, tensor);
   const bool trained = tensor.type == ElementType::floating;
-  tensor.role = reader.choice<TensorRole>(
-      "role", {{"weight", TensorRole::weight}, {"statistics", TensorRole::statistics}},
-      trained ? TensorRole::weight : TensorRole::statistics);
+  tensor.role = reader.choice<TensorRole>("role",
+                                          {{"weight", TensorRole::weight},
+                                           {"statistics", TensorRole::statistics},
+                                           {"state", TensorRole::activation}},
+                                          trained ? TensorRole::weight : TensorRole::statistics);
   if (tensor.role == TensorRole::weight && !trained)
     reader.self().error("wrong-type", "weight \"" + tensor.name + "\" holds integers",
                         "\"role\": \"statistics\"");
