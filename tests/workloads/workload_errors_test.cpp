@@ -179,7 +179,7 @@ TEST(WorkloadErrors, HugeRepetitionEndsQuickly) {
 TEST(WorkloadErrors, LabelsAndInitialisersMustFit) {
   EXPECT_THAT(mistakes(R"({"schema_version": 1, "kind": "workload", "name": "t",
 "inputs": [
-{"name": "l", "shape": [2], "role": "label"},
+{"name": "l", "shape": [2], "type": "int8", "role": "label"},
 {"name": "m", "shape": [2], "type": "int64", "initializer": {"kind": "normal"}},
 {"name": "n", "shape": [2], "type": "int64", "initializer": {"kind": "constant", "value": 0.5}},
 {"name": "o", "shape": [2], "initializer": {"kind": "uniform", "low": 2, "high": 1}},

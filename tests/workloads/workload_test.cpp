@@ -149,9 +149,9 @@ const char* const kExpressions = R"({
               "initializer": {"kind": "uniform_int", "low": "past", "high": "words - 1"}}],
   "initializers": [
     {"name": "to", "shape": [2], "type": "int64",
-     "initializer": {"kind": "values", "values": ["past", "2*(words - 5)"]
-}
-},
+     "initializer": {"kind": "values", "values": ["past", "(words - 5)*2"]}},
+    {"name": "half", "shape": [2], "role": "statistics",
+     "initializer": {"kind": "values", "values": ["-past", 0.5]}},
     {"name": "cos", "shape": [2, 3], "role": "statistics",
      "initializer": {"kind": "rotary_cos", "base": "words*10", "start": "past"}},
     {"name": "cache", "shape": [3, 4], "role": "state", "initializer": {"kind": "normal"}}],
@@ -168,6 +168,7 @@ TEST(Workload, NumbersOfInitializersMayBeExpressions) {
   EXPECT_EQ(initializer("t").high, 6.0);
   EXPECT_THAT(*initializer("to").values, ElementsAre(3.0, 4.0));
   EXPECT_EQ(graph.tensor(graph.find("r.out")).shape, (Shape{3, 4}));
+  EXPECT_THAT(*initializer("half").values, ElementsAre(-3.0, 0.5));
   EXPECT_EQ(initializer("cos").value, 70.0);
   EXPECT_EQ(initializer("cos").low, 3.0);
   EXPECT_EQ(graph.tensor(graph.find("cache")).role, TensorRole::activation);
@@ -184,10 +185,10 @@ TEST(Workload, WrongExpressionsOfInitializersAreToldWhereTheyStand) {
   };
   using ::testing::HasSubstr;
   EXPECT_THAT(message("words - 1", "past - 1"), HasSubstr("/inputs/1/initializer: out-of-range"));
-  EXPECT_THAT(message("2*(words - 5)", "2*word"),
+  EXPECT_THAT(message("(words - 5)*2", "2*word"),
               HasSubstr("/initializers/0/initializer/values/1: unknown-parameter"));
   EXPECT_THAT(message("words*10", "past - 2"),
-              HasSubstr("/initializers/1/initializer/base: out-of-range"));
+              HasSubstr("/initializers/2/initializer/base: out-of-range"));
 }
 
 TEST(Workload, EveryShippedNetworkLoadsUnderItsFileName) {

@@ -304,11 +304,15 @@ std::vector<TensorId> Attention::decompose(DecompositionBuilder& d) const {
   return results;
 }
 
+/// Below every score, and exp() of it is 0 in binary64 too; unlike -infinity it is a number that
+/// stays one when it is stored.
+constexpr double kMasked = -30000.0;
+
 class CausalMask final : public SimpleOp {
  public:
   CausalMask()
       : SimpleOp({"CausalMask",
-                  "0 where a row may look at a column, -infinity where the column is later",
+                  "0 where a row may look at a column, -30000 where the column is later",
                   OpClass::vector,
                   0,
                   0,
@@ -326,7 +330,7 @@ class CausalMask final : public SimpleOp {
     Tensor& y = e.outputs[0];
     for_positions(y.shape, [&](std::int64_t i, const Integers& at) {
       y.values[static_cast<std::size_t>(i)] =
-          at[1] > at[0] + e.view.integer("past") ? -std::numeric_limits<double>::infinity() : 0.0;
+          at[1] > at[0] + e.view.integer("past") ? kMasked : 0.0;
     });
   }
 };

@@ -7,6 +7,7 @@
 
 #include "workloads/initializer_file.h"
 #include "workloads/order.h"
+#include "workloads/training/loss.h"
 
 namespace npusim::workloads {
 namespace {
@@ -140,6 +141,14 @@ void check_training(const WorkloadSyntax& workload, const FlatNetwork& network) 
                    (near.empty() ? "" : " (did you mean \"" + near + "\"?)"),
                allowed);
   };
+  const bool integers = takes_integer_labels(workload.training->loss);
+  for (const TensorSyntax& input : workload.inputs)
+    if (input.role == TensorRole::label && input.name == workload.training->labels &&
+        integers != (input.type == ElementType::int64))
+      input.at.error(
+          "wrong-type",
+          workload.training->loss + " takes labels of type " + (integers ? "int64" : "float"),
+          integers ? "\"type\": \"int64\"" : "\"type\": \"float\"");
   check("logits", workload.training->logits, tensors, "a tensor of the graph");
   check("labels", workload.training->labels, labels, "a graph input with \"role\": \"label\"");
 }

@@ -58,6 +58,7 @@ constexpr base::IntegerRange kRotaryBase = {2, std::int64_t{1} << 53};
 constexpr base::IntegerRange kRotaryStart = {0, std::int64_t{1} << 53};
 
 base::IntegerRange integers_of(ElementType type) {
+  if (type == ElementType::floating) return {-(std::int64_t{1} << 53), std::int64_t{1} << 53};
   constexpr double kMost = 0x1p53;  // what a double holds exactly
   return {static_cast<std::int64_t>(std::max(lowest_of(type), -kMost)),
           static_cast<std::int64_t>(std::min(highest_of(type), kMost))};
@@ -96,13 +97,13 @@ void read_constant(base::ObjectReader& reader, ElementType type, std::optional<d
     reader.error("value", "wrong-type", "the tensor holds integers", "an integer");
 }
 
-/// Their number is checked against the shape when the graph is built. Integers may be expressions
+/// Their number is checked against the shape when the graph is built. They may be expressions
 /// (resolve_expressions).
 void read_values(base::ObjectReader& reader, ElementType type, Initializer& result) {
   auto values = std::make_shared<std::vector<double>>();
   for (const base::ValueReader& item : reader.array("values")) {
     const bool whole = type != ElementType::floating;
-    if (whole && item.json().is_string()) {
+    if (item.json().is_string()) {
       values->push_back(0.0);
       continue;
     }
@@ -179,7 +180,9 @@ class Expressions {
     if (const base::JsonValue* text = json_.find(key)) read(*text, key, range, value);
   }
   void read_list(const std::string& key, base::IntegerRange range, Initializer& result) {
-    const auto& items = json_.find(key)->items();
+    const base::JsonValue* list = json_.find(key);
+    if (list == nullptr || !list->is_array()) return;  // reported by the parser
+    const auto& items = list->items();
     if (std::none_of(items.begin(), items.end(), [](const auto& item) { return item.is_string(); }))
       return;
     std::vector<double> values = *result.values;

@@ -1,31 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "workloads/reader/syntax.h"
+#include "workloads/training/loss.h"
 
 namespace npusim::workloads {
-namespace {
-
-/// The losses that this build can differentiate.
-std::vector<std::string> known_losses() {
-  std::vector<std::string> result;
-  for (const char* name : {"SoftmaxCrossEntropyLoss", "NegativeLogLikelihoodLoss"}) {
-    const Op* op = ops().find(name);
-    if (op != nullptr && op->differentiable()) result.emplace_back(name);
-  }
-  return result;
-}
-
-}  // namespace
+namespace {}  // namespace
 
 TrainingSpec parse_training(const base::ValueReader& value) {
   base::ObjectReader reader(value);
   TrainingSpec spec;
   spec.logits = reader.string("logits");
   spec.labels = reader.string("labels");
-  if (const auto loss = reader.optional("loss")) {
-    const std::vector<std::string> losses = known_losses();
-    NPUSIM_CHECK(!losses.empty(), "no loss is registered");
-    spec.loss = losses[loss->choice(losses)];
-  }
+  if (const auto loss = reader.optional("loss"))
+    spec.loss = loss_names()[loss->choice(loss_names())];
   if (auto optimizer = reader.optional_object("optimizer")) {
     spec.optimizer = optimizer->choice<std::string>("kind", {{"sgd", "sgd"}});
     spec.learning_rate =

@@ -77,9 +77,10 @@ TensorSyntax parse_input(const ValueReader& at) {
   read_type(reader, tensor);
   tensor.role = reader.choice<TensorRole>(
       "role", {{"input", TensorRole::input}, {"label", TensorRole::label}}, TensorRole::input);
-  if (tensor.role == TensorRole::label && tensor.type != ElementType::int64)
-    reader.self().error("wrong-type", "label \"" + tensor.name + "\" does not hold integers",
-                        "\"type\": \"int64\"");
+  if (tensor.role == TensorRole::label && tensor.type != ElementType::int64 &&
+      tensor.type != ElementType::floating)
+    reader.self().error("wrong-type", "label \"" + tensor.name + "\" is neither int64 nor float",
+                        "\"type\": \"int64\", or \"float\" for losses of real numbers");
   tensor.initializer = initializer(reader, tensor, false);
   reader.finish();
   return tensor;

@@ -6,6 +6,7 @@
 #include "workloads/graph_copy.h"
 #include "workloads/op.h"
 #include "workloads/training/backward.h"
+#include "workloads/training/loss.h"
 
 namespace npusim::workloads {
 namespace {
@@ -107,8 +108,7 @@ class Step {
   TensorId add_loss() {
     const TensorId logits = copy_.of(forward_.find(spec_.logits));
     const TensorId labels = copy_.of(forward_.find(spec_.labels));
-    return graph_.add_node(spec_.loss, "loss", {logits, labels}, {}, {"loss"}, TensorRole::loss)
-        .front();
+    return workloads::add_loss(graph_, spec_.loss, logits, labels);
   }
 
   void add_update(const Parameter& parameter, TensorId gradient) {
