@@ -11,6 +11,7 @@
 #include "sim/run.h"
 #include "tests/source_dir.h"
 #include "workloads/op.h"
+#include "workloads/workload.h"
 
 namespace npusim::sim {
 namespace {
@@ -67,24 +68,28 @@ TEST_P(SmallNetworks, ComputeFiniteValuesInBothModes) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Shipped, SmallNetworks,
-                         ::testing::Values(Small{"mlp", {"batch=4"}},
-                                           Small{"small_cnn", {"batch=2"}},
-                                           Small{"lenet5", {"batch=2"}},
-                                           Small{"small_resnet", {"batch=2", "width=8"}},
-                                           Small{"small_unet", {"batch=1"}},
-                                           Small{"small_gpt", {"batch=1", "sequence=16"}},
-                                           Small{"small_lstm", {"batch=2", "steps=5"}}),
-                         [](const auto& of) { return std::string(of.param.workload); });
+INSTANTIATE_TEST_SUITE_P(
+    Shipped, SmallNetworks,
+    ::testing::Values(Small{"mlp", {"batch=4"}}, Small{"small_cnn", {"batch=2"}},
+                      Small{"lenet5", {"batch=2"}}, Small{"small_resnet", {"batch=2", "width=8"}},
+                      Small{"small_unet", {"batch=1"}}, Small{"dcgan_discriminator", {"batch=2"}},
+                      Small{"small_gpt", {"batch=1", "sequence=16"}},
+                      Small{"small_lstm", {"batch=2", "steps=5"}}),
+    [](const auto& of) { return std::string(of.param.workload); });
 
 class EveryNetwork : public ::testing::TestWithParam<std::string> {};
 
-TEST_P(EveryNetwork, IsTimedWithoutValues) {
-  const RunResult result = run_on_systolic(GetParam(), Mode::inference, {}, false);
-  ASSERT_EQ(result.status, Status::ok) << result.error;
-  EXPECT_FALSE(result.numerics);
-  EXPECT_GT(result.timing->run.cycles, 0);
-  EXPECT_LE(result.timing->utilization, 1.0);
+TEST_P(EveryNetwork, IsTimedWithoutValuesInEachOfItsModes) {
+  std::vector<Mode> modes = {Mode::inference};
+  if (workloads::load_workload(find_file("workload", GetParam())).training)
+    modes.push_back(Mode::training);
+  for (const Mode mode : modes) {
+    const RunResult result = run_on_systolic(GetParam(), mode, {}, false);
+    ASSERT_EQ(result.status, Status::ok) << result.error;
+    EXPECT_FALSE(result.numerics);
+    EXPECT_GT(result.timing->run.cycles, 0);
+    EXPECT_LE(result.timing->utilization, 1.0);
+  }
 }
 
 std::vector<std::string> every_network() {
