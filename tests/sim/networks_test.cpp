@@ -7,9 +7,11 @@
 #include <filesystem>
 #include <set>
 
+#include "base/array_file.h"
 #include "sim/catalog.h"
 #include "sim/run.h"
 #include "tests/source_dir.h"
+#include "tests/workloads/temp_file.h"
 #include "workloads/op.h"
 #include "workloads/workload.h"
 
@@ -28,7 +30,8 @@ void add_operators(std::vector<base::ParsedOverride>& overrides) {
 }
 
 RunResult run_on_systolic(const std::string& workload, Mode mode,
-                          const std::vector<std::string>& parameters, bool numerics) {
+                          const std::vector<std::string>& parameters, bool numerics,
+                          const std::string& weights = "") {
   RunRequest request;
   request.npu_file = find_file("npu", "systolic128_bf16");
   request.workload_file = find_file("workload", workload);
@@ -37,6 +40,7 @@ RunResult run_on_systolic(const std::string& workload, Mode mode,
   options.quiet = true;
   options.jobs = 1;
   options.numerics = numerics;
+  options.weights = weights;
   add_operators(options.overrides);
   options.overrides.push_back(base::parse_override("npu.dram.gib=4096"));
   for (const std::string& text : parameters)
@@ -76,6 +80,51 @@ INSTANTIATE_TEST_SUITE_P(
                       Small{"small_gpt", {"batch=1", "sequence=16"}},
                       Small{"small_lstm", {"batch=2", "steps=5"}}),
     [](const auto& of) { return std::string(of.param.workload); });
+
+const std::vector<std::string> kTiny = {"hidden=32", "heads=4",  "kv_heads=2", "ffn=48",
+                                        "layers=2",  "vocab=16", "past=5",     "batch=4"};
+
+/// A checkpoint with every weight of the shrunken network, as HuggingFace names them.
+std::map<std::string, base::ArrayData> checkpoint(const std::string& workload) {
+  std::vector<base::Override> overrides;
+  for (const std::string& text : kTiny)
+    overrides.push_back(base::parse_override("workload.parameters." + text).override);
+  std::map<std::string, base::ArrayData> tensors;
+  const workloads::Workload read =
+      workloads::load_workload(find_file("workload", workload), overrides);
+  for (const workloads::TensorInfo& tensor : read.graph.tensors) {
+    if (tensor.role != workloads::TensorRole::weight) continue;
+    base::ArrayData data{base::ElementKind::f32, tensor.shape, {}};
+    const std::int64_t count = workloads::element_count(tensor.shape);
+    for (std::int64_t i = 0; i < count; ++i)
+      data.values.push_back(static_cast<double>(i * 37 % 64 - 31) / 256.0);
+    tensors[tensor.name] = std::move(data);
+  }
+  return tensors;
+}
+
+TEST(Checkpoints, GiveAllThatADecodeStepNeedsByTheirNames) {
+  const workloads::testing::TempFolder folder;
+  for (const char* workload : {"llama3_8b_decode", "mixtral_8x7b_decode"}) {
+    std::map<std::string, base::ArrayData> tensors = checkpoint(workload);
+    ASSERT_EQ(tensors.count("model.layers.1.self_attn.k_proj.weight"), 1U);
+    const auto run_with = [&] {
+      const std::string path = folder.write("w.safetensors", base::format_safetensors(tensors));
+      return run_on_systolic(workload, Mode::inference, kTiny, true, path);
+    };
+    const RunResult result = run_with();
+    ASSERT_EQ(result.status, Status::ok) << result.error;
+    const precision::ErrorMetrics& error = result.numerics->outputs.at(0).error;
+    EXPECT_EQ(error.count, 4 * 16);
+    EXPECT_EQ(error.nan + error.inf, 0);
+    ASSERT_TRUE(error.rel_fro);
+    EXPECT_LT(*error.rel_fro, 0.05);
+    tensors.erase("model.layers.1.input_layernorm.weight");  // constant: the file need not have it
+    EXPECT_EQ(run_with().status, Status::ok);
+    tensors.erase("model.layers.1.self_attn.k_proj.weight");
+    EXPECT_THROW(run_with(), base::InputError);
+  }
+}
 
 class EveryNetwork : public ::testing::TestWithParam<std::string> {};
 
