@@ -17,6 +17,7 @@
 #include "base/thread_pool.h"
 #include "npu_models/npu_file.h"
 #include "sim/catalog.h"
+#include "sim/explain_mapping.h"
 #include "sim/numerics.h"
 #include "sim/run_parts.h"
 #include "sim/tensor_files.h"
@@ -341,6 +342,20 @@ Result coverage_all(const std::vector<RunRequest>& requests, const RunOptions& o
   result.host.simd = precision::simd_path();
   result.host.jobs = 1;
   return result;
+}
+
+std::vector<std::string> explain_mappings(const std::vector<RunRequest>& requests,
+                                          const RunOptions& options) {
+  Inputs inputs(options);
+  std::vector<Job> jobs = load_jobs(requests, options, inputs);
+  make_graphs(jobs, requests, options);
+  std::vector<std::string> tables;
+  for (Job& job : jobs) {
+    RunResult ignored;
+    map_job(job, ignored);
+    if (job.mapped) tables.push_back(mapping_table_of(*job.npu, *job.mapped));
+  }
+  return tables;
 }
 
 int exit_code_of(const Result& result) {

@@ -188,6 +188,8 @@ void define_run(CLI::App& app, Chosen& chosen) {
   sub.add_option("--vcd-cycles", arguments->vcd_cycles,
                  "Cycles that the waveforms show (default 0:1000)")
       ->type_name("BEGIN:END");
+  sub.add_flag("--explain-mapping", arguments->explain_mapping,
+               "Tiles, loop order and roofline position that the mapping chose for each matrix op");
   sub.add_option("--trace", arguments->trace,
                  "What the engines do when, for Perfetto or chrome://tracing")
       ->type_name("F.json");

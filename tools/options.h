@@ -42,6 +42,7 @@ struct RunArguments {
   std::string fidelity = "tile";  ///< or pe
   std::string vcd, vcd_cycles;    ///< FILE.vcd, BEGIN:END
   std::string trace, trace_cycles;
+  bool explain_mapping = false;
   std::string weights;
   std::vector<std::string> inputs;  ///< NAME=F.npy
   std::string dump_outputs;

@@ -75,11 +75,6 @@ TEST(Usage, MistakesInTheCommandLineExitWithTwo) {
   }
 }
 
-TEST(Usage, OptionsOfLaterCommandsDoNotExist) {
-  const Outcome help = npusim({"run", "--help"});
-  for (const char* absent : {"--explain-mapping"}) EXPECT_THAT(help.out, Not(HasSubstr(absent)));
-}
-
 TEST(Usage, AnUnwritableDestinationIsFoundBeforeTheWork) {
   const Outcome outcome = npusim({"compare", "--npu", "systolic128_bf16", "cube16_fp16",
                                   "--workload", "resnet50", "--json", "/no/such/folder/r.json"});

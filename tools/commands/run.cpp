@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "sim/explain_mapping.h"
 #include "sim/run.h"
 #include "sim/writers/writers.h"
 #include "tools/commands.h"
@@ -135,6 +136,8 @@ int run_requests(const RunArguments& arguments) {
   const npu::SimulationOptions simulation = simulation_of(arguments);
   check_destinations(
       {files.json, files.csv, files.markdown, files.html, arguments.vcd, arguments.trace});
+  if (arguments.explain_mapping && stdout_taken(files))
+    throw UsageError("--explain-mapping prints a table, but an output goes to stdout");
   auto [requests, options] = prepare(arguments.selection, common);
   if (common.print_config) return print_configs(requests, options);
   options.timing = arguments.timing;
@@ -152,7 +155,11 @@ int run_requests(const RunArguments& arguments) {
   if (!comparison.base.empty()) check_base(sim::coverage_all(requests, options), comparison.base);
   catch_interrupts();
   const sim::Result result = sim::run_all(requests, options);
-  if (!stdout_taken(files)) print(narration(result, comparison, common.verbose));
+  if (!stdout_taken(files)) {
+    print(narration(result, comparison, common.verbose));
+    if (arguments.explain_mapping)
+      for (const std::string& table : sim::explain_mappings(requests, options)) print("\n" + table);
+  }
   write_files(result, files, files.markdown.empty() ? "" : sim::markdown_of(result, comparison),
               common.quiet, result.runs.size() > 1 ? &comparison : nullptr);
   report_problems(result);

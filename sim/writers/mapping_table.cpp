@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include "npu_models/gemm_traffic.h"
+#include "npu_models/tiling.h"
+#include "sim/explain_mapping.h"
+#include "sim/writers/text_table.h"
+
+namespace npusim::sim {
+namespace {
+
+npu::GemmElementBytes element_bytes_of(const npu::MappedGraph& mapped, const npu::MappedOp& op) {
+  const auto bytes = [&](workloads::TensorId id) {
+    return static_cast<std::int64_t>(
+        mapped.storage[static_cast<std::size_t>(id)].format.storage_bytes());
+  };
+  const workloads::Node& node = mapped.graph.nodes[static_cast<std::size_t>(op.node)];
+  const int last = op.epilogue.empty() ? op.node : op.epilogue.back();
+  const workloads::Contraction& c = op.gemm->contraction;
+  return {bytes(node.inputs[static_cast<std::size_t>(c.m_input)]),
+          bytes(node.inputs[static_cast<std::size_t>(c.n_input)]),
+          bytes(mapped.graph.nodes[static_cast<std::size_t>(last)].outputs.front())};
+}
+
+std::string fused_of(const npu::MappedGraph& mapped, const npu::MappedOp& op) {
+  std::string text;
+  for (const int node : op.epilogue)
+    text += (text.empty() ? "" : " ") + mapped.graph.nodes[static_cast<std::size_t>(node)].op;
+  return text.empty() ? "-" : text;
+}
+
+}  // namespace
+
+std::string mapping_table_of(const npu::NpuSpec& npu, const npu::MappedGraph& mapped) {
+  TextTable table;
+  for (const char* text : {"node", "op", "groups x m x n x k", "tile m x n x k", "loop order"})
+    table.column(text);
+  for (const char* number : {"tiles", "array cycles", "DRAM [kB]", "spilled [kB]", "MAC/byte"})
+    table.column(number, true);
+  for (const char* text : {"roof", "fused"}) table.column(text);
+  for (const npu::MappedOp& op : mapped.ops) {
+    if (!op.gemm) continue;
+    const npu::GemmMapping& gemm = *op.gemm;
+    const workloads::Contraction& c = gemm.contraction;
+    const npu::GemmTraffic traffic = npu::gemm_traffic(gemm, element_bytes_of(mapped, op));
+    const auto bytes = static_cast<double>(traffic.total_bytes());
+    const double per_byte = static_cast<double>(op.macs) / bytes;
+    const double ridge = npu.peak_macs_per_cycle(gemm.unit.a) / npu.dram.bandwidth_bytes_per_cycle;
+    const workloads::Node& node = mapped.graph.nodes[static_cast<std::size_t>(op.node)];
+    table.row({node.name, node.op, fmt::format("{} x {} x {} x {}", c.groups, c.m, c.n, c.k()),
+               fmt::format("{} x {} x {}", gemm.tile_m, gemm.tile_n, gemm.tile_k),
+               npu::name_of(gemm.loop_order), std::to_string(npu::gemm_tile_counts(gemm).total()),
+               std::to_string(npu::array_cycles(npu, gemm)), fmt::format("{:.1f}", bytes / 1e3),
+               fmt::format(
+                   "{:.1f}",
+                   static_cast<double>(traffic.spill_write_bytes + traffic.spill_read_bytes) / 1e3),
+               fmt::format("{:.1f}", per_byte), per_byte >= ridge ? "compute" : "memory",
+               fused_of(mapped, op)});
+  }
+  return table.aligned();
+}
+
+}  // namespace npusim::sim
