@@ -87,6 +87,38 @@ SystemCase cubic_product(int size) {
   return timed;
 }
 
+/// On the 128x128 array with a vector unit that has every op of transformers, and memory enough.
+SystemCase transformer(const std::string& name, bool training, double most_ms) {
+  SystemCase timed{name, "systolic128_bf16", "workloads/" + name + ".json"};
+  timed.training = training;
+  timed.most_ms = most_ms;
+  timed.overrides.push_back("npu.dram.gib=16384");
+  for (const char* op : {"CausalMask",
+                         "Concat",
+                         "Gather",
+                         "GatherGradient",
+                         "Gelu",
+                         "GeluGradient",
+                         "LayerNormalization",
+                         "LayerNormalizationBiasGradient",
+                         "LayerNormalizationGradient",
+                         "LayerNormalizationScaleGradient",
+                         "RMSNormalization",
+                         "RotaryEmbedding",
+                         "Scale",
+                         "Slice",
+                         "SliceGradient",
+                         "SoftmaxGradient",
+                         "Split",
+                         "Swish",
+                         "Tanh",
+                         "TanhGradient"})
+    timed.overrides.push_back("npu.operators.ops." + std::string(op) +
+                              "={\"support\": \"native\"}");
+  timed.overrides.push_back("npu.operators.ops.Attention={\"support\": \"decomposed\"}");
+  return timed;
+}
+
 double rate(const SystemSample& sample) {
   return static_cast<double>(sample.transactions) / (sample.simulate_ms * 1e-3);
 }
@@ -105,7 +137,15 @@ std::vector<SystemCase> system_cases() {
   product.most_ms = 10;
   SystemCase large = cubic_product(32768);
   large.least_rate = 1e6;
-  return {resnet, product, large};
+  SystemCase bert = transformer("bert_large", true, 500);
+  bert.overrides.push_back("workload.parameters.batch=32");
+  bert.overrides.push_back("workload.parameters.sequence=512");
+  return {resnet,
+          product,
+          bert,
+          transformer("llama2_7b_prefill", false, 500),
+          transformer("gpt3_175b", true, 2000),
+          large};
 }
 
 SystemSample measure(const SystemCase& timed) {
