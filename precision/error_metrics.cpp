@@ -6,67 +6,86 @@
 
 #include "precision/decibel.h"
 #include "precision/error_counts.h"
+#include "precision/kernels/dispatch.h"
 #include "precision/neumaier_sum.h"
 
 namespace npusim::precision {
 namespace {
 
+using kernels::kErrorLanes;
+
 /// A power of two that brings the largest of some magnitudes near 1: sums of squares then neither
 /// overflow nor vanish, and scaling by it changes no bit.
 class Scale {
  public:
-  void see(double x) { largest_ = std::max(largest_, std::fabs(x)); }
-  void fix() {
-    if (largest_ > 0.0 && std::isfinite(largest_)) exponent_ = std::ilogb(largest_);
+  explicit Scale(double largest) {
+    if (largest > 0.0 && std::isfinite(largest)) exponent_ = std::ilogb(largest);
   }
+  /// 2^-exponent is a number of binary64.
+  bool is_factor() const { return exponent_ >= -1023 && exponent_ <= 1022; }
+  double factor() const { return std::ldexp(1.0, -exponent_); }
   double down(double x) const { return std::ldexp(x, -exponent_); }
   double up(double x) const { return std::ldexp(x, exponent_); }
 
  private:
-  double largest_ = 0.0;
   int exponent_ = 0;
 };
 
 /// Euclidean norms of y, the reference and their difference over the finite elements, each in units
-/// of its own scale.
-struct Norms {
+/// of its own scale. Element i goes to lane i % kErrorLanes.
+class Norms {
+ public:
+  Norms(double largest_y, double largest_reference, double largest_error)
+      : y_scale(largest_y), reference_scale(largest_reference), error_scale(largest_error) {}
+
+  void add(const double* values, const double* references, std::int64_t count) {
+    std::int64_t done = 0;
+    if (y_scale.is_factor() && reference_scale.is_factor() && error_scale.is_factor())
+      done = add_blocks(values, references, count);
+    for (std::int64_t i = done; i < count; ++i) add_pair(values[i], references[i], i);
+    y = std::sqrt(sum_of_lanes(lanes_.y, lanes_.y_lost, kErrorLanes));
+    reference = std::sqrt(sum_of_lanes(lanes_.reference, lanes_.reference_lost, kErrorLanes));
+    error = std::sqrt(sum_of_lanes(lanes_.error, lanes_.error_lost, kErrorLanes));
+    product = sum_of_lanes(lanes_.product, lanes_.product_lost, kErrorLanes);
+  }
+
   Scale y_scale, reference_scale, error_scale;
   double y = 0.0, reference = 0.0, error = 0.0;
   double product = 0.0;  ///< sum of y * reference, in units of both scales
+
+ private:
+  std::int64_t add_blocks(const double* values, const double* references, std::int64_t count) {
+    constexpr std::int64_t kBlock = 512;
+    const auto& kernel = kernels::chosen_kernels().error_norms;
+    const kernels::NormScales scales{y_scale.factor(), reference_scale.factor(),
+                                     error_scale.factor()};
+    const std::int64_t whole = count / kErrorLanes * kErrorLanes;
+    for (std::int64_t at = 0; at < whole; at += kBlock)
+      kernel(scales, values + at, references + at, static_cast<long>(std::min(kBlock, whole - at)),
+             lanes_);
+    return whole;
+  }
+
+  void add_pair(double value, double of_reference, std::int64_t index) {
+    if (!std::isfinite(value) || !std::isfinite(of_reference)) return;
+    const double a = y_scale.down(value);
+    const double b = reference_scale.down(of_reference);
+    const double e = error_scale.down(value - of_reference);
+    const auto lane = static_cast<std::size_t>(index % kErrorLanes);
+    const auto add = [lane](double x, double* sums, double* lost) {
+      NeumaierSum sum(sums[lane], lost[lane]);
+      sum.add(x);
+      sums[lane] = sum.sum();
+      lost[lane] = sum.lost();
+    };
+    add(a * a, lanes_.y, lanes_.y_lost);
+    add(b * b, lanes_.reference, lanes_.reference_lost);
+    add(e * e, lanes_.error, lanes_.error_lost);
+    add(a * b, lanes_.product, lanes_.product_lost);
+  }
+
+  kernels::NormLanes lanes_{};
 };
-
-bool both_finite(double y, double reference) {
-  return std::isfinite(y) && std::isfinite(reference);
-}
-
-Norms norms_of(const double* y, const double* reference, std::int64_t count) {
-  Norms n;
-  for (std::int64_t i = 0; i < count; ++i) {
-    if (!both_finite(y[i], reference[i])) continue;
-    n.y_scale.see(y[i]);
-    n.reference_scale.see(reference[i]);
-    n.error_scale.see(y[i] - reference[i]);
-  }
-  n.y_scale.fix();
-  n.reference_scale.fix();
-  n.error_scale.fix();
-  NeumaierSum y_squares, reference_squares, error_squares, products;
-  for (std::int64_t i = 0; i < count; ++i) {
-    if (!both_finite(y[i], reference[i])) continue;
-    const double a = n.y_scale.down(y[i]);
-    const double b = n.reference_scale.down(reference[i]);
-    const double e = n.error_scale.down(y[i] - reference[i]);
-    y_squares.add(a * a);
-    reference_squares.add(b * b);
-    error_squares.add(e * e);
-    products.add(a * b);
-  }
-  n.y = std::sqrt(y_squares.value());
-  n.reference = std::sqrt(reference_squares.value());
-  n.error = std::sqrt(error_squares.value());
-  n.product = products.value();
-  return n;
-}
 
 /// What follows from the norms; `finite` elements took part.
 void add_norms(const Norms& n, std::int64_t finite, ErrorMetrics& m) {
@@ -88,9 +107,11 @@ double ulp_of(double x, const Format& format) {
 ErrorMetrics compare(const double* y, const double* reference, std::int64_t count,
                      const Format& format) {
   ErrorCounts counts(format);
-  for (std::int64_t i = 0; i < count; ++i) counts.add(y[i], reference[i]);
+  counts.add(y, reference, count);
   ErrorMetrics m = counts.result();
-  add_norms(norms_of(y, reference, count), counts.finite(), m);
+  Norms norms(counts.largest_y(), counts.largest_reference(), m.max_abs);
+  norms.add(y, reference, count);
+  add_norms(norms, counts.finite(), m);
   return m;
 }
 

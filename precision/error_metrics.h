@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Error of an array against a reference, with the field's names. All sums are taken in double with
-// Neumaier compensation in index order, so they do not depend on threads.
+// Neumaier compensation, elements i, i + 8, i + 16, ... in order and then those eight sums in
+// order, so they depend neither on threads nor on the SIMD path.
 #pragma once
 
 #include <cstdint>

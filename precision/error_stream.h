@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "precision/error_counts.h"
+#include "precision/neumaier_sum.h"
 
 namespace npusim::precision {
 

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <cstring>
 #include <filesystem>
-#include <optional>
+#include <memory>
 
 #include "base/array_file.h"
 #include "base/hash.h"
@@ -84,7 +84,7 @@ enum class Track { emulated, propagated, total };
 constexpr int kTracks = 3;
 
 struct TensorState {
-  std::optional<Tensor> values[kTracks];
+  std::shared_ptr<const Tensor> values[kTracks];
   int readers_left = 0;
 };
 
@@ -175,12 +175,12 @@ class Executor {
   }
 
   void initialise(std::size_t id) {
-    Tensor unrounded = initial_values(graph_.tensors[id]);
-    Tensor rounded = unrounded;
-    round(rounded, id);
+    const auto unrounded = std::make_shared<Tensor>(initial_values(graph_.tensors[id]));
+    const auto rounded = std::make_shared<Tensor>(*unrounded);
+    round(*rounded, id);
     states_[id].values[static_cast<int>(Track::emulated)] = rounded;
-    states_[id].values[static_cast<int>(Track::propagated)] = std::move(rounded);
-    states_[id].values[static_cast<int>(Track::total)] = std::move(unrounded);
+    states_[id].values[static_cast<int>(Track::propagated)] = rounded;
+    states_[id].values[static_cast<int>(Track::total)] = unrounded;
   }
 
   /// Random bits of a stored tensor depend on seed, step and name: a run is one step.
@@ -225,7 +225,7 @@ class Executor {
         continue;
       }
       const auto& value = states_[static_cast<std::size_t>(id)].values[static_cast<int>(track)];
-      NPUSIM_CHECK(value.has_value(), "tensor " + graph_.tensor(id).name + " has no value");
+      NPUSIM_CHECK(value != nullptr, "tensor " + graph_.tensor(id).name + " has no value");
       inputs.push_back(&*value);
     }
     return inputs;
@@ -258,9 +258,12 @@ class Executor {
     record(index, emulated, local, propagated, total);
     for (std::size_t i = 0; i < node.outputs.size(); ++i) {
       TensorState& state = states_[static_cast<std::size_t>(node.outputs[i])];
-      state.values[static_cast<int>(Track::emulated)] = std::move(emulated[i]);
-      state.values[static_cast<int>(Track::propagated)] = std::move(propagated[i]);
-      state.values[static_cast<int>(Track::total)] = std::move(total[i]);
+      const auto keep = [&](Track track, Tensor& value) {
+        state.values[static_cast<int>(track)] = std::make_shared<const Tensor>(std::move(value));
+      };
+      keep(Track::emulated, emulated[i]);
+      keep(Track::propagated, propagated[i]);
+      keep(Track::total, total[i]);
     }
     release_inputs(node);
     if (options_.progress) {
@@ -285,9 +288,11 @@ class Executor {
     const npu::MappedOp* op = op_of_node_[index];
     if (op != nullptr && op->gemm && op->node == static_cast<int>(index))
       error.plan = precision::describe(op->gemm->plan);
-    error.local = metrics(emulated[0], local[0], format);
-    error.propagated = metrics(emulated[0], propagated[0], format);
-    error.total = metrics(emulated[0], total[0], format);
+    const std::pair<precision::ErrorMetrics*, const Tensor*> references[] = {
+        {&error.local, &local[0]}, {&error.propagated, &propagated[0]}, {&error.total, &total[0]}};
+    parallel_(3, [&](std::int64_t i) {
+      *references[i].first = metrics(emulated[0], *references[i].second, format);
+    });
     if (result_.first_nonfinite_op.empty() && error.total.nan + error.total.inf > 0)
       result_.first_nonfinite_op = node.name;
     result_.by_op.push_back(std::move(error));
@@ -366,11 +371,13 @@ double physical_memory_bytes() {
 }  // namespace
 
 double numeric_bytes(const Graph& graph) {
-  // Initialised tensors are all held from the start; the others live from writer to last reader.
+  // Initialised tensors are all held from the start, rounded and unrounded; the others live from
+  // writer to last reader.
   std::vector<int> readers = workloads::reader_counts(graph);
   const auto bytes = [&](TensorId id) {
-    return static_cast<double>(workloads::element_count(graph.tensor(id).shape)) * sizeof(double) *
-           kTracks;
+    const workloads::TensorInfo& info = graph.tensor(id);
+    const int copies = info.initializer ? 2 : kTracks;
+    return static_cast<double>(workloads::element_count(info.shape)) * sizeof(double) * copies;
   };
   double live = 0.0;
   for (std::size_t i = 0; i < graph.tensors.size(); ++i)

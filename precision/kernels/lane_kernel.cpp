@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "precision/kernels/data_movement.h"
+#include "precision/kernels/error_sums.h"
 #include "precision/kernels/general_sum.h"
 #include "precision/kernels/round_floats.h"
 #include "precision/kernels/row_sum.h"
@@ -40,6 +41,8 @@ KernelSet kernels() {
   set.powers = powers;
   set.interleave_floats = interleave<float>;
   set.interleave_doubles = interleave<double>;
+  set.error_counts = error_counts;
+  set.error_norms = error_norms;
   set.round = round;
   set.round_floats = round_floats;
   set.round_floats_at_random = round_floats_at_random;

@@ -6,6 +6,8 @@
 // the copy of the widest instruction set for all).
 #pragma once
 
+#include "precision/error_lanes.h"
+
 namespace npusim::precision::kernels {
 
 enum { kFloatLanes = 64, kDoubleLanes = 32, kMaxStages = 4, kMaxChunks = 4, kMaxGroup = 256 };
@@ -165,6 +167,11 @@ struct KernelSet {
   /// Value i takes word counter + i.
   void (*round_floats_at_random)(const LaneArithmetic& arithmetic, const float* in, float* out,
                                  long count, bool past_caches, const LaneRandom& random);
+  /// Pairs of a value and its reference, a multiple of kErrorLanes of them.
+  void (*error_counts)(const ErrorFormat& format, const double* y, const double* reference,
+                       long count, ErrorLanes& lanes);
+  void (*error_norms)(const NormScales& scales, const double* y, const double* reference,
+                      long count, NormLanes& lanes);
   /// Rounds `count` values, a multiple of kDoubleLanes; arrays aligned to 64 bytes.
   void (*round)(const LaneArithmetic& arithmetic, double* values, long count);
   /// Chains of native or of other sums are fused: their products may be wider than the lane type.

@@ -44,6 +44,9 @@ std::vector<Case> shipped_unit_cases();
 /// Rounding of arrays much larger than the caches.
 std::vector<Case> rounding_cases();
 
+/// Whole numeric runs of ResNet-50, batch 1, references and error metrics included.
+std::vector<Case> network_cases();
+
 /// One measurement: the rate of the work, and its ratio to each goal's yardstick, both taken at
 /// once so that a noisy machine disturbs them alike.
 struct Sample {

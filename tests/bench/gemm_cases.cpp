@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstdint>
 #include <memory>
@@ -70,24 +69,6 @@ class Problem {
   precision::ReductionPlan plan_;
 };
 
-/// CPU seconds of the busier of two threads that share the tasks evenly: wall time that other work
-/// on the machine does not lengthen. What is not shared out counts in full.
-double two_thread_seconds(Problem& problem) {
-  TwoThreads threads;
-  double busier = 0.0;
-  double calls = 0.0;
-  const ParallelFor parallel = [&](std::int64_t tasks,
-                                   const std::function<void(std::int64_t)>& body) {
-    const TwoThreads::Taken taken = threads.run([&](std::int64_t which) {
-      for (std::int64_t i = which * tasks / 2; i < (which + 1) * tasks / 2; ++i) body(i);
-    });
-    calls += taken.call;
-    busier += std::max(taken.bodies[0], taken.bodies[1]);
-  };
-  const double all = cpu_seconds([&] { problem.emulated(parallel); });
-  return busier + std::max(0.0, all - calls);
-}
-
 std::vector<Goal> goals_of(const std::string& name) {
   if (name == "fp32_chain_fp32") return {{Against::sgemm, 1.0}, {Against::fma_peak, 0.93, true}};
   if (name == "fp16_chain_fp16") return {{Against::sgemm, 0.21}};
@@ -117,7 +98,10 @@ Case two_threads(const MacUnit& unit) {
   return {unit.name + "/two_threads",
           "GMAC/s",
           kMacs,
-          [problem] { return two_thread_seconds(*problem); },
+          [problem] {
+            return two_thread_seconds(
+                [&](const ParallelFor& parallel) { problem->emulated(parallel); });
+          },
           one,
           {{Against::itself, 1.9, true}}};
 }

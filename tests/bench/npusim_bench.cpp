@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Speed of the kernels of precision/ on one core, each beside its yardstick on the same machine. As
+// Speed of the kernels of precision/ on one core, each beside its yardstick on the same machine,
+// and of whole numeric runs on two. As
 // a Google Benchmark it measures (the ratios are counters); with --check it takes the medians of
 // five runs, compares them with the goals, and exits 1 when one is missed; --check-systems does so
 // for mapping and timing only (system_cases.h).
@@ -23,6 +24,7 @@ std::vector<Case> every_case() {
   std::vector<Case> all = gemm_cases();
   for (Case& timed : shipped_unit_cases()) all.push_back(std::move(timed));
   for (Case& timed : rounding_cases()) all.push_back(std::move(timed));
+  for (Case& timed : network_cases()) all.push_back(std::move(timed));
   return all;
 }
 

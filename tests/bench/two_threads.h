@@ -10,6 +10,8 @@
 #include <functional>
 #include <thread>
 
+#include "precision/gemm.h"
+
 namespace npusim::bench {
 
 class TwoThreads {
@@ -33,5 +35,9 @@ class TwoThreads {
   double taken_ = 0.0;  ///< belongs to whoever last changed body_
   std::thread other_;
 };
+
+/// CPU seconds of the busier of two threads that share the tasks of `work` evenly: wall time that
+/// other work on the machine does not lengthen. What is not shared out counts in full.
+double two_thread_seconds(const std::function<void(const precision::ParallelFor&)>& work);
 
 }  // namespace npusim::bench

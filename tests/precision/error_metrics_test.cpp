@@ -6,10 +6,14 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <random>
+#include <string>
 #include <vector>
 
 #include "precision/decibel.h"
+#include "precision/error_counts.h"
 #include "precision/error_stream.h"
+#include "simd_path.h"
 
 namespace npusim::precision {
 namespace {
@@ -96,6 +100,70 @@ TEST(ErrorMetrics, LongSumsDoNotDrift) {
   y[0] = 1.0 + 0x1p-20;
   const ErrorMetrics m = metrics(y, reference, fp64());
   EXPECT_DOUBLE_EQ(m.bias, (99999.9 + 0x1p-20) / 1e6);
+}
+
+/// Pairs with zeros, subnormals, overflow, infinities and NaN among them.
+std::vector<double> awkward(std::size_t count, std::uint64_t seed) {
+  std::mt19937_64 random(seed);
+  std::vector<double> values;
+  const double special[] = {0.0,        -0.0,         65504.0, -65504.0,  1e6,   kInfinity,
+                            -kInfinity, std::nan(""), 0x1p-24, 0x1p-1030, 1e200, -1e200};
+  for (std::size_t i = 0; i < count; ++i) {
+    const double x = std::ldexp(static_cast<double>(random() >> 11) * 0x1p-53 - 0.5,
+                                static_cast<int>(random() % 60) - 40);
+    values.push_back(random() % 16 == 0 ? special[random() % std::size(special)] : x);
+  }
+  return values;
+}
+
+std::vector<double> figures(const ErrorMetrics& m) {
+  return {static_cast<double>(m.count),
+          m.max_abs,
+          m.max_rel,
+          m.rel_fro.value_or(-1),
+          m.rmse,
+          m.sqnr_db.value_or(-1),
+          m.cosine.value_or(-2),
+          m.ulp_max,
+          m.ulp_mean,
+          m.bias,
+          static_cast<double>(m.nan),
+          static_cast<double>(m.inf),
+          m.underflow_pct,
+          m.overflow_pct};
+}
+
+// The scalar code of ErrorCounts defines the counts; norms must not differ between paths.
+TEST(ErrorMetrics, VectorsGiveTheBitsOfTheScalarCodeOnEverySimdPath) {
+  for (const Format& format : {fp16(), bf16(), fp32(), format_from_name("fp8_e4m3")})
+    for (const std::size_t count : {1U, 7U, 8U, 500U, 512U, 515U, 5000U}) {
+      const std::vector<double> y = awkward(count, count), reference = awkward(count, 2 * count);
+      ErrorCounts scalar(format);
+      for (std::size_t i = 0; i < count; ++i) scalar.add(y[i], reference[i]);
+      std::vector<std::vector<double>> all;
+      for (const std::string& path : simd_paths()) {
+        const ForcedSimd forced(path.c_str());
+        ErrorCounts vectors(format);
+        vectors.add(y.data(), reference.data(), static_cast<std::int64_t>(count));
+        EXPECT_EQ(figures(vectors.result()), figures(scalar.result())) << path << " " << count;
+        all.push_back(figures(metrics(y, reference, format)));
+        EXPECT_EQ(all.back(), all.front()) << path << " " << count;
+      }
+    }
+}
+
+TEST(ErrorMetrics, NormsOfLongArraysAgreeWithSumsInLongDouble) {
+  std::vector<double> y = awkward(10000, 3), reference = awkward(10000, 4);
+  for (double& x : y) x = std::isfinite(x) && std::fabs(x) < 1e100 ? x : 1.0;
+  for (double& x : reference) x = std::isfinite(x) && std::fabs(x) < 1e100 ? x : 1.0;
+  long double errors = 0, references = 0;
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    const long double error = static_cast<long double>(y[i]) - reference[i];
+    errors += error * error;
+    references += static_cast<long double>(reference[i]) * reference[i];
+  }
+  EXPECT_NEAR(*metrics(y, reference).rel_fro, static_cast<double>(std::sqrt(errors / references)),
+              1e-14);
 }
 
 TEST(ErrorMetrics, SquaresNeitherOverflowNorVanish) {
