@@ -250,8 +250,9 @@ TEST(NumericsMemory, CountsHeldAndPassingTensors) {
   const auto a = graph.add_node("Relu", "a", {0}, {}, {"ya"});
   const auto b = graph.add_node("Relu", "b", {a[0]}, {}, {"yb"});
   graph.outputs = {b[0]};
-  // Node a: x rounded and unrounded, ya in three evaluations and once more for the local reference.
-  EXPECT_EQ(numeric_bytes(graph), 10.0 * 8 * (2 + 3 + 1));
+  // Node b: ya and yb in three evaluations, and one more copy of yb for the local reference. At node
+  // a, x is there only rounded and unrounded.
+  EXPECT_EQ(numeric_bytes(graph), 10.0 * 8 * (3 + 3 + 1));
 }
 
 TEST(NumericsMemory, TensorsBeyondMemoryAreRefusedWithBothFigures) {
