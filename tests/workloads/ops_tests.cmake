@@ -21,3 +21,9 @@ npusim_test(workloads_ops_test
     ops_unary_test.cpp
     ops_volume_test.cpp
   LINK npusim::workloads)
+npusim_test(every_op_test
+  SOURCES
+    every_op_rows.cpp
+    every_op_test.cpp
+    ops_support.cpp
+  LINK npusim::workloads)
