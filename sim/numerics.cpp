@@ -8,11 +8,15 @@
 #include <cstring>
 #include <filesystem>
 #include <memory>
+#include <optional>
 
 #include "base/array_file.h"
 #include "base/hash.h"
 #include "base/whole_file.h"
 #include "precision/indexed_rounding.h"
+#include "sim/calibration.h"
+#include "sim/matrix_engines.h"
+#include "sim/sampled_numerics.h"
 #include "workloads/op.h"
 
 namespace npusim::sim {
@@ -25,66 +29,13 @@ using workloads::Node;
 using workloads::Tensor;
 using workloads::TensorId;
 
-/// Products through the unit and the plan of one mapping. Stochastic units: the key stands for seed
-/// and op; each product of the op (a group of a convolution, a matrix of a batch) derives its own.
-class PlannedEngine final : public workloads::MatrixEngine {
- public:
-  PlannedEngine(const precision::MacUnit& unit, const precision::ReductionPlan& plan,
-                const precision::ParallelFor& parallel, precision::RandomKey key)
-      : unit_(unit), plan_(plan), parallel_(parallel), key_(key) {}
-  void multiply(std::int64_t k, const precision::OperandRows& a, const precision::OperandRows& b,
-                const precision::Bias& bias, precision::GemmOutput& out) const override {
-    NPUSIM_CHECK(k == plan_.terms(), "the plan was made for another K");
-    precision::emulated_gemm(unit_, plan_, a, b, bias, out, parallel_,
-                             precision::derived_key(key_, products_++));
-  }
-
- private:
-  const precision::MacUnit& unit_;
-  const precision::ReductionPlan& plan_;
-  const precision::ParallelFor& parallel_;
-  precision::RandomKey key_;
-  mutable std::uint64_t products_ = 0;  ///< an op takes its products one after the other
-};
-
-class ReferenceEngine final : public workloads::MatrixEngine {
- public:
-  explicit ReferenceEngine(const precision::ParallelFor& parallel) : parallel_(parallel) {}
-  void multiply(std::int64_t k, const precision::OperandRows& a, const precision::OperandRows& b,
-                const precision::Bias& bias, precision::GemmOutput& out) const override {
-    precision::reference_gemm(k, a, b, bias, out, parallel_);
-  }
-
- private:
-  const precision::ParallelFor& parallel_;
-};
-
-/// The host's products: FP32 fused chain, K in canonical order.
-class HostEngine final : public workloads::MatrixEngine {
- public:
-  explicit HostEngine(const precision::ParallelFor& parallel) : parallel_(parallel) {
-    unit_.name = "host_fp32";
-    unit_.a = unit_.b = precision::fp32();
-    unit_.stages = {{0, precision::Combine::chain, {precision::fp32(), precision::Rounding::rne}}};
-  }
-  void multiply(std::int64_t k, const precision::OperandRows& a, const precision::OperandRows& b,
-                const precision::Bias& bias, precision::GemmOutput& out) const override {
-    precision::ReductionPlan plan;
-    plan.dims = {{"K", k}};
-    precision::emulated_gemm(unit_, plan, a, b, bias, out, parallel_);
-  }
-
- private:
-  precision::MacUnit unit_;
-  const precision::ParallelFor& parallel_;
-};
-
 /// Which of the three FP64/emulated values of a tensor an evaluation reads and writes.
 enum class Track { emulated, propagated, total };
 constexpr int kTracks = 3;
 
 struct TensorState {
   std::shared_ptr<const Tensor> values[kTracks];
+  std::optional<precision::Distribution> distribution;  ///< of the emulated values, if floating
   int readers_left = 0;
 };
 
@@ -147,8 +98,18 @@ class Executor {
       for (const int fused : op.epilogue) op_of_node_[static_cast<std::size_t>(fused)] = &op;
     }
     if (!options_.weights.empty()) loaded_ = base::read_safetensors(options_.weights);
+    find_statistics();
     for (std::size_t i = 0; i < graph_.tensors.size(); ++i)
       if (graph_.tensors[i].initializer && states_[i].readers_left > 0) initialise(i);
+  }
+
+  /// Statistics of weights that a file gives are in that file.
+  void find_statistics() {
+    calibrated_ = options_.calibrated;
+    if (calibrated_) return;
+    calibrated_ = std::make_shared<const CalibratedValues>(
+        options_.weights.empty() ? calibrate(graph_, options_.seed, parallel_)
+                                 : CalibratedValues{});
   }
 
   Tensor initial_values(const workloads::TensorInfo& info) const {
@@ -170,6 +131,8 @@ class Executor {
       tensor.values = weight->second.values;
       return tensor;
     }
+    const auto calibrated = calibrated_->find(info.name);
+    if (calibrated != calibrated_->end()) return calibrated->second;
     return workloads::make_values(*info.initializer, info.shape, info.type, info.name,
                                   options_.seed, parallel_);
   }
@@ -181,6 +144,20 @@ class Executor {
     states_[id].values[static_cast<int>(Track::emulated)] = rounded;
     states_[id].values[static_cast<int>(Track::propagated)] = rounded;
     states_[id].values[static_cast<int>(Track::total)] = unrounded;
+    describe(*rounded, id);
+  }
+
+  void describe(const Tensor& emulated, std::size_t id) {
+    if (emulated.type != ElementType::floating) return;
+    states_[id].distribution = precision::distribution_of(
+        emulated.values.data(), static_cast<std::int64_t>(emulated.values.size()), parallel_);
+  }
+
+  std::optional<TensorDistribution> distribution_of(TensorId id) const {
+    if (id == workloads::kNoTensor) return std::nullopt;
+    const auto& described = states_[static_cast<std::size_t>(id)].distribution;
+    if (!described) return std::nullopt;
+    return TensorDistribution{graph_.tensor(id).name, *described};
   }
 
   /// Random bits of a stored tensor depend on seed, step and name: a run is one step.
@@ -255,6 +232,8 @@ class Executor {
     std::vector<Tensor> propagated =
         evaluate(node, inputs_of(node, Track::propagated), reference_, exact);
     std::vector<Tensor> total = evaluate(node, inputs_of(node, Track::total), reference_, exact);
+    for (std::size_t i = 0; i < emulated.size(); ++i)
+      describe(emulated[i], static_cast<std::size_t>(node.outputs[i]));
     record(index, emulated, local, propagated, total);
     for (std::size_t i = 0; i < node.outputs.size(); ++i) {
       TensorState& state = states_[static_cast<std::size_t>(node.outputs[i])];
@@ -285,6 +264,9 @@ class Executor {
     error.node = node.name;
     error.op = node.op;
     error.phase = workloads::name_of(node.phase);
+    for (const TensorId id : node.inputs)
+      if (const auto input = distribution_of(id)) error.inputs.push_back(*input);
+    error.output = distribution_of(node.outputs[0]);
     const npu::MappedOp* op = op_of_node_[index];
     if (op != nullptr && op->gemm && op->node == static_cast<int>(index))
       error.plan = precision::describe(op->gemm->plan);
@@ -361,6 +343,7 @@ class Executor {
   std::vector<TensorState> states_;
   std::vector<const npu::MappedOp*> op_of_node_;
   std::map<std::string, base::ArrayData> loaded_;
+  std::shared_ptr<const CalibratedValues> calibrated_;
   Numerics result_;
 };
 
@@ -369,6 +352,17 @@ double physical_memory_bytes() {
 }
 
 }  // namespace
+
+workloads::Initializer standard_normal() {
+  workloads::Initializer initializer;
+  initializer.kind = workloads::Initializer::Kind::normal;
+  return initializer;
+}
+
+bool is_sampled(const Graph& graph, const NumericOptions& options) {
+  if (options.most_macs == std::numeric_limits<std::int64_t>::max()) return false;
+  return graph.mac_count() > options.most_macs || numeric_bytes(graph) > kMostNumericBytes;
+}
 
 double numeric_bytes(const Graph& graph) {
   // Initialised tensors are all held from the start, rounded and unrounded; the others live from
@@ -400,6 +394,15 @@ double numeric_bytes(const Graph& graph) {
 
 Numerics execute(const npu::MappedGraph& mapped, const workloads::Recipe& recipe,
                  const NumericOptions& options, const precision::ParallelFor& parallel) {
+  if (is_sampled(mapped.graph, options)) {
+    if (!options.dump_folder.empty())
+      throw base::InputError("numerics of " + mapped.graph.name +
+                                 " are sampled: there are no outputs to write (--max-numeric-macs)",
+                             "no-outputs");
+    Numerics numerics;
+    numerics.sampled = sample_numerics(mapped, options, parallel);
+    return numerics;
+  }
   const double needed = numeric_bytes(mapped.graph);
   const double available = physical_memory_bytes();
   if (needed > 0.9 * available) {

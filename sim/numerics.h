@@ -9,27 +9,48 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
+#include <memory>
 #include <string>
 
 #include "npu_models/mapping.h"
 #include "precision/gemm.h"
+#include "sim/calibration.h"
 #include "sim/result.h"
 #include "workloads/recipe.h"
 
 namespace npusim::sim {
 
+/// Default of --max-numeric-macs: some ten seconds of work.
+inline constexpr std::int64_t kMostNumericMacs = 100'000'000'000;
+/// Of tensor values, for graphs that are computed whole. A fixed figure: whether a run is sampled
+/// must not depend on the machine.
+inline constexpr double kMostNumericBytes = 12e9;
+
+workloads::Initializer standard_normal();
+
 struct NumericOptions {
   std::uint64_t seed = 0;
   std::map<std::string, std::string> files;  ///< tensor name -> .npy that replaces its initialiser
   std::string weights;                       ///< .safetensors, or empty
-  std::string dump_folder;                   ///< <tensor>.npy of every graph output, or empty
+  /// Of the graph before it was mapped (calibration.h), so that every design gets the same; absent:
+  /// of the mapped one.
+  std::shared_ptr<const CalibratedValues> calibrated;
+  /// Above so many MACs, or kMostNumericBytes of tensors, products are sampled
+  /// (sampled_numerics.h).
+  std::int64_t most_macs = std::numeric_limits<std::int64_t>::max();
+  workloads::Initializer activations = standard_normal();  ///< of sampled products
+  std::string dump_folder;  ///< <tensor>.npy of every graph output, or empty
   std::function<void(double macs, const std::string& node)> progress;
   std::function<bool()> interrupted;
 };
 
 /// Ends a numeric execution on request of NumericOptions::interrupted.
 struct Interrupted {};
+
+/// True when products of the graph are sampled under these options.
+bool is_sampled(const workloads::Graph& graph, const NumericOptions& options);
 
 /// Bytes of tensor values alive at the worst moment, for all evaluations together.
 double numeric_bytes(const workloads::Graph& graph);

@@ -22,6 +22,9 @@ const char* name_of(Status status) {
 std::optional<double> worst_output_error(const RunResult& run) {
   std::optional<double> worst;
   if (!run.numerics) return worst;
+  if (run.numerics->sampled)
+    for (const SampledOpError& op : run.numerics->sampled->by_op)
+      if (op.local.rel_fro) worst = std::max(worst.value_or(0.0), *op.local.rel_fro);
   for (const OutputError& output : run.numerics->outputs)
     if (output.error.rel_fro) worst = std::max(worst.value_or(0.0), *output.error.rel_fro);
   return worst;

@@ -15,6 +15,7 @@
 #include "npu_models/mapping.h"
 #include "npu_models/memory_footprint.h"
 #include "npu_models/timing.h"
+#include "precision/distribution.h"
 #include "precision/error_metrics.h"
 
 namespace npusim::sim {
@@ -30,16 +31,43 @@ struct OutputError {
   precision::ErrorMetrics error;
 };
 
+/// A floating tensor that an op reads or writes.
+struct TensorDistribution {
+  std::string tensor;
+  precision::Distribution values;
+};
+
 struct OpError {
   std::string node, op, phase;
-  std::string plan;                    ///< the reduction plan of a product, else ""
-  precision::ErrorMetrics local;       ///< FP64 of the op on the operands it received
+  std::vector<TensorDistribution> inputs;    ///< as the machine reads them
+  std::optional<TensorDistribution> output;  ///< as it writes its first output
+  std::string plan;                          ///< the reduction plan of a product, else ""
+  precision::ErrorMetrics local;             ///< FP64 of the op on the operands it received
   precision::ErrorMetrics propagated;  ///< FP64 through the graph from rounded inputs and weights
   precision::ErrorMetrics total;       ///< FP64 through the graph from unrounded ones
 };
 
+/// Of one product, from sampled output elements.
+struct SampledOpError {
+  std::string node, op, phase, plan;
+  std::int64_t elements = 0;     ///< sampled
+  std::int64_t of_elements = 0;  ///< that the output has
+  precision::ErrorMetrics local;
+  double rel_fro_low = 0.0, rel_fro_high = 0.0;  ///< 95% confidence interval of local.rel_fro
+  std::vector<TensorDistribution> inputs;        ///< of the elements that were read
+};
+
+struct SampledNumerics {
+  std::int64_t macs = 0;       ///< of the whole graph
+  std::int64_t most_macs = 0;  ///< above which graphs are sampled
+  std::string activations;     ///< distribution of tensors without initial values
+  std::vector<SampledOpError> by_op;
+  std::map<std::string, std::int64_t> skipped;  ///< ops that were not evaluated: nodes by name
+};
+
 struct Numerics {
-  std::vector<OutputError> outputs;  ///< total
+  std::optional<SampledNumerics> sampled;  ///< then all of the rest is empty
+  std::vector<OutputError> outputs;        ///< total
   std::vector<OutputError> outputs_propagated;
   std::string first_nonfinite_op;  ///< "" when none
   std::vector<OpError> by_op;
@@ -88,7 +116,8 @@ struct Result {
   std::vector<RunResult> runs;
 };
 
-/// The worst (largest) total relative Frobenius error over the outputs; absent without numerics.
+/// The worst (largest) total relative Frobenius error over the outputs; sampled: the worst local
+/// one over the ops; absent without numerics.
 std::optional<double> worst_output_error(const RunResult& run);
 
 }  // namespace npusim::sim

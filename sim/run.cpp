@@ -243,6 +243,7 @@ void compute_numerics(const std::vector<Job>& jobs, const RunOptions& options,
                                                   const std::function<void(std::int64_t)>& body) {
     pool.parallel_for(count, body);
   };
+  std::map<std::string, std::shared_ptr<const CalibratedValues>> calibrated;
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     RunResult& run = runs[i];
     if (!jobs[i].mapped || run.status != Status::ok) continue;
@@ -255,10 +256,18 @@ void compute_numerics(const std::vector<Job>& jobs, const RunOptions& options,
     numeric.files = options.inputs;
     numeric.weights = options.weights;
     numeric.dump_folder = options.dump_outputs;
+    numeric.most_macs = options.max_numeric_macs > 0 ? options.max_numeric_macs : kMostNumericMacs;
+    if (options.activations) numeric.activations = *options.activations;
     numeric.interrupted = options.interrupted;
     numeric.progress = [&](double done, const std::string& node) {
       progress.advance(done, run.npu + " " + run.workload + " " + node);
     };
+    std::shared_ptr<const CalibratedValues>& statistics = calibrated[run.workload + run.mode];
+    const bool whole = !is_sampled(jobs[i].mapped->graph, numeric);
+    if (!statistics && whole && options.weights.empty())
+      statistics = std::make_shared<const CalibratedValues>(
+          calibrate(jobs[i].graph, options.seed, parallel));
+    numeric.calibrated = statistics;
     try {
       run.numerics = execute(*jobs[i].mapped, *jobs[i].recipe, numeric, parallel);
     } catch (const Interrupted&) {

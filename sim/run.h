@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,9 @@ struct RunOptions {
   bool quiet = false;  ///< no progress
   std::vector<base::ParsedOverride> overrides;
   npu::SimulationOptions simulation;
+  std::int64_t max_numeric_macs = 0;  ///< above, products are sampled; 0: kMostNumericMacs
+  /// What sampled products read as activations; absent: standard normal values.
+  std::optional<workloads::Initializer> activations;
   std::string weights;  ///< .safetensors that replaces initialisers by name; empty: none
   std::map<std::string, std::string> inputs;  ///< graph input name -> .npy
   std::string dump_outputs;           ///< folder for <output>.npy; empty: none (single runs only)

@@ -37,6 +37,14 @@ RunResult specimen(bool timing, bool numerics) {
     OpError op;
     op.node = "*";
     op.local = op.propagated = op.total = any_metrics();
+    op.output = TensorDistribution{"*", {}};
+    op.inputs = {*op.output};
+    SampledOpError sampled;
+    sampled.node = "*";
+    sampled.local = any_metrics();
+    sampled.inputs = op.inputs;
+    run.numerics->sampled.emplace();
+    run.numerics->sampled->by_op = {sampled};
     run.numerics->by_op = {op};
   }
   run.memory.emplace();

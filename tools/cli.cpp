@@ -167,6 +167,14 @@ void add_run_parts(CLI::App& sub, RunArguments& arguments) {
   sub.add_flag_callback(
       "--no-timing", [&arguments] { arguments.timing = false; },
       "Skip the timing model: numeric error and coverage only");
+  sub.add_option("--max-numeric-macs", arguments.max_numeric_macs,
+                 "Sample the products of graphs with more MACs (default 100000000000)")
+      ->type_name("N")
+      ->check(CLI::Validator(CLI::PositiveNumber).description(""));
+  sub.add_option("--activations", arguments.activations,
+                 "Initializer that sampled products read as activations, as in a workload file "
+                 "(default {\"kind\": \"normal\"})")
+      ->type_name("JSON");
   sub.add_option("--weights", arguments.weights, "Take weights by name from this file")
       ->type_name("F.safetensors");
 }

@@ -39,8 +39,10 @@ struct RunArguments {
   sim::Selection selection;
   bool numerics = true;
   bool timing = true;
-  std::string fidelity = "tile";  ///< or pe
-  std::string vcd, vcd_cycles;    ///< FILE.vcd, BEGIN:END
+  std::int64_t max_numeric_macs = 0;  ///< 0: the library's default
+  std::string activations;            ///< JSON, or empty
+  std::string fidelity = "tile";      ///< or pe
+  std::string vcd, vcd_cycles;        ///< FILE.vcd, BEGIN:END
   std::string trace, trace_cycles;
   bool explain_mapping = false;
   std::string weights;

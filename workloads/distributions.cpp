@@ -59,6 +59,24 @@ void draw_normal(const RandomStream& stream, double mean, double stddev, Element
   }
 }
 
+void draw_normal_at(const RandomStream& stream, double mean, double stddev,
+                    const std::int64_t* indices, std::int64_t count, double* out) {
+  constexpr std::int64_t kAtOnce = 64;
+  std::array<RandomStream::Pair, kAtOnce> bits{};
+  std::array<double, 2 * kAtOnce> values{};
+  for (std::int64_t done = 0; done < count; done += kAtOnce) {
+    const std::int64_t length = std::min(kAtOnce, count - done);
+    for (std::int64_t i = 0; i < length; ++i)
+      bits[static_cast<std::size_t>(i)] =
+          stream.block(static_cast<std::uint64_t>(indices[done + i]) / 2);
+    normal_values(bits.data(), static_cast<int>(length), values.data());
+    for (std::int64_t i = 0; i < length; ++i) {
+      const auto at = static_cast<std::size_t>(2 * i + indices[done + i] % 2);
+      out[done + i] = binary32(mean + stddev * values[at]);
+    }
+  }
+}
+
 void draw_integers(const RandomStream& stream, std::int64_t low, std::int64_t high,
                    ElementRange range, double* out) {
   const auto span = static_cast<std::uint64_t>(high - low) + 1;

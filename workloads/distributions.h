@@ -19,6 +19,9 @@ void draw_uniform(const RandomStream& stream, double low, double high, ElementRa
                   double* out);
 void draw_normal(const RandomStream& stream, double mean, double stddev, ElementRange range,
                  double* out);
+/// The normal values at any indices, in any order.
+void draw_normal_at(const RandomStream& stream, double mean, double stddev,
+                    const std::int64_t* indices, std::int64_t count, double* out);
 /// Integers low .. high, each within one part in 2^64 / (high - low + 1) of equally likely.
 void draw_integers(const RandomStream& stream, std::int64_t low, std::int64_t high,
                    ElementRange range, double* out);

@@ -5,12 +5,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
+#include <optional>
 
 #include "base/error.h"
 #include "workloads/detmath.h"
 #include "workloads/distributions.h"
 #include "workloads/initializer_file.h"
+#include "workloads/weight_structure.h"
 
 namespace npusim::workloads {
 namespace {
@@ -32,81 +33,131 @@ Fans fans_of(const Shape& shape, const std::string& tensor_name) {
   return {static_cast<double>(shape[1]) * window, static_cast<double>(shape[0]) * window};
 }
 
-/// Writes the values of a range of elements.
-using Draw = std::function<void(ElementRange, double*)>;
-
-Draw uniform(const RandomStream& stream, double low, double high) {
-  return [=](ElementRange range, double* out) { draw_uniform(stream, low, high, range, out); };
-}
-
-Draw normal(const RandomStream& stream, double mean, double stddev) {
-  return [=](ElementRange range, double* out) { draw_normal(stream, mean, stddev, range, out); };
-}
-
-Draw constant(double value, ElementType type) {
-  if (type == ElementType::floating) value = static_cast<double>(static_cast<float>(value));
-  return [=](ElementRange range, double* out) { std::fill_n(out, range.count, value); };
-}
-
-Draw integers(const RandomStream& stream, double low, double high) {
-  return [=](ElementRange range, double* out) {
-    draw_integers(stream, static_cast<std::int64_t>(low), static_cast<std::int64_t>(high), range,
-                  out);
-  };
-}
-
-Draw rotary(const Initializer& initializer, const Shape& shape) {
+/// Element `at` of a table of rotary embedding.
+double rotary(const Initializer& initializer, const Shape& shape, std::int64_t at) {
   const std::int64_t pairs = shape[shape.size() - 1];
   const std::int64_t positions = shape[shape.size() - 2];
+  const double position = initializer.low + static_cast<double>(at / pairs % positions);
+  const double exponent = static_cast<double>(at % pairs) / static_cast<double>(pairs);
+  const double angle = position * det_pow(initializer.value, -exponent);
   const bool cosine = initializer.kind == Kind::rotary_cos;
-  return [=](ElementRange range, double* out) {
-    for (std::int64_t i = 0; i < range.count; ++i) {
-      const std::int64_t at = range.begin + i;
-      const double position = initializer.low + static_cast<double>(at / pairs % positions);
-      const double exponent = static_cast<double>(at % pairs) / static_cast<double>(pairs);
-      const double angle = position * det_pow(initializer.value, -exponent);
-      out[i] = static_cast<double>(static_cast<float>(cosine ? det_cos(angle) : det_sin(angle)));
-    }
-  };
+  return static_cast<double>(static_cast<float>(cosine ? det_cos(angle) : det_sin(angle)));
 }
 
-Draw generator(const Initializer& initializer, const RandomStream& stream, const Tensor& tensor,
-               const std::string& tensor_name) {
-  const Fans fans = needs_fans(initializer.kind) ? fans_of(tensor.shape, tensor_name) : Fans{};
-  const auto symmetric = [&](double bound) { return uniform(stream, -bound, bound); };
+/// Draws that share a family: a normal one says its moments.
+struct Normal {
+  double mean = 0.0, stddev = 1.0;
+};
+
+std::optional<Normal> normal_of(const Initializer& initializer, const Fans& fans) {
   switch (initializer.kind) {
-    case Kind::constant:
-      return constant(initializer.value, tensor.type);
-    case Kind::uniform:
-      return uniform(stream, initializer.low, initializer.high);
     case Kind::normal:
-      return normal(stream, initializer.mean, initializer.stddev);
+      return Normal{initializer.mean, initializer.stddev};
     case Kind::kaiming_normal:
-      return normal(stream, initializer.mean, std::sqrt(2.0 / fans.in));
-    case Kind::kaiming_uniform:
-      return symmetric(std::sqrt(6.0 / fans.in));
+      return Normal{initializer.mean, std::sqrt(2.0 / fans.in)};
     case Kind::xavier_normal:
-      return normal(stream, 0.0, std::sqrt(2.0 / (fans.in + fans.out)));
-    case Kind::xavier_uniform:
-      return symmetric(std::sqrt(6.0 / (fans.in + fans.out)));
-    case Kind::uniform_int:
-      return integers(stream, initializer.low, initializer.high);
-    case Kind::rotary_cos:
-    case Kind::rotary_sin:
-      return rotary(initializer, tensor.shape);
-    case Kind::file:
-    case Kind::values:
-      break;
+      return Normal{0.0, std::sqrt(2.0 / (fans.in + fans.out))};
+    default:
+      return std::nullopt;
   }
-  throw base::InternalError("not a generator");
 }
 
-void fill(Tensor& tensor, const Draw& draw, const precision::ParallelFor& parallel) {
+/// The values of a generated tensor, any of them.
+class Generator {
+ public:
+  Generator(const Initializer& initializer, const Shape& shape, ElementType type,
+            const std::string& tensor_name, std::uint64_t seed)
+      : initializer_(initializer),
+        shape_(shape),
+        type_(type),
+        stream_name_(initializer.stream.empty() ? tensor_name : initializer.stream),
+        stream_(seed, stream_name_),
+        fans_(needs_fans(initializer.kind) ? fans_of(shape, tensor_name) : Fans{}),
+        normal_(normal_of(initializer, fans_)),
+        structure_(normal_ ? initializer : Initializer{}, shape, normal_ ? normal_->stddev : 0.0,
+                   seed, stream_name_) {}
+
+  void range(ElementRange range, double* out) const {
+    draw(range, out);
+    if (!structure_.empty())
+      for (std::int64_t i = 0; i < range.count; ++i)
+        out[i] = structure_.shaped(out[i], range.begin + i);
+  }
+
+  void at(const std::vector<std::int64_t>& indices, double* out) const {
+    if (normal_) {
+      draw_normal_at(stream_, normal_->mean, normal_->stddev, indices.data(),
+                     static_cast<std::int64_t>(indices.size()), out);
+    } else {
+      double pair[2] = {};
+      for (std::size_t i = 0; i < indices.size(); ++i) {
+        draw({indices[i] / 2 * 2, 2}, pair);
+        out[i] = pair[indices[i] % 2];
+      }
+    }
+    if (!structure_.empty())
+      for (std::size_t i = 0; i < indices.size(); ++i)
+        out[i] = structure_.shaped(out[i], indices[i]);
+  }
+
+ private:
+  void symmetric(double bound, ElementRange range, double* out) const {
+    draw_uniform(stream_, -bound, bound, range, out);
+  }
+  void constant(double value, ElementRange range, double* out) const {
+    if (type_ == ElementType::floating) value = static_cast<double>(static_cast<float>(value));
+    std::fill_n(out, range.count, value);
+  }
+
+  void draw(ElementRange range, double* out) const {
+    switch (initializer_.kind) {
+      case Kind::constant:
+        return constant(initializer_.value, range, out);
+      case Kind::calibrated_mean:
+        return constant(0.0, range, out);
+      case Kind::calibrated_variance:
+        return constant(1.0, range, out);
+      case Kind::uniform:
+        return draw_uniform(stream_, initializer_.low, initializer_.high, range, out);
+      case Kind::normal:
+      case Kind::kaiming_normal:
+      case Kind::xavier_normal:
+        return draw_normal(stream_, normal_->mean, normal_->stddev, range, out);
+      case Kind::kaiming_uniform:
+        return symmetric(std::sqrt(6.0 / fans_.in), range, out);
+      case Kind::xavier_uniform:
+        return symmetric(std::sqrt(6.0 / (fans_.in + fans_.out)), range, out);
+      case Kind::uniform_int:
+        return draw_integers(stream_, static_cast<std::int64_t>(initializer_.low),
+                             static_cast<std::int64_t>(initializer_.high), range, out);
+      case Kind::rotary_cos:
+      case Kind::rotary_sin:
+        for (std::int64_t i = 0; i < range.count; ++i)
+          out[i] = rotary(initializer_, shape_, range.begin + i);
+        return;
+      case Kind::file:
+      case Kind::values:
+        break;
+    }
+    throw base::InternalError("not a generator");
+  }
+
+  const Initializer& initializer_;
+  const Shape& shape_;
+  ElementType type_;
+  std::string stream_name_;
+  RandomStream stream_;
+  Fans fans_;
+  std::optional<Normal> normal_;
+  WeightStructure structure_;
+};
+
+void fill(Tensor& tensor, const Generator& generator, const precision::ParallelFor& parallel) {
   constexpr std::int64_t kBlock = 1 << 14;
   const auto count = static_cast<std::int64_t>(tensor.values.size());
   const auto block = [&](std::int64_t i) {
     const std::int64_t begin = i * kBlock;
-    draw({begin, std::min(kBlock, count - begin)}, tensor.values.data() + begin);
+    generator.range({begin, std::min(kBlock, count - begin)}, tensor.values.data() + begin);
   };
   const std::int64_t blocks = (count + kBlock - 1) / kBlock;
   if (parallel && blocks > 1)
@@ -128,6 +179,13 @@ void copy_given(const Initializer& initializer, Tensor& tensor, const std::strin
 bool integral(Kind kind) {
   return kind == Kind::constant || kind == Kind::uniform_int || kind == Kind::file ||
          kind == Kind::values;
+}
+
+void check_type(const Initializer& initializer, ElementType type, const std::string& tensor_name) {
+  if (type == ElementType::floating || integral(initializer.kind)) return;
+  throw base::InputError(fmt::format("tensor {} holds integers: initialiser {} makes fractions",
+                                     tensor_name, name_of(initializer.kind)),
+                         "wrong-initializer");
 }
 
 }  // namespace
@@ -158,6 +216,10 @@ const char* name_of(Kind kind) {
       return "rotary_cos";
     case Kind::rotary_sin:
       return "rotary_sin";
+    case Kind::calibrated_mean:
+      return "calibrated_mean";
+    case Kind::calibrated_variance:
+      return "calibrated_variance";
   }
   throw base::InternalError("unknown initialiser");
 }
@@ -167,22 +229,35 @@ bool needs_fans(Kind kind) {
          kind == Kind::xavier_normal || kind == Kind::xavier_uniform;
 }
 
+bool is_calibrated(Kind kind) {
+  return kind == Kind::calibrated_mean || kind == Kind::calibrated_variance;
+}
+
 Tensor make_values(const Initializer& initializer, const Shape& shape, ElementType type,
                    const std::string& tensor_name, std::uint64_t seed,
                    const precision::ParallelFor& parallel) {
-  if (type != ElementType::floating && !integral(initializer.kind))
-    throw base::InputError(fmt::format("tensor {} holds integers: initialiser {} makes fractions",
-                                       tensor_name, name_of(initializer.kind)),
-                           "wrong-initializer");
+  check_type(initializer, type, tensor_name);
   if (initializer.kind == Kind::file) return read_values(initializer, shape, type, tensor_name);
   Tensor tensor(shape, type);
   if (initializer.kind == Kind::values) {
     copy_given(initializer, tensor, tensor_name);
     return tensor;
   }
-  const RandomStream stream(seed, initializer.stream.empty() ? tensor_name : initializer.stream);
-  fill(tensor, generator(initializer, stream, tensor, tensor_name), parallel);
+  fill(tensor, Generator(initializer, shape, type, tensor_name, seed), parallel);
   return tensor;
+}
+
+void make_elements(const Initializer& initializer, const Shape& shape, ElementType type,
+                   const std::string& tensor_name, std::uint64_t seed,
+                   const std::vector<std::int64_t>& indices, double* out) {
+  if (initializer.kind == Kind::file || initializer.kind == Kind::values) {
+    const Tensor whole = make_values(initializer, shape, type, tensor_name, seed);
+    for (std::size_t i = 0; i < indices.size(); ++i)
+      out[i] = whole.values[static_cast<std::size_t>(indices[i])];
+    return;
+  }
+  check_type(initializer, type, tensor_name);
+  Generator(initializer, shape, type, tensor_name, seed).at(indices, out);
 }
 
 }  // namespace npusim::workloads

@@ -115,8 +115,59 @@ JsonValue timing(const Timing& t) {
   return object;
 }
 
+template <class T, class Write>
+JsonValue section(const std::optional<T>& value, const Write& write) {
+  return value ? write(*value) : JsonValue::make_null();
+}
+
+JsonValue distribution(const TensorDistribution& of) {
+  const precision::Distribution& d = of.values;
+  JsonValue object = JsonValue::make_object();
+  object.set("tensor", of.tensor);
+  object.set("count", d.count);
+  object.set("mean", d.mean);
+  object.set("stddev", d.stddev);
+  object.set("max_abs", d.max_abs);
+  object.set("kurtosis", d.kurtosis);
+  object.set("zero_pct", d.zero_pct);
+  return object;
+}
+
+JsonValue distributions(const std::vector<TensorDistribution>& all) {
+  JsonValue array = JsonValue::make_array();
+  for (const TensorDistribution& one : all) array.push_back(distribution(one));
+  return array;
+}
+
+JsonValue sampled(const SampledNumerics& n) {
+  JsonValue object = JsonValue::make_object();
+  object.set("macs", n.macs);
+  object.set("max_numeric_macs", n.most_macs);
+  object.set("activations", n.activations);
+  object.set("confidence", 0.95);
+  JsonValue by_op = JsonValue::make_array();
+  for (const SampledOpError& op : n.by_op) {
+    JsonValue item = JsonValue::make_object();
+    item.set("node", op.node);
+    item.set("op", op.op);
+    item.set("phase", op.phase);
+    item.set("plan", op.plan);
+    item.set("elements", op.elements);
+    item.set("of_elements", op.of_elements);
+    item.set("local", metrics(op.local));
+    item.set("rel_fro_low", op.rel_fro_low);
+    item.set("rel_fro_high", op.rel_fro_high);
+    item.set("inputs", distributions(op.inputs));
+    by_op.push_back(std::move(item));
+  }
+  object.set("by_op", std::move(by_op));
+  object.set("skipped", counts(n.skipped));
+  return object;
+}
+
 JsonValue numerics(const Numerics& n) {
   JsonValue object = JsonValue::make_object();
+  object.set("sampled", section(n.sampled, sampled));
   object.set("outputs", outputs(n.outputs, "fp64 of the unrounded tensors"));
   object.set(
       "outputs_propagated",
@@ -135,6 +186,8 @@ JsonValue numerics(const Numerics& n) {
     item.set("local", metrics(op.local));
     item.set("propagated", metrics(op.propagated));
     item.set("total", metrics(op.total));
+    item.set("inputs", distributions(op.inputs));
+    item.set("output", section(op.output, distribution));
     by_op.push_back(std::move(item));
   }
   object.set("by_op", std::move(by_op));
@@ -168,11 +221,6 @@ JsonValue coverage(const Coverage& c) {
   }
   object.set("ops", std::move(ops));
   return object;
-}
-
-template <class T, class Write>
-JsonValue section(const std::optional<T>& value, const Write& write) {
-  return value ? write(*value) : JsonValue::make_null();
 }
 
 }  // namespace

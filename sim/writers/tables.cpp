@@ -30,6 +30,7 @@ std::string error_cell(const RunResult& run) {
   if (!run.numerics) return "-";
   const std::optional<double> worst = worst_output_error(run);
   std::string text = worst ? fmt::format("{:.3e}", *worst) : "-";
+  if (run.numerics->sampled) text += " (an op, sampled)";
   if (!run.numerics->first_nonfinite_op.empty())
     text += " (NaN/Inf from " + run.numerics->first_nonfinite_op + ")";
   return text;

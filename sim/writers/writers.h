@@ -26,6 +26,8 @@ std::string markdown_of(const Result& result, const ComparisonOptions& options =
 
 /// Op by op of one run: cycles, stalls, traffic, error.
 std::string op_table_of(const RunResult& run);
+/// Op by op: error beside the distributions of what was read; of sampled products with intervals.
+std::string numerics_table_of(const RunResult& run);
 
 /// NPU × workload coverage counts; details: one line an op that is not native, with the reason.
 std::string coverage_table_of(const Result& result, bool details);

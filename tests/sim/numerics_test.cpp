@@ -250,8 +250,8 @@ TEST(NumericsMemory, CountsHeldAndPassingTensors) {
   const auto a = graph.add_node("Relu", "a", {0}, {}, {"ya"});
   const auto b = graph.add_node("Relu", "b", {a[0]}, {}, {"yb"});
   graph.outputs = {b[0]};
-  // Node b: ya and yb in three evaluations, and one more copy of yb for the local reference. At node
-  // a, x is there only rounded and unrounded.
+  // Node b: ya and yb in three evaluations, and one more copy of yb for the local reference. At
+  // node a, x is there only rounded and unrounded.
   EXPECT_EQ(numeric_bytes(graph), 10.0 * 8 * (3 + 3 + 1));
 }
 

@@ -238,5 +238,65 @@ TEST(Initializer, SeesAChangedSafetensors) {
   EXPECT_EQ(make(initializer, {2}, "w").values.front(), 2.0);
 }
 
+TEST(Initializer, FiltersHaveMeansOfTheirOwn) {
+  Initializer plain = of(Kind::kaiming_normal);
+  Initializer shifted = plain;
+  shifted.filter_mean = 0.5;
+  const Shape shape = {200, 64, 3, 3};
+  const double stddev = std::sqrt(2.0 / (64 * 9));
+  const Tensor before = make(plain, shape), after = make(shifted, shape);
+  const std::size_t filter = 64 * 9;
+  double squares = 0.0;
+  for (std::size_t f = 0; f < 200; ++f) {
+    // Every element of a filter is shifted by the same amount, to the roundings to binary32.
+    const double shift = after.values[f * filter] - before.values[f * filter];
+    for (std::size_t i = 0; i < filter; ++i)
+      ASSERT_NEAR(after.values[f * filter + i] - before.values[f * filter + i], shift, 1e-7);
+    squares += shift * shift / 200;
+  }
+  EXPECT_NEAR(std::sqrt(squares), 0.5 * stddev, 0.1 * stddev);
+}
+
+TEST(Initializer, OutlierChannelsAreTheSameInEveryTensorOfAWidth) {
+  Initializer plain = of(Kind::normal);
+  Initializer outliers = plain;
+  outliers.outlier_channels = 0.02;
+  outliers.outlier_scale = 16.0;
+  std::set<std::size_t> of_first;
+  for (const char* name : {"a", "b"}) {
+    const Tensor before = make(plain, {7, 200}, name), after = make(outliers, {7, 200}, name);
+    std::set<std::size_t> larger;
+    for (std::size_t i = 0; i < before.values.size(); ++i) {
+      if (after.values[i] == before.values[i]) continue;
+      EXPECT_EQ(after.values[i], 16.0 * before.values[i]);
+      larger.insert(i % 200);
+    }
+    EXPECT_EQ(larger.size(), 4U);
+    if (of_first.empty()) of_first = larger;
+    EXPECT_EQ(larger, of_first);
+  }
+}
+
+TEST(Initializer, ElementsOneByOneAreThoseOfTheWholeTensor) {
+  const Shape shape = {30, 7, 3};
+  std::vector<std::int64_t> indices;
+  for (std::int64_t i = 0; i < 500; ++i) indices.push_back(i * 7919 % 630);
+  for (const Kind kind : {Kind::constant, Kind::uniform, Kind::normal, Kind::kaiming_normal,
+                          Kind::kaiming_uniform, Kind::xavier_normal, Kind::xavier_uniform,
+                          Kind::calibrated_mean, Kind::calibrated_variance}) {
+    Initializer initializer = of(kind);
+    initializer.value = 0.1;
+    initializer.mean = 0.25;
+    initializer.filter_mean = 0.5;
+    initializer.outlier_channels = 0.3;
+    const Tensor whole = make(initializer, shape);
+    std::vector<double> elements(indices.size());
+    make_elements(initializer, shape, ElementType::floating, "t", 42, indices, elements.data());
+    for (std::size_t i = 0; i < indices.size(); ++i)
+      ASSERT_EQ(elements[i], whole.values[static_cast<std::size_t>(indices[i])])
+          << name_of(kind) << " " << indices[i];
+  }
+}
+
 }  // namespace
 }  // namespace npusim::workloads

@@ -14,6 +14,7 @@
 #include "tools/interrupt.h"
 #include "tools/output.h"
 #include "tools/request.h"
+#include "workloads/initializer_text.h"
 
 namespace npusim::tools {
 namespace {
@@ -124,6 +125,7 @@ std::string narration(const sim::Result& result, const sim::ComparisonOptions& c
     text += "\n";
     if (result.runs.size() > 1) text += run.npu + " " + run.workload + " " + run.mode + "\n";
     text += sim::op_table_of(run);
+    if (run.numerics) text += "\n" + sim::numerics_table_of(run);
   }
   return text;
 }
@@ -147,6 +149,9 @@ int run_requests(const RunArguments& arguments) {
   if (!arguments.trace.empty() && requests.size() != 1)
     throw UsageError("--trace takes a single run");
   options.weights = arguments.weights;
+  options.max_numeric_macs = arguments.max_numeric_macs;
+  if (!arguments.activations.empty())
+    options.activations = workloads::initializer_of_text(arguments.activations, "--activations");
   options.inputs = inputs;
   options.dump_outputs = arguments.dump_outputs;
   if (!options.dump_outputs.empty()) sim::coverage_all(requests, options);

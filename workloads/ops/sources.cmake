@@ -39,6 +39,7 @@ set(NPUSIM_OP_SOURCES
   ops/optimizers.cpp
   ops/pool_gradients.cpp
   ops/pooling.cpp
+  ops/product_layout.cpp
   ops/quantization.cpp
   ops/quantized.cpp
   ops/rectifiers.cpp

@@ -24,6 +24,8 @@ class Builder {
       if (const auto id = add(tensor)) graph_.inputs.push_back(*id);
     for (const FlatTensor& tensor : network_.weights) add(tensor);
     for (const int i : sorted()) add(network_.nodes[static_cast<std::size_t>(i)]);
+    for (const FlatTensor& tensor : network_.inputs) check_calibrated(tensor);
+    for (const FlatTensor& tensor : network_.weights) check_calibrated(tensor);
     for (const NameAt& output : workload_.body.outputs) {
       const TensorId id = graph_.find(output.name);
       if (id != kNoTensor) graph_.outputs.push_back(id);
@@ -56,6 +58,21 @@ class Builder {
         place.error(item.code, (item.file.empty() ? "" : item.file + ": ") + item.message,
                     item.allowed.empty() ? "a whole .npy or .safetensors file" : item.allowed);
     }
+  }
+
+  /// Only a BatchNormalization has running statistics that a calibration pass could find.
+  void check_calibrated(const FlatTensor& tensor) const {
+    if (!tensor.initializer || !is_calibrated(tensor.initializer->kind)) return;
+    const bool mean = tensor.initializer->kind == Initializer::Kind::calibrated_mean;
+    const TensorId id = graph_.find(tensor.name);
+    for (const Node& node : graph_.nodes)
+      if (node.op == "BatchNormalization" && node.inputs[mean ? 3 : 4] == id) return;
+    tensor.syntax->at.error("not-calibratable",
+                            std::string(name_of(tensor.initializer->kind)) +
+                                " is for statistics of a BatchNormalization, " + tensor.name +
+                                " is none",
+                            mean ? "the fourth input of a BatchNormalization"
+                                 : "the fifth input of a BatchNormalization");
   }
 
   std::optional<TensorId> add(const FlatTensor& tensor) {

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include "workloads/initializer_text.h"
 #include "workloads/reader/expression.h"
 #include "workloads/reader/flatten.h"
 #include "workloads/reader/syntax.h"
@@ -34,6 +35,8 @@ const std::vector<std::pair<std::string, Choice>>& choices() {
       {"values", {Kind::values, std::nullopt}},
       {"rotary_cos", {Kind::rotary_cos, std::nullopt}},
       {"rotary_sin", {Kind::rotary_sin, std::nullopt}},
+      {"calibrated_mean", {Kind::calibrated_mean, std::nullopt}},
+      {"calibrated_variance", {Kind::calibrated_variance, std::nullopt}},
   };
   return kTable;
 }
@@ -123,6 +126,13 @@ void read_rotary(base::ObjectReader& reader, Initializer& result) {
   result.low = integer("start", kRotaryStart, 0.0);
 }
 
+void read_structure(base::ObjectReader& reader, Initializer& result) {
+  constexpr base::NumberRange kShare{0.0, 1.0};
+  result.filter_mean = reader.number("filter_mean", base::kNonNegativeNumber, 0.0);
+  result.outlier_channels = reader.number("outlier_channels", kShare, 0.0);
+  result.outlier_scale = reader.number("outlier_scale", base::kNonNegativeNumber, 20.0);
+}
+
 void read_details(base::ObjectReader& reader, const std::string& kind, ElementType type,
                   Initializer& result) {
   switch (result.kind) {
@@ -131,10 +141,12 @@ void read_details(base::ObjectReader& reader, const std::string& kind, ElementTy
     case Kind::normal:
       result.mean = reader.number("mean", {}, 0.0);
       result.stddev = reader.number("stddev", base::kNonNegativeNumber, 1.0);
-      return;
+      return read_structure(reader, result);
     case Kind::kaiming_normal:
       result.mean = reader.number("mean", {}, 0.0);
-      return;
+      return read_structure(reader, result);
+    case Kind::xavier_normal:
+      return read_structure(reader, result);
     case Kind::uniform_int:
       return read_integers(reader, type, result);
     case Kind::file:
@@ -254,6 +266,19 @@ std::optional<Initializer> parse_initializer(const base::ValueReader& value, Ele
   reader.finish();
   check_fit(value, name, result, type, rank);
   return result;
+}
+
+Initializer initializer_of_text(const std::string& text, const std::string& place) {
+  base::Diagnostics diagnostics;
+  const base::JsonValue json = base::parse_json(text, place, diagnostics);
+  diagnostics.throw_if_any();
+  const base::ValueReader reader(json, "", diagnostics);
+  constexpr std::size_t kMatrix = 2;
+  const auto result = parse_initializer(reader, ElementType::floating, kMatrix);
+  if (result && (result->kind == Kind::file || result->kind == Kind::values))
+    reader.error("wrong-initializer", "values are to be drawn", "a kind that draws values");
+  diagnostics.throw_if_any();
+  return *result;
 }
 
 }  // namespace npusim::workloads

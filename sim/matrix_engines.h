@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// The machines that take the products of a node: the array of a mapped op, the host, and FP64.
+#pragma once
+
+#include <cstdint>
+
+#include "base/error.h"
+#include "precision/gemm.h"
+#include "workloads/op.h"
+
+namespace npusim::sim {
+
+/// Products through the unit and the plan of one mapping. Stochastic units: the key stands for seed
+/// and op; each product of the op (a group of a convolution, a matrix of a batch) derives its own.
+class PlannedEngine final : public workloads::MatrixEngine {
+ public:
+  PlannedEngine(const precision::MacUnit& unit, const precision::ReductionPlan& plan,
+                const precision::ParallelFor& parallel, precision::RandomKey key)
+      : unit_(unit), plan_(plan), parallel_(parallel), key_(key) {}
+  void multiply(std::int64_t k, const precision::OperandRows& a, const precision::OperandRows& b,
+                const precision::Bias& bias, precision::GemmOutput& out) const override {
+    NPUSIM_CHECK(k == plan_.terms(), "the plan was made for another K");
+    precision::emulated_gemm(unit_, plan_, a, b, bias, out, parallel_,
+                             precision::derived_key(key_, products_++));
+  }
+
+ private:
+  const precision::MacUnit& unit_;
+  const precision::ReductionPlan& plan_;
+  const precision::ParallelFor& parallel_;
+  precision::RandomKey key_;
+  mutable std::uint64_t products_ = 0;  ///< an op takes its products one after the other
+};
+
+class ReferenceEngine final : public workloads::MatrixEngine {
+ public:
+  explicit ReferenceEngine(const precision::ParallelFor& parallel) : parallel_(parallel) {}
+  void multiply(std::int64_t k, const precision::OperandRows& a, const precision::OperandRows& b,
+                const precision::Bias& bias, precision::GemmOutput& out) const override {
+    precision::reference_gemm(k, a, b, bias, out, parallel_);
+  }
+
+ private:
+  const precision::ParallelFor& parallel_;
+};
+
+/// The host's products: FP32 fused chain, K in canonical order.
+class HostEngine final : public workloads::MatrixEngine {
+ public:
+  explicit HostEngine(const precision::ParallelFor& parallel);
+  void multiply(std::int64_t k, const precision::OperandRows& a, const precision::OperandRows& b,
+                const precision::Bias& bias, precision::GemmOutput& out) const override;
+
+ private:
+  precision::MacUnit unit_;
+  const precision::ParallelFor& parallel_;
+};
+
+}  // namespace npusim::sim
