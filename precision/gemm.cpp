@@ -83,9 +83,30 @@ void tiled_gemm(const Problem& problem, const LaneFit& lanes, const std::optiona
              });
 }
 
+/// A bias as it enters the sums, rounded once for all outputs.
+class EnteringBias {
+ public:
+  EnteringBias(const MacUnit& unit, const Bias& bias, std::int64_t rows, std::int64_t columns) {
+    if (bias.axis == Bias::Axis::none) return;
+    const Arithmetic arithmetic = bias_arithmetic(unit);
+    values_.assign(bias.values, bias.values + (bias.axis == Bias::Axis::by_row ? rows : columns));
+    for (double& value : values_) value = round_to(value, arithmetic);
+    bias_ = {bias.axis, values_.data()};
+  }
+  EnteringBias(const EnteringBias&) = delete;
+  EnteringBias& operator=(const EnteringBias&) = delete;
+  const Bias& get() const { return bias_; }
+
+ private:
+  std::vector<double> values_;
+  Bias bias_;
+};
+
 /// By the fastest way that has the range and the arithmetic.
 void run(const MacUnit& unit, const ReductionPlan& plan, const OperandRows& a, const OperandRows& b,
-         const Bias& bias, GemmOutput& out, const ParallelFor& parallel, RandomKey key) {
+         const Bias& given, GemmOutput& out, const ParallelFor& parallel, RandomKey key) {
+  const EnteringBias entering(unit, given, a.rows(), b.rows());
+  const Bias& bias = entering.get();
   const std::vector<std::int64_t> order = expand_order(plan);
   const std::vector<std::int64_t> blocks = whole_blocks(order, unit);
   const Problem in_blocks{unit, plan, a, b, bias, key, blocks};

@@ -21,6 +21,7 @@
 #include "sim/numerics.h"
 #include "sim/run_parts.h"
 #include "sim/tensor_files.h"
+#include "workloads/training/apply_recipe.h"
 #include "workloads/training/transform.h"
 #include "workloads/workload.h"
 
@@ -121,11 +122,8 @@ std::vector<Job> load_jobs(const std::vector<RunRequest>& requests, const RunOpt
 }
 
 void make_graph(Job& job, Mode mode) {
-  if (mode == Mode::inference) {
-    job.graph = job.workload->graph;
-    return;
-  }
-  job.graph = workloads::make_training_step(*job.workload, job.recipe->master_weights.has_value());
+  job.graph = mode == Mode::inference ? workloads::apply_recipe(job.workload->graph, *job.recipe)
+                                      : workloads::make_training_step(*job.workload, *job.recipe);
 }
 
 /// The graph of every job, and what the command line gives for it, looked at before anything runs.

@@ -125,7 +125,7 @@ void SuiteFileCheck::check(const SuiteRun& run, const base::ValueReader& at,
   });
   if (!whole || !known || run.request.mode != Mode::training) return;
   try {
-    workloads::make_training_step(workload, recipe.master_weights.has_value());
+    workloads::make_training_step(workload, recipe);
   } catch (const base::InputError& error) {
     for (const base::Diagnostic& mistake : error.diagnostics())
       at.error(mistake.code, "training: " + mistake.message, "a workload that can be trained");

@@ -15,6 +15,7 @@
 #include "tools/completion.h"
 #include "tools/exit_code.h"
 #include "tools/output.h"
+#include "workloads/datasets/dataset.h"
 
 namespace npusim::tools {
 namespace {
@@ -527,11 +528,76 @@ void define_completion(CLI::App& app, Chosen& chosen) {
   });
 }
 
+std::string data_help() {
+  std::string text = "Samples (default digits): ";
+  for (const auto& [name, description] : workloads::dataset_sources())
+    text += "\n  " + name + ": " + description;
+  return text;
+}
+
+void add_count(CLI::App& sub, const std::string& option, std::int64_t& value,
+               const std::string& what, std::int64_t least) {
+  sub.add_option(option, value, what)
+      ->type_name("N")
+      ->check(CLI::Range(least, std::int64_t{1} << 40));
+}
+
+void add_training(CLI::App& sub, TrainArguments& arguments) {
+  sim::TrainOptions& options = arguments.options;
+  options.data = "digits";
+  sub.add_option("--npu", arguments.npu, "NPU")->type_name("FILE|NAME")->required();
+  sub.add_option("--workload", arguments.workload, "Workload")->type_name("FILE|NAME")->required();
+  sub.add_option("--data", options.data, data_help())->type_name("SOURCE");
+  add_count(sub, "--epochs", options.epochs, "Passes over the training samples (default 1)", 1);
+  add_count(sub, "--max-steps", options.max_steps, "Stop after so many steps", 1);
+  add_count(sub, "--train-samples", options.train_samples, "Default 10000", 1);
+  add_count(sub, "--test-samples", options.test_samples, "Default 2000", 1);
+  add_count(sub, "--statistics-every", options.statistics_every,
+            "Look at the gradients of every Nth step", 1);
+  sub.add_option("--log", arguments.log, "One JSON line a step, while it runs")->type_name("FILE");
+  add_seed(sub, arguments.common);
+  add_jobs(sub, arguments.common);
+  add_json(sub, arguments.common);
+  add_markdown(sub, arguments.common);
+  add_overrides(sub, arguments.common, "npu, workload or recipe");
+  add_quiet(sub, arguments.common);
+}
+
+void define_train(CLI::App& app, Chosen& chosen) {
+  CLI::App& sub = add_command(
+      app, "train", "Train a workload in emulated precision, against FP32 from the same seed",
+      "npusim train --npu systolic128_bf16 --workload lenet5 --recipe bf16 bf16_fp32_master\n"
+      "  npusim train --npu cube16_fp16 --workload lenet5 --recipe fp16_dynamic_scale "
+      "--statistics-every 50 --json -");
+  auto arguments = command(sub, chosen, train);
+  sim::TrainOptions& options = arguments->options;
+  add_training(sub, *arguments);
+  add_files(sub, "--recipe", arguments->recipes, "Mixed-precision recipes", true)->required();
+  sub.add_option("--checkpoint", options.checkpoint, "Written after each epoch and on Ctrl-C")
+      ->type_name("F.safetensors");
+  sub.add_option("--resume", options.resume, "Go on from a checkpoint")->type_name("F.safetensors");
+  sub.add_flag_callback(
+      "--no-reference", [arguments] { arguments->reference = false; }, "Do not train in FP32 too");
+  sub.add_flag_callback(
+      "--no-timing", [arguments] { arguments->timing = false; }, "Skip the timing model");
+  add_csv(sub, arguments->common);
+}
+
+void define_advise(CLI::App& app, Chosen& chosen) {
+  CLI::App& sub = add_command(
+      app, "advise", "Which recipe to train with: tried, measured, explained",
+      "npusim advise --npu systolic128_bf16 --workload lenet5 --max-steps 100 --markdown -");
+  auto arguments = command(sub, chosen, advise);
+  arguments->options.statistics_every = 25;
+  add_training(sub, *arguments);
+}
+
 void define_commands(CLI::App& app, Chosen& chosen) {
-  for (const auto define : {define_run, define_compare, define_coverage, define_report, define_diff,
-                            define_check, define_validate, define_validate_timing, define_list,
-                            define_describe, define_formats, define_quantize, define_dot,
-                            define_explain, define_import, define_onnx_test, define_completion})
+  for (const auto define :
+       {define_run, define_compare, define_coverage, define_report, define_diff, define_check,
+        define_validate, define_validate_timing, define_list, define_describe, define_formats,
+        define_quantize, define_dot, define_explain, define_import, define_onnx_test, define_train,
+        define_advise, define_completion})
     define(app, chosen);
 }
 

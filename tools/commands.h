@@ -22,6 +22,8 @@ int quantize(const QuantizeArguments& arguments);
 int dot(const DotArguments& arguments);
 int explain(const ExplainArguments& arguments);
 int import(const ImportArguments& arguments);
+int train(const TrainArguments& arguments);
+int advise(const TrainArguments& arguments);
 int onnx_test(const OnnxTestArguments& arguments);
 
 }  // namespace npusim::tools

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "sim/scenario.h"
+#include "sim/training/train_options.h"
 
 namespace npusim::tools {
 
@@ -132,6 +133,16 @@ struct ImportArguments {
   std::string input, output;
   std::vector<std::string> dims;  ///< NAME=N
   bool allow_unsupported = false;
+};
+
+struct TrainArguments {
+  CommonOptions common;
+  std::string npu, workload;
+  std::vector<std::string> recipes;
+  sim::TrainOptions options;
+  bool reference = true;
+  bool timing = true;
+  std::string log;  ///< JSON lines
 };
 
 struct OnnxTestArguments {

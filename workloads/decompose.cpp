@@ -29,10 +29,14 @@ class Bench final : public DecompositionBuilder {
                Attributes attributes) override {
     const std::string name = original_.name + "." + suffix;
     const TensorRole role = scratch_.tensor(original_.outputs.front()).role;
-    return scratch_
-        .add_node(op, name, std::move(inputs), std::move(attributes), {name + ".out"}, role,
-                  original_.phase)
-        .front();
+    const TensorId result = scratch_
+                                .add_node(op, name, std::move(inputs), std::move(attributes),
+                                          {name + ".out"}, role, original_.phase)
+                                .front();
+    scratch_.nodes.back().internal = original_.internal;
+    scratch_.tensors[static_cast<std::size_t>(result)].stored =
+        scratch_.tensor(original_.outputs.front()).stored;
+    return result;
   }
 
   /// Moves the replacement into `target`; `copy` maps the source graph's tensors there.
@@ -50,6 +54,7 @@ class Bench final : public DecompositionBuilder {
       if (made(results[i])) {
         target.rename_tensor(id, was.name);
         target.tensors[static_cast<std::size_t>(id)].role = was.role;
+        target.tensors[static_cast<std::size_t>(id)].stored = was.stored;
       }
       copy.set(node.outputs[i], id);
     }

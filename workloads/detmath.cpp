@@ -74,6 +74,15 @@ void det_log(const double* x, double* y, int count) {
   for (; i < count; ++i) y[i] = det_log(x[i]);
 }
 
+void det_tanh(const double* x, double* y, int count) {
+  int i = 0;
+#ifdef __SSE2__
+  for (; i + 2 <= count; i += 2)
+    _mm_storeu_pd(y + i, Sleef_cinz_tanhd2_u10sse2(_mm_loadu_pd(x + i)));
+#endif
+  for (; i < count; ++i) y[i] = det_tanh(x[i]);
+}
+
 void det_sincospi(const double* x, double* sin, double* cos, int count) {
   int i = 0;
 #ifdef __SSE2__

@@ -34,6 +34,7 @@ SinCos det_sincospi(double x);
 
 // Many values at once, several in one SIMD register: the bits of the functions above.
 void det_log(const double* x, double* y, int count);
+void det_tanh(const double* x, double* y, int count);
 void det_sincospi(const double* x, double* sin, double* cos, int count);
 
 }  // namespace npusim::workloads

@@ -12,6 +12,7 @@
 #include <variant>
 #include <vector>
 
+#include "precision/format.h"
 #include "workloads/initializer.h"
 #include "workloads/tensor.h"
 
@@ -44,6 +45,8 @@ struct TensorInfo {
   /// Floating type that the model declares, as precision/ names it ("fp16", "bf16", "fp64"); empty:
   /// none, which in ONNX means float. Conformance runs store tensors in it; recipes overrule it.
   std::string format = {};
+  /// What it is stored in, whatever its role's format is: a recipe's rules set this.
+  std::optional<precision::Format> stored = {};
   /// Values known before any run (constants.h); shared between copies of the graph.
   std::shared_ptr<const Tensor> known = {};
 };
@@ -66,6 +69,8 @@ struct Node {
   std::vector<TensorId> inputs;
   std::vector<TensorId> outputs;
   Phase phase = Phase::forward;
+  /// Of the steps inside a vector op, instead of the recipe's: a recipe's rules set this.
+  std::optional<precision::Format> internal = {};
 };
 
 struct Graph {

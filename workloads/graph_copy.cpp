@@ -18,9 +18,11 @@ void GraphCopy::node(const Node& node) {
   for (const TensorId id : node.outputs) names.push_back(source_.tensor(id).name);
   const std::vector<TensorId> outputs =
       target_.add_node(node.op, node.name, of(node.inputs), node.attributes, names, {}, node.phase);
+  target_.nodes.back().internal = node.internal;
   for (std::size_t i = 0; i < outputs.size(); ++i) {
-    target_.tensors[static_cast<std::size_t>(outputs[i])].role =
-        source_.tensor(node.outputs[i]).role;
+    TensorInfo& copy = target_.tensors[static_cast<std::size_t>(outputs[i])];
+    copy.role = source_.tensor(node.outputs[i]).role;
+    copy.stored = source_.tensor(node.outputs[i]).stored;
     set(node.outputs[i], outputs[i]);
   }
 }

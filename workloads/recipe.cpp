@@ -5,6 +5,7 @@
 
 #include "base/object_reader.h"
 #include "workloads/format_reader.h"
+#include "workloads/op.h"
 
 namespace npusim::workloads {
 namespace {
@@ -32,7 +33,92 @@ void read_formats(ObjectReader reader, Recipe& recipe) {
   recipe.statistics = required_format(reader, "statistics");
   recipe.loss = required_format(reader, "loss");
   recipe.master_weights = optional_format(reader, "master_weights");
+  recipe.master_gradients = optional_format(reader, "master_gradients");
   reader.finish();
+}
+
+const std::vector<std::pair<std::string, TensorRole>>& roles_by_key() {
+  static const std::vector<std::pair<std::string, TensorRole>> kRoles = {
+      {"weights", TensorRole::weight},
+      {"activations", TensorRole::activation},
+      {"activation_gradients", TensorRole::activation_gradient},
+      {"weight_gradients", TensorRole::weight_gradient},
+      {"optimizer_state", TensorRole::optimizer_state},
+      {"statistics", TensorRole::statistics},
+      {"loss", TensorRole::loss},
+      {"master_weights", TensorRole::master_weight}};
+  return kRoles;
+}
+
+TensorRole read_role(const ValueReader& value) {
+  std::vector<std::string> names;
+  for (const auto& [name, role] : roles_by_key()) names.push_back(name);
+  return roles_by_key()[value.choice(names)].second;
+}
+
+RecipeRule read_rule(const ValueReader& value) {
+  RecipeRule rule;
+  ObjectReader reader(value);
+  for (const ValueReader& op : reader.optional_array("ops")) {
+    rule.ops.push_back(op.string());
+    if (ops().find(rule.ops.back()) == nullptr && op.json().is_string())
+      op.error("unknown-name", "there is no op " + rule.ops.back(), "an op's name");
+  }
+  rule.nodes = reader.string("nodes", std::string());
+  rule.first_layers = reader.integer("first_layers", base::kNonNegative, 0);
+  rule.last_layers = reader.integer("last_layers", base::kNonNegative, 0);
+  if (auto formats = reader.optional_object("formats")) {
+    for (const auto& [name, role] : roles_by_key())
+      if (const auto format = optional_format(*formats, name.c_str())) rule.formats[role] = *format;
+    formats->finish();
+  }
+  rule.internal = optional_format(reader, "internal");
+  rule.operands = optional_format(reader, "operands");
+  reader.finish();
+  return rule;
+}
+
+LossScalingSpec read_loss_scaling(ObjectReader reader) {
+  using Kind = LossScalingSpec::Kind;
+  LossScalingSpec spec;
+  spec.kind = reader.choice<Kind>(
+      "kind",
+      {{"constant", Kind::constant}, {"statistics", Kind::statistics}, {"dynamic", Kind::dynamic}});
+  const base::NumberRange scales{0x1p-126, 0x1p127, false};
+  const bool dynamic = spec.kind == Kind::dynamic;
+  if (spec.kind == Kind::constant)
+    spec.initial = reader.number("scale", scales);
+  else
+    spec.initial = reader.number("initial", scales, dynamic ? 65536.0 : 1.0);
+  if (spec.kind != Kind::constant)
+    spec.interval = reader.integer("interval", base::kPositive, dynamic ? 2000 : 1);
+  if (dynamic) {
+    spec.growth = reader.number("growth", {1.0, 1e6, true}, 2.0);
+    spec.backoff = reader.number("backoff", {0.0, 0.999999, true}, 0.5);
+    spec.floor = reader.number("floor", base::kNonNegativeNumber, 0.0);
+    spec.cap = reader.number("cap", base::kNonNegativeNumber, 0.0);
+    spec.hysteresis = reader.integer("hysteresis", base::kPositive, 1);
+  }
+  if (spec.kind == Kind::statistics) {
+    spec.limit = reader.number("limit", base::kPositiveNumber, 65504.0);
+    spec.margin = reader.number("margin", {1.0, 1e6, false}, 2.0);
+  }
+  reader.finish();
+  return spec;
+}
+
+void read_training_options(ObjectReader& reader, Recipe& recipe) {
+  recipe.operands = optional_format(reader, "operands");
+  for (const ValueReader& rule : reader.optional_array("rules"))
+    recipe.rules.push_back(read_rule(rule));
+  if (auto scaling = reader.optional_object("loss_scaling"))
+    recipe.loss_scaling = read_loss_scaling(std::move(*scaling));
+  if (auto stochastic = reader.optional_object("stochastic")) {
+    for (const ValueReader& role : stochastic->array("roles"))
+      recipe.stochastic_roles.push_back(read_role(role));
+    recipe.stochastic_bits = static_cast<int>(stochastic->integer("random_bits", {1, 24}));
+    stochastic->finish();
+  }
 }
 
 /// Stochastic rounding needs room below the significand of every format that tensors are stored in.
@@ -70,6 +156,7 @@ Recipe load_recipe(const std::string& path, const std::vector<base::Override>& o
   if (auto formats = reader.object("formats")) read_formats(std::move(*formats), recipe);
   recipe.accumulator = optional_format(reader, "accumulator");
   recipe.internal = required_format(reader, "internal");
+  read_training_options(reader, recipe);
   const precision::Arithmetic stored = read_rounding(reader);
   recipe.rounding = stored.rounding;
   recipe.random_bits = stored.random_bits;

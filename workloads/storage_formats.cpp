@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
 #include "base/error.h"
 #include "workloads/recipe.h"
 
@@ -31,16 +33,22 @@ const precision::Format& format_of(TensorRole role, const Recipe& recipe) {
   throw base::InternalError("unknown TensorRole");
 }
 
+precision::Arithmetic arithmetic_of(const TensorInfo& tensor, const Recipe& recipe) {
+  if (tensor.type != ElementType::floating) return {precision::fp64(), precision::Rounding::rne};
+  const precision::Format& format = tensor.stored ? *tensor.stored : format_of(tensor.role, recipe);
+  const auto& roles = recipe.stochastic_roles;
+  if (std::find(roles.begin(), roles.end(), tensor.role) != roles.end() &&
+      format.fraction_bits < precision::fp32().fraction_bits)
+    return {format, precision::Rounding::sr, recipe.stochastic_bits};
+  return {format, recipe.rounding, recipe.random_bits};
+}
+
 }  // namespace
 
 std::vector<precision::Arithmetic> storage_formats(const Graph& graph, const Recipe& recipe) {
   std::vector<precision::Arithmetic> result;
   result.reserve(graph.tensors.size());
-  for (const TensorInfo& tensor : graph.tensors)
-    result.push_back(tensor.type == ElementType::floating
-                         ? precision::Arithmetic{format_of(tensor.role, recipe), recipe.rounding,
-                                                 recipe.random_bits}
-                         : precision::Arithmetic{precision::fp64(), precision::Rounding::rne});
+  for (const TensorInfo& tensor : graph.tensors) result.push_back(arithmetic_of(tensor, recipe));
   return result;
 }
 

@@ -10,6 +10,7 @@
 #include "base/config_file.h"
 #include "base/json_value.h"
 #include "workloads/graph.h"
+#include "workloads/training/optimizer_spec.h"
 
 namespace npusim::workloads {
 
@@ -18,9 +19,9 @@ struct TrainingSpec {
   std::string logits;  ///< tensor the loss reads
   std::string labels;  ///< graph input of role label
   std::string loss = "SoftmaxCrossEntropyLoss";
-  std::string optimizer = "sgd";
-  double learning_rate = 0.01;
-  double weight_decay = 0.0;
+  OptimizerSpec optimizer;
+  ClippingSpec clipping;
+  ScheduleSpec schedule;
 };
 
 struct Workload {

@@ -16,7 +16,7 @@ struct Problem {
   const ReductionPlan& plan;
   const OperandRows& a;
   const OperandRows& b;
-  const Bias& bias;
+  const Bias& bias;  ///< rounded on entry already
   RandomKey key;
   const std::vector<std::int64_t>& order;  ///< expand_order; drivers may fill it to whole blocks
 
@@ -24,8 +24,7 @@ struct Problem {
   std::int64_t terms() const { return static_cast<std::int64_t>(order.size()); }
   bool has_bias() const { return bias.axis != Bias::Axis::none; }
   double bias_at(std::int64_t row, std::int64_t column) const {
-    return round_to(bias.values[bias.axis == Bias::Axis::by_row ? row : column],
-                    bias_arithmetic(unit));
+    return bias.values[bias.axis == Bias::Axis::by_row ? row : column];
   }
   /// Of the output at a place of this problem; exchanged: its rows are the caller's columns.
   RandomKey output_key(std::int64_t row, std::int64_t column, bool exchanged) const {

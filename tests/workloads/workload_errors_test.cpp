@@ -198,7 +198,7 @@ TEST(WorkloadErrors, TrainingMustNameLogitsAndLabels) {
   const std::string training = R"("training": {
 "logits": "yy",
 "labels": "x",
-"optimizer": {"kind": "adam"}},)";
+"optimizer": {"kind": "eve"}},)";
   EXPECT_THAT(
       mistakes(with_nodes(kY, training)),
       ElementsAre("6: /training/optimizer/kind: unknown-value",

@@ -235,8 +235,8 @@ TEST(Workload, ReadsTheTrainingSection) {
   ASSERT_TRUE(workload.training);
   EXPECT_EQ(workload.training->logits, "fc.out");
   EXPECT_EQ(workload.training->loss, "SoftmaxCrossEntropyLoss");
-  EXPECT_EQ(workload.training->learning_rate, 0.5);
-  EXPECT_EQ(workload.training->weight_decay, 0.125);
+  EXPECT_EQ(workload.training->optimizer.learning_rate, 0.5);
+  EXPECT_EQ(workload.training->optimizer.weight_decay, 0.125);
 }
 
 TEST(Graph, RefusesWhatDoesNotFitAndStaysAsItWas) {

@@ -73,8 +73,9 @@ std::string describe_workload(const std::string& file) {
             workload.training
                 ? fmt::format("{} of {}, {} with learning rate {:.6g}, weight decay {:.6g}",
                               workload.training->loss, workload.training->logits,
-                              workload.training->optimizer, workload.training->learning_rate,
-                              workload.training->weight_decay)
+                              workloads::name_of(workload.training->optimizer.kind),
+                              workload.training->optimizer.learning_rate,
+                              workload.training->optimizer.weight_decay)
                 : "not described: inference only");
   page.table("Tensors", tensor_table(graph));
   page.table("Ops", op_table(graph));

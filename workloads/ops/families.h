@@ -20,6 +20,7 @@ void register_determinant(OpRegistry& registry);
 void register_einsum(OpRegistry& registry);
 void register_gathering(OpRegistry& registry);
 void register_global_pools(OpRegistry& registry);
+void register_gradient_checks(OpRegistry& registry);
 void register_grid_sample(OpRegistry& registry);
 void register_integer_products(OpRegistry& registry);
 void register_joining(OpRegistry& registry);
@@ -48,6 +49,7 @@ void register_shape_values(OpRegistry& registry);
 void register_signal(OpRegistry& registry);
 void register_slicing(OpRegistry& registry);
 void register_softmax(OpRegistry& registry);
+void register_training_optimizers(OpRegistry& registry);
 void register_transpose(OpRegistry& registry);
 void register_variadic(OpRegistry& registry);
 

@@ -20,6 +20,7 @@ const OpRegistry& ops() {
     register_einsum(all);
     register_gathering(all);
     register_global_pools(all);
+    register_gradient_checks(all);
     register_grid_sample(all);
     register_integer_products(all);
     register_joining(all);
@@ -48,6 +49,7 @@ const OpRegistry& ops() {
     register_signal(all);
     register_slicing(all);
     register_softmax(all);
+    register_training_optimizers(all);
     register_transpose(all);
     register_variadic(all);
     return all;

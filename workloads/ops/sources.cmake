@@ -21,6 +21,7 @@ set(NPUSIM_OP_SOURCES
   ops/gate_function.cpp
   ops/gathering.cpp
   ops/global_pools.cpp
+  ops/gradient_checks.cpp
   ops/grid_sample.cpp
   ops/group_norm.cpp
   ops/indexing.cpp
@@ -36,6 +37,7 @@ set(NPUSIM_OP_SOURCES
   ops/ngrams.cpp
   ops/normalization.cpp
   ops/opaque.cpp
+  ops/optimizer_op.cpp
   ops/optimizers.cpp
   ops/pool_gradients.cpp
   ops/pooling.cpp
@@ -60,6 +62,7 @@ set(NPUSIM_OP_SOURCES
   ops/simple_op.cpp
   ops/slicing.cpp
   ops/softmax.cpp
+  ops/training_optimizers.cpp
   ops/transpose.cpp
   ops/unary.cpp
   ops/variadic.cpp)

@@ -43,6 +43,13 @@ class Unary final : public SimpleOp {
     const Step step(e.internal, y.type);
     for_blocks(
         e.parallel, static_cast<std::int64_t>(x.size()), [&](std::int64_t begin, std::int64_t end) {
+          if (function_.values != nullptr) {
+            function_.values(x.data() + begin, y.values.data() + begin,
+                             static_cast<int>(end - begin));
+            for (std::int64_t i = begin; i < end; ++i)
+              y.values[static_cast<std::size_t>(i)] = step(y.values[static_cast<std::size_t>(i)]);
+            return;
+          }
           for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i)
             y.values[i] = step(function_.value(x[i], p));
         });
@@ -80,8 +87,16 @@ class UnaryGradient final : public SimpleOp {
     const std::vector<double>& x = e.inputs[1]->values;
     for_blocks(
         e.parallel, static_cast<std::int64_t>(x.size()), [&](std::int64_t begin, std::int64_t end) {
+          double* dx = e.outputs[0].values.data();
+          if (function_.values != nullptr) {
+            function_.values(x.data() + begin, dx + begin, static_cast<int>(end - begin));
+            for (std::int64_t i = begin; i < end; ++i)
+              dx[i] =
+                  e.internal(dy[static_cast<std::size_t>(i)] * e.internal(function_.slope(dx[i])));
+            return;
+          }
           for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i)
-            e.outputs[0].values[i] = e.internal(dy[i] * e.internal(function_.derivative(x[i], p)));
+            dx[i] = e.internal(dy[i] * e.internal(function_.derivative(x[i], p)));
         });
   }
 

@@ -22,6 +22,10 @@ struct UnaryFunction {
   double (*derivative)(double x, const FunctionParameters& p);  ///< nullptr: not differentiable
   std::vector<AttributeSpec> attributes = {};
   bool integers = false;  ///< takes integers too; results wrap
+  /// Many values at once, the bits of `value`; nullptr: one by one.
+  void (*values)(const double* x, double* y, int count) = nullptr;
+  /// The derivative by the function's value, where `values` is given.
+  double (*slope)(double y) = nullptr;
 };
 
 /// The op and, where there is a derivative, the internal op "<name>Gradient" of (dy, x).

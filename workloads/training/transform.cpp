@@ -1,21 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "workloads/training/transform.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "workloads/decompose.h"
 #include "workloads/graph_copy.h"
 #include "workloads/op.h"
+#include "workloads/training/apply_recipe.h"
 #include "workloads/training/backward.h"
 #include "workloads/training/loss.h"
+#include "workloads/training/update.h"
 
 namespace npusim::workloads {
 namespace {
-
-/// A trainable parameter in the training graph.
-struct Parameter {
-  TensorId weight = kNoTensor;  ///< what the ops read
-  TensorId stored = kNoTensor;  ///< what the optimizer updates: the master copy, or the weight
-};
 
 /// Ops without a gradient of their own (attention, recurrent ones) have that of their parts.
 bool trained_by_parts(const Node& node) {
@@ -25,10 +23,10 @@ bool trained_by_parts(const Node& node) {
 
 class Step {
  public:
-  Step(const Workload& workload, bool master_copies)
+  Step(const Workload& workload, const StepOptions& options)
       : forward_(workload.graph),
         spec_(*workload.training),
-        master_copies_(master_copies),
+        options_(options),
         copy_(forward_, graph_) {
     graph_.name = forward_.name;
   }
@@ -42,8 +40,11 @@ class Step {
     std::vector<TensorId> weights;
     for (const Parameter& parameter : parameters_) weights.push_back(parameter.weight);
     const std::vector<TensorId> gradients = add_backward(graph_, loss, weights);
-    for (std::size_t i = 0; i < parameters_.size(); ++i)
-      if (gradients[i] != kNoTensor) add_update(parameters_[i], gradients[i]);
+    for (std::size_t i = 0; i < parameters_.size(); ++i) parameters_[i].gradient = gradients[i];
+    parameters_.erase(std::remove_if(parameters_.begin(), parameters_.end(),
+                                     [](const Parameter& p) { return p.gradient == kNoTensor; }),
+                      parameters_.end());
+    UpdateBuilder(graph_, spec_, options_, parameters_).run();
     return std::move(graph_);
   }
 
@@ -61,9 +62,9 @@ class Step {
   }
 
   void copy_weight(TensorId id) {
-    if (!master_copies_) {
+    if (!options_.master_copies) {
       copy_.tensor(id);
-      parameters_.push_back({copy_.of(id), copy_.of(id)});
+      parameters_.push_back({copy_.of(id), copy_.of(id), kNoTensor});
       return;
     }
     const TensorInfo& weight = forward_.tensor(id);
@@ -76,7 +77,7 @@ class Step {
                       .add_node("Cast", weight.name + ".cast", {stored}, {}, {weight.name},
                                 TensorRole::weight)
                       .front());
-    parameters_.push_back({copy_.of(id), stored});
+    parameters_.push_back({copy_.of(id), stored, kNoTensor});
   }
 
   /// The master copy starts as the weight would have started under its own name.
@@ -111,21 +112,9 @@ class Step {
     return workloads::add_loss(graph_, spec_.loss, logits, labels);
   }
 
-  void add_update(const Parameter& parameter, TensorId gradient) {
-    const std::string name = graph_.tensor(parameter.stored).name;
-    const TensorRole role = graph_.tensor(parameter.stored).role;
-    graph_.outputs.push_back(graph_
-                                 .add_node("Sgd", graph_.tensor(parameter.weight).name + ".update",
-                                           {parameter.stored, gradient},
-                                           {{"learning_rate", spec_.learning_rate},
-                                            {"weight_decay", spec_.weight_decay}},
-                                           {name + ".next"}, role, Phase::update)
-                                 .front());
-  }
-
   const Graph& forward_;
   const TrainingSpec& spec_;
-  const bool master_copies_;
+  const StepOptions options_;
   Graph graph_;
   GraphCopy copy_;
   std::vector<Parameter> parameters_;
@@ -133,13 +122,39 @@ class Step {
 
 }  // namespace
 
-Graph make_training_step(const Workload& workload, bool master_copies) {
+Graph make_training_step(const Workload& workload, const StepOptions& options) {
   if (!workload.training)
     throw base::InputError("workload " + workload.name + " has no \"training\" section",
                            "not-trainable");
   Workload parts = workload;
   parts.graph = decompose(workload.graph, trained_by_parts).graph;
-  return Step(parts, master_copies).run();
+  return Step(parts, options).run();
+}
+
+Graph make_training_step(const Workload& workload, bool master_copies) {
+  StepOptions options;
+  options.master_copies = master_copies;
+  return make_training_step(workload, options);
+}
+
+Graph make_training_step(const Workload& workload, const Recipe& recipe) {
+  return apply_recipe(make_training_step(workload, step_options(workload, recipe)), recipe);
+}
+
+StepOptions step_options(const Workload& workload, const Recipe& recipe) {
+  StepOptions options;
+  options.master_copies = recipe.master_weights.has_value();
+  options.loss_scaling = recipe.loss_scaling.kind != LossScalingSpec::Kind::none;
+  options.initial_scale = recipe.loss_scaling.initial;
+  if (recipe.master_gradients)
+    options.master_gradients = recipe.master_gradients;
+  else
+    options.master_gradients = recipe.master_weights;
+  options.rate_input =
+      workload.training && workload.training->schedule.kind != ScheduleSpec::Kind::constant;
+  options.rate_input =
+      options.rate_input || (workload.training && workload.training->schedule.warmup_steps > 0);
+  return options;
 }
 
 }  // namespace npusim::workloads

@@ -1,15 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 // From a forward graph to one training step: loss, backward by reverse accumulation (fan-out sums),
-// and the optimizer's update. Timing and numerics both run the resulting graph.
+// unscaling and clipping of the gradients, and the optimizer's update. Timing and numerics both run
+// the resulting graph.
 #pragma once
 
+#include "workloads/recipe.h"
+#include "workloads/training/update.h"
 #include "workloads/workload.h"
 
 namespace npusim::workloads {
 
-/// Graph outputs: the loss, then the updated weights in the order of the weights.
+/// Graph outputs: the loss, running statistics, the updated weights in the order of the weights,
+/// then optimizer states and (with loss scaling) whether all gradients were finite. An output
+/// NAME.next is what tensor NAME is in the next step.
 /// master_copies: weights are kept as master_weight tensors, cast to working weights at the start
 /// of the step and updated there. Throws base::InputError naming an op without a gradient.
 Graph make_training_step(const Workload& workload, bool master_copies);
+Graph make_training_step(const Workload& workload, const StepOptions& options);
+/// The step as a recipe wants it: its rules and casts applied too.
+Graph make_training_step(const Workload& workload, const Recipe& recipe);
+
+StepOptions step_options(const Workload& workload, const Recipe& recipe);
 
 }  // namespace npusim::workloads

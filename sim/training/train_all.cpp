@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/training/train_all.h"
+
+#include <algorithm>
+#include <thread>
+
+#include "base/isolated.h"
+#include "base/progress.h"
+#include "base/thread_pool.h"
+#include "npu_models/npu_file.h"
+#include "npu_models/timing.h"
+#include "sim/catalog.h"
+#include "sim/run_parts.h"
+#include "sim/training/trainer.h"
+
+namespace npusim::sim {
+namespace {
+
+struct Job {
+  workloads::Recipe recipe;
+  std::optional<TrainMappings> mappings;
+  TrainRun run;
+};
+
+class Experiment {
+ public:
+  explicit Experiment(const TrainRequest& request) : request_(request) {}
+
+  TrainResult run() {
+    load();
+    map();
+    if (request_.timing) time();
+    train_jobs();
+    return std::move(result_);
+  }
+
+ private:
+  void load() {
+    base::Diagnostics diagnostics;
+    const auto overrides = [&](const char* kind) { return overrides_of(request_.overrides, kind); };
+    diagnostics.collect([&] { npu_ = npu::load_npu(request_.npu_file, overrides("npu")); });
+    diagnostics.collect([&] {
+      workload_ = workloads::load_workload(request_.workload_file, overrides("workload"));
+    });
+    const std::size_t first = request_.reference ? 1 : 0;
+    jobs_.resize(first + request_.recipe_files.size());
+    if (request_.reference)
+      diagnostics.collect(
+          [&] { jobs_[0].recipe = workloads::load_recipe(find_file("recipe", "fp32")); });
+    for (std::size_t i = 0; i < request_.recipe_files.size(); ++i)
+      diagnostics.collect([&] {
+        jobs_[first + i].recipe =
+            workloads::load_recipe(request_.recipe_files[i], overrides("recipe"));
+      });
+    diagnostics.throw_if_any();
+    if (!workload_.training)
+      throw base::InputError("workload " + workload_.name + " has no \"training\" section",
+                             "not-trainable");
+    data_ = open_data(workload_, request_.options);
+    result_.npu = npu_.name;
+    result_.workload = workload_.name;
+    result_.data = request_.options.data;
+    result_.seed = request_.options.seed;
+    result_.batch = workload_.batch;
+  }
+
+  bool is_reference(std::size_t i) const { return request_.reference && i == 0; }
+
+  void map() {
+    for (std::size_t i = 0; i < jobs_.size(); ++i) {
+      Job& job = jobs_[i];
+      job.run.recipe = job.recipe.name;
+      try {
+        job.mappings = is_reference(i) ? map_training(workload_, job.recipe)
+                                       : map_training(npu_, workload_, job.recipe);
+        if (!is_reference(i)) job.run.memory = npu::footprint_of(job.mappings->step);
+      } catch (const npu::UnsupportedError& error) {
+        job.run.status = TrainStatus::unsupported;
+        job.run.error = error.what();
+      }
+    }
+  }
+
+  /// In children: before any thread of this process starts.
+  void time() {
+    std::vector<std::size_t> todo;
+    for (std::size_t i = 0; i < jobs_.size(); ++i)
+      if (jobs_[i].mappings && !is_reference(i)) todo.push_back(i);
+    const std::vector<base::IsolatedOutcome> outcomes =
+        base::run_isolated(todo.size(), threads(), [&](std::size_t i) {
+          return npu::serialize(npu::simulate(npu_, jobs_[todo[i]].mappings->step));
+        });
+    for (std::size_t i = 0; i < todo.size(); ++i) {
+      TrainRun& run = jobs_[todo[i]].run;
+      if (outcomes[i].ok) {
+        run.step_seconds =
+            derive_timing(npu::parse_timing(outcomes[i].payload), npu_, workload_.batch).seconds;
+      } else {
+        run.status = TrainStatus::failed;
+        run.error = "timing: " + outcomes[i].error;
+      }
+    }
+  }
+
+  int threads() const {
+    return request_.jobs > 0 ? request_.jobs
+                             : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  }
+
+  void train_jobs() {
+    base::ThreadPool pool(threads());
+    const precision::ParallelFor parallel = [&pool](std::int64_t count,
+                                                    const std::function<void(std::int64_t)>& body) {
+      pool.parallel_for(count, body);
+    };
+    base::Progress progress("training", static_cast<double>(jobs_.size()), request_.quiet);
+    TrainOptions options = request_.options;
+    options.progress = [&](double share, const std::string& detail) {
+      progress.advance(share, detail);
+    };
+    for (std::size_t i = 0; i < jobs_.size(); ++i) {
+      Job& job = jobs_[i];
+      if (!job.mappings || job.run.status != TrainStatus::ok) continue;
+      if (is_reference(i) || jobs_.size() > first() + 1) options.checkpoint.clear();
+      if (is_reference(i)) options.resume.clear();
+      if (!is_reference(i)) {
+        options.checkpoint = request_.options.checkpoint;
+        options.resume = request_.options.resume;
+      }
+      train(workload_, job.recipe, *job.mappings, data_, options, parallel, job.run);
+    }
+    if (request_.reference) result_.reference = std::move(jobs_[0].run);
+    for (std::size_t i = first(); i < jobs_.size(); ++i)
+      result_.runs.push_back(std::move(jobs_[i].run));
+  }
+
+  std::size_t first() const { return request_.reference ? 1 : 0; }
+
+  const TrainRequest& request_;
+  npu::NpuSpec npu_;
+  workloads::Workload workload_;
+  TrainData data_;
+  std::vector<Job> jobs_;
+  TrainResult result_;
+};
+
+}  // namespace
+
+const char* name_of(TrainStatus status) {
+  switch (status) {
+    case TrainStatus::ok:
+      return "ok";
+    case TrainStatus::diverged:
+      return "diverged";
+    case TrainStatus::unsupported:
+      return "unsupported";
+    case TrainStatus::failed:
+      return "failed";
+    case TrainStatus::interrupted:
+      return "interrupted";
+  }
+  return "";
+}
+
+TrainResult train_all(const TrainRequest& request) {
+  return Experiment(request).run();
+}
+
+int exit_code_of(const TrainResult& result) {
+  int code = 0;
+  std::vector<const TrainRun*> runs = {&result.reference};
+  for (const TrainRun& run : result.runs) runs.push_back(&run);
+  for (const TrainRun* run : runs) {
+    if (run->status == TrainStatus::interrupted) return 130;
+    if (run->status == TrainStatus::failed) code = 4;
+  }
+  return code;
+}
+
+}  // namespace npusim::sim

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// Trains one workload under one recipe, step by step, on one machine's mapping of the training
+// graph. Everything in a TrainRun but host_seconds is deterministic and independent of threads.
+#pragma once
+
+#include <optional>
+
+#include "npu_models/mapping.h"
+#include "sim/training/train_options.h"
+#include "workloads/datasets/dataset.h"
+#include "workloads/recipe.h"
+#include "workloads/training/loss_scaler.h"
+#include "workloads/workload.h"
+
+namespace npusim::sim {
+
+/// A training step and a forward pass as one machine runs them.
+struct TrainMappings {
+  npu::MappedGraph step;
+  npu::MappedGraph forward;
+};
+/// On an NPU. Throws npu::UnsupportedError.
+TrainMappings map_training(const npu::NpuSpec& npu, const workloads::Workload& workload,
+                           const workloads::Recipe& recipe);
+/// On a machine that does everything in the recipe's formats, products as FP32 chains.
+TrainMappings map_training(const workloads::Workload& workload, const workloads::Recipe& recipe);
+
+/// The training and test samples of a workload.
+struct TrainData {
+  std::unique_ptr<workloads::Dataset> train, test;
+};
+TrainData open_data(const workloads::Workload& workload, const TrainOptions& options);
+
+/// `run` comes with its recipe's name (and time and memory) set.
+void train(const workloads::Workload& workload, const workloads::Recipe& recipe,
+           const TrainMappings& mappings, const TrainData& data, const TrainOptions& options,
+           const precision::ParallelFor& parallel, TrainRun& run);
+
+}  // namespace npusim::sim

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// train: one workload on one NPU under several recipes, against FP32; advise: which one to take.
+#include "sim/training/train_all.h"
+
+#include <cstdio>
+#include <memory>
+
+#include "sim/catalog.h"
+#include "sim/training/advise.h"
+#include "sim/training/train_report.h"
+#include "tools/commands.h"
+#include "tools/exit_code.h"
+#include "tools/interrupt.h"
+#include "tools/output.h"
+#include "tools/request.h"
+
+namespace npusim::tools {
+namespace {
+
+/// Lines go out as they come, so that a log can be followed and survives a kill.
+class LogFile {
+ public:
+  explicit LogFile(const std::string& path) : file_(std::fopen(path.c_str(), "w")) {
+    if (file_ == nullptr) throw base::InputError("cannot write the log " + path, "unwritable-file");
+  }
+  ~LogFile() { std::fclose(file_); }
+  LogFile(const LogFile&) = delete;
+  LogFile& operator=(const LogFile&) = delete;
+  void line(const std::string& text) {
+    std::fputs((text + "\n").c_str(), file_);
+    std::fflush(file_);
+  }
+
+ private:
+  std::FILE* file_;
+};
+
+sim::TrainRequest request_of(const TrainArguments& arguments) {
+  base::Diagnostics diagnostics;
+  sim::TrainRequest request;
+  request.options = arguments.options;
+  request.options.seed = static_cast<std::uint64_t>(arguments.common.seed);
+  request.options.interrupted = interrupted;
+  request.reference = arguments.reference;
+  request.timing = arguments.timing;
+  request.jobs = arguments.common.jobs;
+  request.quiet = arguments.common.quiet;
+  const auto find = [&](const char* kind, const std::string& name, std::string& file) {
+    diagnostics.collect([&] { file = sim::find_file(kind, name); });
+  };
+  find("npu", arguments.npu, request.npu_file);
+  find("workload", arguments.workload, request.workload_file);
+  for (const std::string& recipe : sim::expand_patterns(arguments.recipes)) {
+    request.recipe_files.emplace_back();
+    find("recipe", recipe, request.recipe_files.back());
+  }
+  for (const std::string& text : arguments.common.overrides)
+    diagnostics.collect([&] { request.overrides.push_back(base::parse_override(text)); });
+  diagnostics.throw_if_any();
+  return request;
+}
+
+/// Runs `work` with the log that was asked for.
+template <class Work>
+auto with_log(const TrainArguments& arguments, const Work& work) {
+  sim::TrainRequest request = request_of(arguments);
+  std::unique_ptr<LogFile> log;
+  if (!arguments.log.empty()) {
+    log = std::make_unique<LogFile>(arguments.log);
+    request.options.log = [&log](const std::string& line) { log->line(line); };
+  }
+  catch_interrupts();
+  return work(request);
+}
+
+}  // namespace
+
+int train(const TrainArguments& arguments) {
+  const OutputFiles& files = arguments.common.files;
+  if (arguments.recipes.size() != 1 &&
+      !(arguments.options.checkpoint.empty() && arguments.options.resume.empty()))
+    throw UsageError("--checkpoint and --resume take a single recipe");
+  check_destinations({files.json, files.csv, files.markdown, arguments.log});
+  const sim::TrainResult result = with_log(arguments, sim::train_all);
+  if (!stdout_taken(files)) print(sim::table_of(result));
+  if (!files.json.empty())
+    write_to(files.json, base::dump_json(sim::json_of(result)) + "\n", arguments.common.quiet);
+  if (!files.csv.empty()) write_to(files.csv, sim::csv_of(result), arguments.common.quiet);
+  if (!files.markdown.empty())
+    write_to(files.markdown, sim::markdown_of(result), arguments.common.quiet);
+  return sim::exit_code_of(result);
+}
+
+int advise(const TrainArguments& arguments) {
+  const OutputFiles& files = arguments.common.files;
+  check_destinations({files.json, files.markdown, arguments.log});
+  const sim::Advice advice =
+      with_log(arguments, [](const sim::TrainRequest& request) { return sim::advise(request); });
+  if (!stdout_taken(files)) print(sim::text_of(advice));
+  if (!files.json.empty())
+    write_to(files.json, base::dump_json(sim::json_of(advice)) + "\n", arguments.common.quiet);
+  if (!files.markdown.empty())
+    write_to(files.markdown, sim::markdown_of(advice), arguments.common.quiet);
+  return sim::exit_code_of(advice.experiment);
+}
+
+}  // namespace npusim::tools
