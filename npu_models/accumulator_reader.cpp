@@ -12,11 +12,12 @@ namespace {
 constexpr base::IntegerRange kLatency{1, 1024};
 constexpr base::IntegerRange kKib{1, std::int64_t{1} << 30};
 
-/// Absent: the default alone, so that another default needs no other edit.
+/// Absent: those of the units, or the default alone, so that another default needs no other edit.
 std::vector<precision::Format> read_choices(base::ObjectReader& object,
-                                            const precision::Format& accumulator) {
-  if (!object.has("choices")) return {accumulator};
-  std::vector<precision::Format> choices;
+                                            const precision::Format& accumulator,
+                                            const std::vector<precision::Format>& of_units) {
+  std::vector<precision::Format> choices = of_units;
+  if (!object.has("choices") && of_units.empty()) return {accumulator};
   for (const base::ValueReader& value : object.optional_array("choices")) {
     precision::Format format = read_format(value);
     format.subnormals = accumulator.subnormals;
@@ -61,11 +62,12 @@ std::map<std::string, std::int64_t> read_latencies(base::ObjectReader& object,
 
 }  // namespace
 
-AccumulatorSpec read_accumulator(base::ObjectReader& object) {
+AccumulatorSpec read_accumulator(base::ObjectReader& object,
+                                 const std::vector<precision::Format>& of_units) {
   AccumulatorSpec accumulator;
   accumulator.arithmetic = read_arithmetic(object);
   accumulator.stage = read_accumulator_stage(object);
-  accumulator.choices = read_choices(object, accumulator.arithmetic.format);
+  accumulator.choices = read_choices(object, accumulator.arithmetic.format, of_units);
   accumulator.latency_cycles = read_latencies(object, accumulator.choices);
   accumulator.memory_bytes = object.integer("memory_kib", kKib) * 1024;
   accumulator.bias = object.choice<precision::BiasEntry>(

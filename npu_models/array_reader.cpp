@@ -2,8 +2,10 @@
 #include "npu_models/array_reader.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <set>
 
+#include "npu_models/npu_file.h"
 #include "npu_models/organisation.h"
 #include "npu_models/stage_reader.h"
 #include "npu_models/unit_reader.h"
@@ -23,6 +25,47 @@ std::vector<std::string> organisation_names() {
   return names;
 }
 
+/// Key `units` of an input: MAC-unit files, each relative to the file that names it.
+void read_units(base::ObjectReader& entry, InputMode& mode) {
+  for (const base::ValueReader& value : entry.optional_array("units")) {
+    const std::string name = value.string();
+    if (name.empty()) continue;
+    const auto& file = value.json().origin().file;
+    const std::filesystem::path folder =
+        file && value.json().origin().line > 0 ? std::filesystem::path(*file).parent_path() : "";
+    const std::string path = (folder / name).lexically_normal().string();
+    try {
+      precision::MacUnit unit = load_mac_unit(path);
+      if (unit.a.name != mode.format.name || unit.b.name != mode.format.name)
+        value.error("illegal-unit",
+                    unit.name + " multiplies " + unit.a.name + " and " + unit.b.name,
+                    "a unit for operands in " + mode.format.name);
+      mode.slices_a = unit.slices_a;
+      mode.slices_b = unit.slices_b;
+      mode.passes = unit.passes;
+      mode.units.push_back(std::move(unit));
+    } catch (const base::InputError& error) {
+      value.error("bad-unit", base::to_string(error.diagnostics().front()),
+                  "a MAC-unit file, relative to this one");
+    }
+  }
+  if (!mode.units.empty() && entry.has("passes"))
+    entry.error("passes", "illegal-combination", "the input's units say how it is multiplied",
+                "units or passes");
+}
+
+std::vector<precision::Format> accumulators_of_units(const std::vector<InputMode>& inputs) {
+  std::vector<precision::Format> formats;
+  for (const InputMode& mode : inputs)
+    for (const precision::MacUnit& unit : mode.units) {
+      const precision::Format& format = unit.accumulator().format;
+      if (std::none_of(formats.begin(), formats.end(),
+                       [&](const precision::Format& known) { return known.name == format.name; }))
+        formats.push_back(format);
+    }
+  return formats;
+}
+
 std::vector<InputMode> read_inputs(base::ObjectReader& object) {
   std::vector<InputMode> inputs;
   std::set<std::string> seen;
@@ -32,7 +75,9 @@ std::vector<InputMode> read_inputs(base::ObjectReader& object) {
     const auto format = entry.required("format", known_formats());
     if (format) mode.format = read_format(*format);
     mode.macs_per_pe_per_cycle = entry.integer("macs_per_pe_per_cycle", kRate, 1);
+    mode.cycles_per_step = entry.integer("cycles_per_step", kRate, 1);
     read_passes(entry, mode.slices_a, mode.slices_b, mode.passes);
+    if (format) read_units(entry, mode);
     entry.finish();
     if (format && !seen.insert(mode.format.name).second)
       format->error("duplicate", "input format " + mode.format.name + " stands twice",
@@ -162,7 +207,7 @@ MacArraySpec read_mac_array(base::ObjectReader& object) {
   array.product = read_product(object);
   array.inner_stages = read_inner_stages(object);
   if (auto accumulator = object.object("accumulator"))
-    array.accumulator = read_accumulator(*accumulator);
+    array.accumulator = read_accumulator(*accumulator, accumulators_of_units(array.inputs));
   Options(object, known, array).read();
   array.order = organisations()[chosen]->default_order(array);
   if (auto order = object.optional_object("reduction_order"))

@@ -2,6 +2,8 @@
 // The mac_array section of an NPU file, and the rules that tie its parts together.
 #pragma once
 
+#include <vector>
+
 #include "base/object_reader.h"
 #include "npu_models/npu_spec.h"
 
@@ -10,7 +12,9 @@ namespace npusim::npu {
 MacArraySpec read_mac_array(base::ObjectReader& object);
 
 /// The accumulator section; latencies are stated for every format that may be chosen.
-AccumulatorSpec read_accumulator(base::ObjectReader& object);
+/// `of_units`: what the inputs' units sum in, the choices where the section names none.
+AccumulatorSpec read_accumulator(base::ObjectReader& object,
+                                 const std::vector<precision::Format>& of_units);
 
 /// The reduction_order section: the organisation's order with the config's loops in place of its
 /// own.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "npu_models/input_units.h"
 #include "npu_models/npu_spec.h"
 #include "workloads/decompose.h"
 #include "workloads/op.h"
@@ -42,11 +43,12 @@ std::string joined(const std::vector<std::string>& words) {
 struct Finding {
   std::string text;
   bool by_table = false;
+  Gap gap = Gap::format;
   bool empty() const { return text.empty(); }
 };
 
-Verdict at_level(const Case& c, Support level, std::string reason) {
-  Verdict verdict{level, std::move(reason)};
+Verdict at_level(const Case& c, Support level, std::string reason, Gap gap) {
+  Verdict verdict{level, std::move(reason), level == Support::unknown ? Gap::unknown : gap};
   if (level == Support::host && !c.npu.host) {
     verdict.support = Support::unsupported;
     verdict.reason += "; no host is described";
@@ -58,12 +60,18 @@ Verdict at_level(const Case& c, Support level, std::string reason) {
 Verdict fall_back(const Case& c, const OperatorEntry& entry, const Finding& finding) {
   const bool table = finding.by_table && !entry.reason.empty();
   return at_level(c, entry.otherwise,
-                  table ? entry.reason + " (" + finding.text + ")" : finding.text);
+                  table ? entry.reason + " (" + finding.text + ")" : finding.text, finding.gap);
 }
 
 bool takes(const OperatorEntry& entry, const std::string& format) {
   return entry.formats.empty() ||
          std::find(entry.formats.begin(), entry.formats.end(), format) != entry.formats.end();
+}
+
+/// How the array takes the streamed operand; nullptr: not at all.
+const InputMode* operand_mode(const Case& c, const workloads::Contraction& contraction) {
+  const TensorId streamed = c.node.inputs[static_cast<std::size_t>(contraction.m_input)];
+  return find_input(c.npu.mac_array, c.storage[static_cast<std::size_t>(streamed)].format);
 }
 
 /// Operands of the product on the array; empty when they fit.
@@ -73,10 +81,7 @@ Finding operand_finding(const Case& c, const OperatorEntry& entry,
   const std::string& streamed = c.format_of(tensor(contraction.m_input));
   const std::string& stationary = c.format_of(tensor(contraction.n_input));
   if (streamed != stationary) return {"operands in " + streamed + " and " + stationary};
-  const std::vector<InputMode>& inputs = c.npu.mac_array.inputs;
-  const bool input = std::any_of(inputs.begin(), inputs.end(), [&](const InputMode& mode) {
-    return mode.format.name == streamed;
-  });
+  const bool input = operand_mode(c, contraction) != nullptr;
   if (!takes(entry, streamed)) return {"operands in " + streamed, true};
   return {input ? "" : "operands in " + streamed + ", which the array does not take"};
 }
@@ -84,19 +89,20 @@ Finding operand_finding(const Case& c, const OperatorEntry& entry,
 /// The accumulator that the recipe asks for; empty when the NPU offers it.
 /// A recipe that names a format takes it as the array has it; options it spells out must be the
 /// array's.
-Finding accumulator_finding(const Case& c) {
+Finding accumulator_finding(const Case& c, const InputMode& mode) {
   if (!c.recipe.accumulator) return {};
   const precision::Format& wanted = *c.recipe.accumulator;
   const bool name_only = wanted == precision::format_from_name(wanted.name);
   std::vector<std::string> names;
-  for (const precision::Format& choice : c.npu.mac_array.accumulator.choices) {
+  for (const precision::Format& choice : accumulators_of(c.npu.mac_array, mode)) {
     if (choice.name == wanted.name && !name_only && choice != wanted)
       return {"the recipe treats small or large values of its " + wanted.name +
               " accumulator otherwise than the array"};
     if (choice.name == wanted.name) return {};
     names.push_back(choice.name);
   }
-  return {"the recipe accumulates in " + wanted.name + ", the array offers " + joined(names)};
+  return {"the recipe accumulates in " + wanted.name + ", the array offers " + joined(names) +
+          " for " + mode.format.name};
 }
 
 /// First storage format of the node's floating tensors that the entry does not list. Statistics do
@@ -121,9 +127,78 @@ Finding storage_finding(const Case& c, const OperatorEntry& entry) {
 Finding function_finding(const Case& c, const Op& op) {
   for (const workloads::VectorWork& work : op.vector_work(NodeView(c.graph, c.node))) {
     if (work.elements > 0 && c.npu.vector_unit.cycles_per_element.count(work.function) == 0)
-      return {"the vector unit has no " + work.function};
+      return {"the vector unit has no " + work.function, false, Gap::function};
   }
   return {};
+}
+
+/// Functions whose result is one of the operands, or a truth: exact in any format.
+bool rounds(const workloads::VectorWork& work) {
+  return work.elements > 0 && work.function != "copy" && work.function != "max" &&
+         work.function != "compare";
+}
+
+/// Arithmetic steps that the recipe wants more precise than the vector unit computes. Matrix ops
+/// and ops that only move or select take none.
+Finding internal_finding(const Case& c, const Op& op) {
+  if (op.op_class() != OpClass::vector || !c.npu.vector_unit.internal) return {};
+  const precision::Format& has = *c.npu.vector_unit.internal;
+  const precision::Format& wanted = c.recipe.internal;
+  if ((wanted.fraction_bits <= has.fraction_bits && wanted.exponent_bits <= has.exponent_bits))
+    return {};
+  const std::vector<workloads::VectorWork> work = op.vector_work(NodeView(c.graph, c.node));
+  if (std::none_of(work.begin(), work.end(), rounds)) return {};
+  return {"the recipe computes its steps in " + wanted.name + ", the vector unit in " + has.name,
+          false, Gap::internal};
+}
+
+std::string beyond(const std::string& what, std::int64_t value, std::int64_t limit) {
+  return what + " " + std::to_string(value) + " is more than " + std::to_string(limit);
+}
+
+Finding tensor_finding(const workloads::TensorInfo& info, const ShapeLimits& limits) {
+  const auto rank = static_cast<std::int64_t>(info.shape.size());
+  if (limits.max_rank && rank > *limits.max_rank)
+    return {info.name + ": " + beyond("rank", rank, *limits.max_rank), false, Gap::shape};
+  for (const std::int64_t side : info.shape)
+    if (limits.max_dimension && side > *limits.max_dimension)
+      return {info.name + ": " + beyond("dimension", side, *limits.max_dimension), false,
+              Gap::shape};
+  return {};
+}
+
+/// The batch is the first dimension of the data, which stands first; weights have none.
+Finding batch_finding(const Case& c, const ShapeLimits& limits) {
+  if (!limits.max_batch || c.node.inputs.empty() || c.node.inputs.front() == workloads::kNoTensor)
+    return {};
+  const workloads::TensorInfo& data = c.graph.tensor(c.node.inputs.front());
+  if (data.shape.size() < 2 || data.shape.front() <= *limits.max_batch) return {};
+  return {data.name + ": " + beyond("batch", data.shape.front(), *limits.max_batch), false,
+          Gap::shape};
+}
+
+Finding window_finding(const Case& c, const Op& op, const ShapeLimits& limits) {
+  if (!limits.max_kernel) return {};
+  std::int64_t side = 0;
+  const NodeView view(c.graph, c.node);
+  if (const auto contraction = op.contraction(view); contraction && contraction->window)
+    side = std::max(contraction->window->kernel_height, contraction->window->kernel_width);
+  for (const workloads::AttributeSpec& attribute : op.attributes())
+    if (attribute.name == "kernel_shape")
+      for (const std::int64_t length : view.integers("kernel_shape")) side = std::max(side, length);
+  if (side <= *limits.max_kernel) return {};
+  return {beyond("kernel side", side, *limits.max_kernel), false, Gap::shape};
+}
+
+Finding shape_finding(const Case& c, const Op& op, const ShapeLimits& limits) {
+  for (const auto* tensors : {&c.node.inputs, &c.node.outputs})
+    for (const TensorId tensor : *tensors) {
+      if (tensor == workloads::kNoTensor) continue;
+      const Finding finding = tensor_finding(c.graph.tensor(tensor), limits);
+      if (!finding.empty()) return finding;
+    }
+  const Finding batch = batch_finding(c, limits);
+  return batch.empty() ? window_finding(c, op, limits) : batch;
 }
 
 /// The op's own decomposition of this node, each part judged as it would run: with the parts that
@@ -135,7 +210,8 @@ Verdict judge_decomposed(const Case& c, const Op& op, const OperatorEntry& entry
     const Verdict verdict = judge(c.npu, parts, part, storage, c.recipe);
     if (verdict.support == Support::native) continue;
     const std::string why = verdict.reason.empty() ? "" : ": " + verdict.reason;
-    return fall_back(c, entry, {"it needs " + part.op + ", which is not native" + why});
+    return fall_back(c, entry,
+                     {"it needs " + part.op + ", which is not native" + why, false, Gap::part});
   }
   Verdict verdict;
   verdict.support = Support::decomposed;
@@ -149,15 +225,16 @@ Verdict judge_native(const Case& c, const Op& op, const OperatorEntry& entry) {
     NPUSIM_CHECK(contraction.has_value(), op.name() + " has no contraction");
     const Finding operands = operand_finding(c, entry, *contraction);
     if (!operands.empty()) return fall_back(c, entry, operands);
-    const Finding accumulator = accumulator_finding(c);
-    if (!accumulator.empty()) return {Support::unsupported, accumulator.text};
+    const Finding accumulator = accumulator_finding(c, *operand_mode(c, *contraction));
+    if (!accumulator.empty()) return {Support::unsupported, accumulator.text, Gap::accumulator};
   } else if (op.op_class() == OpClass::vector) {
     const Finding storage = storage_finding(c, entry);
     if (!storage.empty()) return fall_back(c, entry, storage);
   }
-  const Finding function = function_finding(c, op);
-  if (!function.empty()) return fall_back(c, entry, function);
-  return {Support::native, ""};
+  for (const Finding& finding :
+       {function_finding(c, op), internal_finding(c, op), shape_finding(c, op, entry.limits)})
+    if (!finding.empty()) return fall_back(c, entry, finding);
+  return {Support::native, "", Gap::none};
 }
 
 }  // namespace
@@ -166,6 +243,19 @@ const std::vector<std::string>& support_names() {
   static const std::vector<std::string> names = {"native", "decomposed", "host", "unknown",
                                                  "unsupported"};
   return names;
+}
+
+const char* name_of(Gap gap) {
+  static const char* const kNames[] = {"",
+                                       "missing op",
+                                       "not in this format",
+                                       "accumulator not offered",
+                                       "needs wider steps inside",
+                                       "function missing",
+                                       "shape limit",
+                                       "part not native",
+                                       "no source says"};
+  return kNames[static_cast<std::size_t>(gap)];
 }
 
 const char* name_of(Support support) {
@@ -178,11 +268,12 @@ Verdict judge(const NpuSpec& npu, const Graph& graph, const Node& node,
   const Op& op = workloads::ops().at(node.op);
   if (op.host_only())
     return at_level(c, Support::host,
-                    "this build does not know " + NodeView(graph, node).text("op_type"));
+                    "this build does not know " + NodeView(graph, node).text("op_type"),
+                    Gap::missing_op);
   const auto found = npu.operators.entries.find(node.op);
   if (found == npu.operators.entries.end()) {
-    if (op.op_class() == OpClass::view) return {Support::native, ""};
-    return at_level(c, npu.operators.fallback, "not in the operator table");
+    if (op.op_class() == OpClass::view) return {Support::native, "", Gap::none};
+    return at_level(c, npu.operators.fallback, "not in the operator table", Gap::missing_op);
   }
   const OperatorEntry& entry = found->second;
   switch (entry.support) {
@@ -196,7 +287,8 @@ Verdict judge(const NpuSpec& npu, const Graph& graph, const Node& node,
       break;
   }
   return at_level(c, entry.support,
-                  entry.reason.empty() ? "the operator table says so" : entry.reason);
+                  entry.reason.empty() ? "the operator table says so" : entry.reason,
+                  Gap::missing_op);
 }
 
 }  // namespace npusim::npu

@@ -2,7 +2,9 @@
 // What an NPU can do: its operator table, and the verdict on one node in one recipe's formats.
 #pragma once
 
+#include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,12 +21,21 @@ enum class Support { native, decomposed, host, unknown, unsupported };
 const char* name_of(Support support);
 const std::vector<std::string>& support_names();
 
+/// Largest shapes an op takes; absent: no limit is known.
+struct ShapeLimits {
+  std::optional<std::int64_t> max_rank, max_dimension;
+  std::optional<std::int64_t> max_batch;   ///< first dimension of tensors of rank 2 and more
+  std::optional<std::int64_t> max_kernel;  ///< either side of a window
+};
+
 struct OperatorEntry {
   Support support = Support::unsupported;
   /// Storage formats it works on natively; empty: any the recipe asks for.
   std::vector<std::string> formats;
   Support otherwise = Support::unsupported;  ///< for other formats: host, unknown or unsupported
   std::string reason;                        ///< shown with every verdict that is not native
+  ShapeLimits limits{};                      ///< beyond them: `otherwise`
+  std::string group{};                       ///< of the table; empty: an entry of its own
 };
 
 struct OperatorTable {
@@ -32,15 +43,31 @@ struct OperatorTable {
   std::map<std::string, OperatorEntry> entries;
 };
 
+/// What stands between an op and native support.
+enum class Gap {
+  none,
+  missing_op,   ///< the operator table says so, or does not list it
+  format,       ///< there, but not in this format
+  accumulator,  ///< the recipe's accumulator is not offered
+  internal,     ///< needs steps in a precision that the vector unit has not
+  function,     ///< the vector unit lacks a function
+  shape,        ///< rank, dimension, batch or window beyond the limits
+  part,         ///< a part of its decomposition is not native
+  unknown,      ///< no source says
+};
+const char* name_of(Gap gap);
+
 struct Verdict {
   Support support = Support::unsupported;
   std::string reason;  ///< empty when native
+  Gap gap = Gap::none;
 };
 
 /// Checks, in this order: the operator table, the formats of the node's floating operands and
 /// results (matrix ops: operand formats against the array's inputs, the recipe's accumulator
 /// against the choices; statistics, as per-channel constants, in any format), the vector functions
-/// it needs, whether a decomposition exists and all its ops are native.
+/// it needs, the precision of the steps inside (the recipe's `internal`), shape
+/// limits, whether a decomposition exists and all its ops are native.
 Verdict judge(const NpuSpec& npu, const workloads::Graph& graph, const workloads::Node& node,
               const std::vector<precision::Arithmetic>& storage, const workloads::Recipe& recipe);
 

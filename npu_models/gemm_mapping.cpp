@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "npu_models/gemm_plan.h"
+#include "npu_models/input_units.h"
 #include "npu_models/mapping.h"
 #include "npu_models/npu_file.h"
 #include "npu_models/tiling.h"
@@ -13,7 +14,7 @@ const char* name_of(LoopOrder order) {
 GemmMapping map_gemm(const NpuSpec& npu, const workloads::Contraction& contraction,
                      const precision::Format& input, const precision::Format& accumulator,
                      std::int64_t output_bytes) {
-  const MacArraySpec& array = npu.mac_array;
+  const MacArraySpec array = array_as(npu.mac_array, input, accumulator);
   GemmMapping gemm;
   gemm.contraction = contraction;
   gemm.unit = unit_of(npu, input, accumulator);
@@ -22,8 +23,10 @@ GemmMapping map_gemm(const NpuSpec& npu, const workloads::Contraction& contracti
   gemm.ordered_k = precision::ordered_terms(gemm.plan);
   gemm.accumulator_bytes = sums.format.storage_bytes();
   gemm.accumulator_latency_cycles = array.accumulator.latency(sums.format);
-  for (const InputMode& mode : array.inputs)
-    if (mode.format.name == input.name) gemm.macs_per_pe_per_cycle = mode.macs_per_pe_per_cycle;
+  if (const InputMode* mode = find_input(array, input)) {
+    gemm.macs_per_pe_per_cycle = mode->macs_per_pe_per_cycle;
+    gemm.cycles_per_step = mode->cycles_per_step;
+  }
   choose_tiles(npu, gemm.unit.a.storage_bytes(), output_bytes, gemm);
   cut_at_tiles(array, gemm.tile_k, sums, gemm.plan);
   if (gemm.spills) {

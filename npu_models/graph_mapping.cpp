@@ -2,6 +2,7 @@
 #include <map>
 
 #include "npu_models/epilogue.h"
+#include "npu_models/input_units.h"
 #include "npu_models/mapping.h"
 #include "npu_models/memory_footprint.h"
 #include "workloads/decompose.h"
@@ -117,8 +118,8 @@ class GraphMapper {
     const std::int64_t output_bytes = stored(last.outputs.front()).format.storage_bytes();
     const precision::Format& input =
         stored(node(i).inputs[static_cast<std::size_t>(contraction.m_input)]).format;
-    const precision::Format& accumulator =
-        recipe_.accumulator ? *recipe_.accumulator : npu_.mac_array.accumulator.arithmetic.format;
+    const precision::Format accumulator =
+        recipe_.accumulator ? *recipe_.accumulator : default_accumulator(npu_.mac_array, input);
     const std::string key = key_of(contraction, input.name, output_bytes);
     const auto known = gemms_.find(key);
     GemmMapping gemm = known != gemms_.end()

@@ -39,13 +39,14 @@ struct GemmMapping {
   std::int64_t accumulator_bytes = 4;  ///< of one partial sum
   std::int64_t accumulator_latency_cycles = 1;
   std::int64_t macs_per_pe_per_cycle = 1;
+  std::int64_t cycles_per_step = 1;
   precision::MacUnit unit;
   precision::ReductionPlan plan;
 
   /// A tile as the array sees it: a unit that multiplies slices of its operands in several passes
-  /// goes through K once for each.
+  /// goes through K once for each; slow operands take the array several cycles a step.
   TileShape on_array(const TileShape& tile) const {
-    return {tile.m, tile.n, tile.k * unit.passes.count()};
+    return {tile.m, tile.n, tile.k * unit.passes.count() * cycles_per_step};
   }
 };
 

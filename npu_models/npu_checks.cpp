@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "npu_models/input_units.h"
 #include "npu_models/npu_file.h"
 #include "npu_models/npu_sections.h"
 #include "npu_models/organisation.h"
@@ -40,6 +41,19 @@ base::Diagnostic mistake_at(std::string pointer, std::string code, std::string m
   return mistake;
 }
 
+/// A unit that takes more terms at a time than the array is deep needs the narrower operands that
+/// let an element multiply as many more.
+MacArraySpec for_a_step(MacArraySpec array, const InputMode& mode) {
+  const std::int64_t terms = mode.units.front().block_terms();
+  if (terms > array.depth && array.organisation != "systolic") {
+    array.depth *= mode.macs_per_pe_per_cycle;
+    array.fragment.k *= mode.macs_per_pe_per_cycle;
+  }
+  // Slow operands may be taken one at a time.
+  if (terms == 1 && mode.cycles_per_step > 1 && array.organisation != "systolic") array.depth = 1;
+  return array;
+}
+
 std::string kib(std::int64_t bytes) {
   return std::to_string((bytes + 1023) / 1024) + " KiB";
 }
@@ -49,24 +63,35 @@ std::string kib(std::int64_t bytes) {
 void check_array(const NpuSpec& npu, const base::JsonValue& document,
                  base::Diagnostics& diagnostics) {
   const MacArraySpec& array = npu.mac_array;
-  for (base::Diagnostic mistake : find_organisation(array.organisation)->check(array)) {
-    mistake.pointer = "/mac_array" + mistake.pointer;
-    report(document, std::move(mistake), diagnostics);
-  }
+  const auto check = [&](const MacArraySpec& as, const std::string& units) {
+    for (base::Diagnostic mistake : find_organisation(as.organisation)->check(as)) {
+      mistake.pointer = units.empty() ? "/mac_array" + mistake.pointer : units;
+      report(document, std::move(mistake), diagnostics);
+    }
+  };
+  bool described = false;  // an input without units is summed as the array says
   for (std::size_t i = 0; i < array.inputs.size(); ++i) {
-    for (const precision::Format& accumulator : array.accumulator.choices) {
+    const InputMode& mode = array.inputs[i];
+    const std::string pointer = "/mac_array/inputs/" + std::to_string(i);
+    described = described || mode.units.empty();
+    for (const precision::Format& accumulator : accumulators_of(array, mode)) {
+      if (!mode.units.empty()) {
+        check(for_a_step(array_as(array, mode.format, accumulator), mode), pointer + "/units");
+        continue;
+      }
       try {
-        precision::validate(unit_of(npu, array.inputs[i].format, accumulator));
+        precision::validate(unit_of(npu, mode.format, accumulator));
       } catch (const std::invalid_argument& mistake) {
         report(
             document,
-            mistake_at("/mac_array/inputs/" + std::to_string(i), "illegal-unit",
+            mistake_at(pointer, "illegal-unit",
                        std::string("with accumulator ") + accumulator.name + ": " + mistake.what(),
                        "a unit and organisation that go together (npu_models/README.md)"),
             diagnostics);
       }
     }
   }
+  if (described || array.inputs.empty()) check(array, "");
 }
 
 void check_buffers(const NpuSpec& npu, const base::JsonValue& document,

@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "npu_models/array_reader.h"
+#include "npu_models/input_units.h"
 #include "npu_models/npu_sections.h"
 #include "npu_models/stage_reader.h"
 #include "npu_models/unit_reader.h"
@@ -12,6 +13,27 @@ namespace npusim::npu {
 namespace {
 
 constexpr base::NumberRange kClockMhz{0.001, 1e6, false};
+
+void read_peaks(base::ObjectReader& root, NpuSpec& npu) {
+  const auto peaks = root.optional("peak_tops");
+  if (!peaks) return;
+  for (const auto& [name, value] : peaks->members()) {
+    try {
+      precision::format_from_name(name);
+    } catch (const std::invalid_argument&) {
+      value.error("unknown-format", "unknown number format \"" + name + "\"", known_formats());
+    }
+    PublishedPeak& peak = npu.peaks[name];
+    if (!value.json().is_object()) {
+      peak.tops = value.number(base::kPositiveNumber);
+      continue;
+    }
+    base::ObjectReader object(value);
+    peak.tops = object.number("value", base::kPositiveNumber);
+    peak.explained = object.string("explained");
+    object.finish();
+  }
+}
 
 void read_sections(base::ObjectReader& root, NpuSpec& npu) {
   if (auto array = root.object("mac_array")) npu.mac_array = read_mac_array(*array);
@@ -35,12 +57,17 @@ NpuSpec load_npu(const std::string& path, const std::vector<base::Override>& ove
   NpuSpec npu;
   npu.name = root.string("name");
   npu.description = root.string("description", "");
-  read_sources(root);
+  npu.interconnect = root.string("interconnect", "");
+  npu.roofline = root.boolean("roofline", false);
+  npu.facts = read_facts(root);
+  read_peaks(root, npu);
   npu.clock_mhz = root.number("clock_mhz", kClockMhz);
   npu.default_recipe = root.string("default_recipe");
   npu.launch_cycles = root.integer("launch_cycles", base::kNonNegative, 0);
   read_sections(root, npu);
   root.finish();
+  if (!document.incomplete() && !diagnostics.spoilt("/sources"))
+    check_provenance(document, npu.facts, diagnostics);
   // The rules across values say nothing useful about values that are wrong in themselves.
   const bool array_known = !document.incomplete() && !diagnostics.spoilt("/mac_array");
   if (array_known) check_array(npu, document, diagnostics);
@@ -54,6 +81,11 @@ NpuSpec load_npu(const std::string& path, const std::vector<base::Override>& ove
 precision::MacUnit unit_of(const NpuSpec& npu, const precision::Format& input,
                            const precision::Format& accumulator) {
   const MacArraySpec& array = npu.mac_array;
+  if (const InputMode* mode = find_input(array, input); mode != nullptr && !mode->units.empty()) {
+    for (const precision::MacUnit& unit : mode->units)
+      if (unit.accumulator().format.name == accumulator.name) return unit;
+    throw std::invalid_argument(npu.name + " sums no " + input.name + " in " + accumulator.name);
+  }
   const auto choice_of = [&](const auto& entries, const std::string& name,
                              auto&& format_of) -> const auto& {
     for (const auto& entry : entries)

@@ -126,6 +126,7 @@ VectorUnitSpec read_vector_unit(base::ObjectReader& object) {
     table.finish();
   }
   unit.arithmetic = read_arithmetic(object);
+  if (const auto internal = object.optional("internal")) unit.internal = read_format(*internal);
   unit.fuses_epilogue = object.boolean("fuses_epilogue", false);
   object.finish();
   return unit;

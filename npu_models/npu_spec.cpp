@@ -19,7 +19,8 @@ double NpuSpec::peak_macs_per_cycle(const precision::Format& input) const {
     if (mode.format.name != input.name) continue;
     const std::int64_t products =
         organisation->pe_count(mac_array) * mode.macs_per_pe_per_cycle * mac_array.arrays;
-    return static_cast<double>(products) / static_cast<double>(mode.passes.count());
+    return static_cast<double>(products) /
+           static_cast<double>(mode.passes.count() * mode.cycles_per_step);
   }
   return 0.0;
 }

@@ -11,6 +11,7 @@
 
 #include "base/json_value.h"
 #include "npu_models/capability.h"
+#include "npu_models/provenance.h"
 #include "precision/mac_unit.h"
 #include "precision/reduction_plan.h"
 
@@ -58,6 +59,9 @@ struct InputMode {
   std::int64_t macs_per_pe_per_cycle = 1;  ///< of one pass
   precision::Slices slices_a{}, slices_b{};
   precision::Passes passes{};  ///< products of slices that make one MAC; empty: one whole product
+  std::int64_t cycles_per_step = 1;  ///< of operands that a step takes several cycles for
+  /// One for each accumulator format that this input offers; empty: as the array says.
+  std::vector<precision::MacUnit> units{};
 };
 
 /// A K order as loops over dimensions by name, outermost first; empty: canonical order.
@@ -142,7 +146,8 @@ struct VectorUnitSpec {
   std::int64_t startup_cycles = 0;  ///< per tile
   /// Of one lane, by vector function; absent: cannot.
   std::map<std::string, double> cycles_per_element;
-  precision::Arithmetic arithmetic;  ///< of values that stay on the chip between fused ops
+  precision::Arithmetic arithmetic;           ///< of values that stay on the chip between fused ops
+  std::optional<precision::Format> internal;  ///< widest it computes in; absent: any
   /// Element-wise ops that follow a matrix op run on its tiles before they are stored.
   bool fuses_epilogue = false;
 };
@@ -164,9 +169,20 @@ struct EnergySpec {
   double static_watts = 0.0;
 };
 
+/// What the vendor states, to be held against geometry and clock.
+struct PublishedPeak {
+  double tops = 0.0;
+  std::string explained;  ///< why the description differs by more than 5 %; empty: it does not
+};
+
 struct NpuSpec {
   std::string name;
   std::string description;
+  std::string interconnect;  ///< between chips, as text: one chip is modelled
+  /// The array's shape is not public: it reproduces the peak and no more.
+  bool roofline = false;
+  std::vector<Fact> facts;
+  std::map<std::string, PublishedPeak> peaks;  ///< by operand format
   double clock_mhz = 0.0;
   std::string default_recipe;
   std::int64_t launch_cycles = 0;  ///< sequencer overhead at the start of each op

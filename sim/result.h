@@ -17,6 +17,7 @@
 #include "npu_models/timing.h"
 #include "precision/distribution.h"
 #include "precision/error_metrics.h"
+#include "sim/coverage.h"
 
 namespace npusim::sim {
 
@@ -81,12 +82,6 @@ struct Timing {
   double utilization = 0.0;
   double achieved_tops = 0.0;
   double peak_tops = 0.0;
-};
-
-struct Coverage {
-  std::map<npu::Support, std::int64_t> counts;  ///< every level, zeros included
-  std::vector<npu::CoverageRow> ops;
-  npu::Support worst = npu::Support::native;
 };
 
 struct RunResult {

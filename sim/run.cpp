@@ -159,20 +159,6 @@ RunResult describe_run(const RunRequest& request, const Job& job, const RunOptio
   return run;
 }
 
-Coverage cover(const Job& job) {
-  Coverage coverage;
-  for (const npu::Support level :
-       {npu::Support::native, npu::Support::decomposed, npu::Support::host, npu::Support::unknown,
-        npu::Support::unsupported})
-    coverage.counts[level] = 0;
-  coverage.ops = npu::coverage_of(*job.npu, job.graph, *job.recipe);
-  for (const npu::CoverageRow& row : coverage.ops) {
-    ++coverage.counts[row.verdict.support];
-    coverage.worst = std::max(coverage.worst, row.verdict.support);
-  }
-  return coverage;
-}
-
 void map_job(Job& job, RunResult& run) {
   try {
     job.mapped = npu::map_graph(*job.npu, job.graph, *job.recipe);
@@ -181,6 +167,7 @@ void map_job(Job& job, RunResult& run) {
   } catch (const npu::UnsupportedError& error) {
     run.status = Status::unsupported;
     run.error = error.what();
+    refuse(*run.coverage, error.what(), run.mode == name_of(Mode::training));
   }
 }
 
@@ -191,6 +178,12 @@ bool is_interrupted(const RunOptions& options) {
 int jobs_of(const RunOptions& options) {
   return options.jobs > 0 ? options.jobs
                           : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+/// The part of the array-cycles that wait for no host.
+double time_on_npu(const npu::TimingResult& timing) {
+  const auto all = static_cast<double>(timing.cycles * timing.arrays);
+  return all > 0 ? 1.0 - static_cast<double>(timing.stall_cycles.at("host")) / all : 1.0;
 }
 
 /// Timing of all runs in worker processes. Must come before any thread starts.
@@ -216,6 +209,7 @@ void time_jobs(const std::vector<Job>& jobs, const RunOptions& options,
     }
     run.timing = derive_timing(npu::parse_timing(outcomes[i].payload), *jobs[todo[i]].npu,
                                jobs[todo[i]].workload->batch);
+    run.coverage->time_on_npu = time_on_npu(run.timing->run);
   }
 }
 
@@ -312,7 +306,8 @@ Result run_all(const std::vector<RunRequest>& requests, const RunOptions& option
   make_graphs(jobs, requests, options);
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     result.runs.push_back(describe_run(requests[i], jobs[i], options));
-    result.runs.back().coverage = cover(jobs[i]);
+    result.runs.back().coverage =
+        cover(*jobs[i].npu, jobs[i].graph, *jobs[i].recipe, requests[i].mode == Mode::training);
     map_job(jobs[i], result.runs.back());
   }
   check_fidelity(jobs, options);
@@ -341,7 +336,8 @@ Result coverage_all(const std::vector<RunRequest>& requests, const RunOptions& o
   Result result;
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     result.runs.push_back(describe_run(requests[i], jobs[i], options));
-    result.runs.back().coverage = cover(jobs[i]);
+    result.runs.back().coverage =
+        cover(*jobs[i].npu, jobs[i].graph, *jobs[i].recipe, requests[i].mode == Mode::training);
     map_job(jobs[i], result.runs.back());
     jobs[i].mapped.reset();
   }

@@ -49,6 +49,7 @@ RunResult specimen(bool timing, bool numerics) {
   }
   run.memory.emplace();
   run.coverage.emplace();
+  if (timing) run.coverage->time_on_npu = 0.5;
   return run;
 }
 

@@ -248,6 +248,7 @@ void define_coverage(CLI::App& app, Chosen& chosen) {
   sub.add_option("--require", arguments->require, "Exit 1 unless every op is at least this good")
       ->type_name("LEVEL")
       ->check(CLI::IsMember({"native", "decomposed", "host"}));
+  sub.add_flag("--time", arguments->time, "Simulate, for the share of the time on the NPU");
   sub.add_flag("-v,--details", arguments->details, "One line for each op that is not native");
   add_run_common(sub, arguments->common);
 }

@@ -57,6 +57,7 @@ struct CoverageArguments {
   CommonOptions common;
   sim::Selection selection;
   std::string require;  ///< native | decomposed | host, or ""
+  bool time = false;    ///< simulate timing for the share of time on the NPU
   bool details = false;
 };
 

@@ -172,7 +172,9 @@ std::string refusal(const NpuSpec& npu, const MappedGraph& mapped) {
   double work = 0.0;
   for (const MappedOp& op : mapped.ops) {
     if (!op.gemm) continue;
-    const std::string reason = why_not(array, op.gemm->unit);
+    const std::string reason = op.gemm->cycles_per_step > 1
+                                   ? "a step of its operands takes several cycles"
+                                   : why_not(array, op.gemm->unit);
     if (!reason.empty()) return npu.name + ": " + reason;
     work += static_cast<double>(array_cycles(npu, *op.gemm)) * static_cast<double>(elements);
   }

@@ -210,6 +210,14 @@ JsonValue coverage(const Coverage& c) {
   JsonValue object = JsonValue::make_object();
   for (const auto& [level, count] : c.counts) object.set(npu::name_of(level), count);
   object.set("worst", npu::name_of(c.worst));
+  object.set("macs", c.macs);
+  object.set("macs_on_npu", c.macs_on_npu);
+  object.set("time_on_npu",
+             c.time_on_npu ? JsonValue::make_real(*c.time_on_npu) : JsonValue::make_null());
+  object.set("verdict", c.verdict);
+  JsonValue reasons = JsonValue::make_array();
+  for (const std::string& reason : c.reasons) reasons.push_back(JsonValue::make_string(reason));
+  object.set("reasons", std::move(reasons));
   JsonValue ops = JsonValue::make_array();
   for (const npu::CoverageRow& row : c.ops) {
     JsonValue item = JsonValue::make_object();
@@ -217,6 +225,7 @@ JsonValue coverage(const Coverage& c) {
     item.set("op", row.op);
     item.set("support", npu::name_of(row.verdict.support));
     item.set("reason", row.verdict.reason);
+    item.set("gap", npu::name_of(row.verdict.gap));
     ops.push_back(std::move(item));
   }
   object.set("ops", std::move(ops));

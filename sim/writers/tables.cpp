@@ -112,16 +112,22 @@ TextTable coverage_counts(const Result& result) {
   const npu::Support levels[] = {npu::Support::native, npu::Support::decomposed, npu::Support::host,
                                  npu::Support::unknown, npu::Support::unsupported};
   for (const npu::Support level : levels) table.column(npu::name_of(level), true);
-  table.column("native [%]", true);
-  table.column("worst");
-  table.column("status");
+  for (const char* text : {"native [%]", "MACs on NPU [%]", "time on NPU [%]"})
+    table.column(text, true);
+  for (const char* text : {"worst", "verdict", "first reason", "status"}) table.column(text);
   for (const RunResult& run : result.runs) {
     std::vector<std::string> cells = {run.npu, run.workload, run.mode, run.recipe};
     for (const npu::Support level : levels)
       cells.push_back(std::to_string(run.coverage->counts.at(level)));
     cells.push_back(share(run.coverage->counts.at(npu::Support::native),
                           static_cast<std::int64_t>(run.coverage->ops.size())));
+    cells.push_back(share(run.coverage->macs_on_npu, run.coverage->macs));
+    cells.push_back(run.coverage->time_on_npu
+                        ? fmt::format("{:.1f}", 100.0 * *run.coverage->time_on_npu)
+                        : "-");
     cells.push_back(npu::name_of(run.coverage->worst));
+    cells.push_back(run.coverage->verdict);
+    cells.push_back(run.coverage->reasons.empty() ? "" : run.coverage->reasons.front());
     cells.push_back(name_of(run.status));
     table.row(std::move(cells));
   }
@@ -130,13 +136,13 @@ TextTable coverage_counts(const Result& result) {
 
 TextTable coverage_gaps(const Result& result) {
   TextTable rows;
-  for (const char* header : {"NPU", "workload", "node", "op", "support", "reason"})
+  for (const char* header : {"NPU", "workload", "node", "op", "support", "gap", "reason"})
     rows.column(header);
   for (const RunResult& run : result.runs)
     for (const npu::CoverageRow& row : run.coverage->ops)
       if (row.verdict.support != npu::Support::native)
         rows.row({run.npu, run.workload, row.node, row.op, npu::name_of(row.verdict.support),
-                  row.verdict.reason});
+                  npu::name_of(row.verdict.gap), row.verdict.reason});
   return rows;
 }
 
@@ -179,6 +185,9 @@ std::string csv_of(const Result& result, const ComparisonOptions& options) {
                              "host",
                              "unknown",
                              "unsupported",
+                             "macs_on_npu",
+                             "time_on_npu",
+                             "verdict",
                              "pareto",
                              "time_ratio",
                              "energy_ratio",
@@ -209,6 +218,13 @@ std::string csv_of(const Result& result, const ComparisonOptions& options) {
          {npu::Support::native, npu::Support::decomposed, npu::Support::host, npu::Support::unknown,
           npu::Support::unsupported})
       cells.push_back(run.coverage ? std::to_string(run.coverage->counts.at(level)) : "");
+    const Coverage none;
+    const Coverage& coverage = run.coverage ? *run.coverage : none;
+    cells.push_back(coverage.macs > 0 ? exact(static_cast<double>(coverage.macs_on_npu) /
+                                              static_cast<double>(coverage.macs))
+                                      : "");
+    cells.push_back(coverage.time_on_npu ? exact(*coverage.time_on_npu) : "");
+    cells.push_back(coverage.verdict);
     cells.push_back(compared[i].pareto ? yes_or_no(compared[i].pareto) : "");
     for (const std::optional<double>& ratio : compared[i].ratio)
       cells.push_back(ratio ? exact(*ratio) : "");

@@ -15,10 +15,10 @@ namespace {
 namespace fs = std::filesystem;
 
 /// The text of every block fenced as this language.
-std::vector<std::string> readme_blocks(const std::string& language) {
+std::vector<std::string> blocks_of(const std::string& file, const std::string& language) {
   std::vector<std::string> blocks;
   bool within = false;
-  for (const std::string& line : lines_of(read_text(test::source_dir() + "/README.md"))) {
+  for (const std::string& line : lines_of(read_text(test::source_dir() + "/" + file))) {
     if (line.rfind("```", 0) == 0) {
       within = line == "```" + language;
       if (within) blocks.emplace_back();
@@ -52,7 +52,7 @@ int run_readme_commands(const std::function<bool(const std::string&)>& chosen) {
   const std::string path =
       "PATH=" + fs::path(npusim_binary()).parent_path().string() + ":$PATH; export PATH; ";
   int count = 0;
-  for (const std::string& block : readme_blocks("sh"))
+  for (const std::string& block : blocks_of("README.md", "sh"))
     for (const std::string& command : lines_of(block)) {
       if (command.rfind("npusim ", 0) != 0 || !chosen(command)) continue;
       ++count;
@@ -67,12 +67,13 @@ int validate_readme_files() {
   TempFolder folder;
   fill(folder);
   int count = 0;
-  for (const std::string& block : readme_blocks("json")) {
-    if (!contains(block, "\"schema_version\"")) continue;
-    const std::string file = folder.write("readme_" + std::to_string(count++) + ".json", block);
-    const Outcome outcome = npusim({"validate", file});
-    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
-  }
+  for (const char* page : {"README.md", "CONTRIBUTING.md"})
+    for (const std::string& block : blocks_of(page, "json")) {
+      if (!contains(block, "\"schema_version\"")) continue;
+      const std::string file = folder.write("readme_" + std::to_string(count++) + ".json", block);
+      const Outcome outcome = npusim({"validate", file});
+      EXPECT_EQ(outcome.exit_code, 0) << page << ": " << outcome.err;
+    }
   return count;
 }
 

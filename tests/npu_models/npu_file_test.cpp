@@ -190,8 +190,8 @@ INSTANTIATE_TEST_SUITE_P(
                 "too-small"},
         BadFile{"UnknownOp",
                 kSystolic,
-                {{"\"Conv\":", "\"Convv\":"}},
-                "/operators/ops/Convv",
+                {{"\"@matrix\"", "\"Convv\""}},
+                "/operators/groups/matrix/ops/0",
                 "unknown-key"},
         BadFile{
             "HostWithoutHost",
@@ -203,9 +203,8 @@ INSTANTIATE_TEST_SUITE_P(
             "no-host"},
         BadFile{"NoSuchDecomposition",
                 kSystolic,
-                {{"\"Relu\": {\n        \"support\": \"native\"",
-                  "\"Relu\": {\n        \"support\": \"decomposed\""}},
-                "/operators/ops/Relu/support",
+                {{"\"SoftmaxCrossEntropyLoss\": {", "\"Relu\": {"}},
+                "/operators/ops/Relu",
                 "illegal-combination"},
         BadFile{"UnknownVectorFunction",
                 kSystolic,
@@ -263,7 +262,8 @@ TEST(NpuFile, ExtendedFileChangesWhatItNames) {
   const std::string path = edited_copy(shipped_npu(kSystolic), {});
   const std::string child = edited_copy(shipped_npu(kSystolic), {});
   std::ofstream(child) << R"({"schema_version": 1, "kind": "npu", "extends": ")" << path
-                       << R"(", "name": "narrow", "mac_array": {"rows": 32}})";
+                       << R"(", "name": "narrow", "mac_array": {"rows": 32},
+                            "sources": {"/mac_array/rows": {"status": "assumed", "source": "a test"}}})";
   const NpuSpec npu = load_npu(child);
   EXPECT_EQ(npu.name, "narrow");
   EXPECT_EQ(npu.mac_array.rows, 32);
@@ -272,7 +272,7 @@ TEST(NpuFile, ExtendedFileChangesWhatItNames) {
 
 TEST(NpuFile, NamesTheNearestOp) {
   const auto mistakes =
-      mistakes_of_npu(edited_copy(shipped_npu(kSystolic), {{"\"Conv\":", "\"Convv\":"}}));
+      mistakes_of_npu(edited_copy(shipped_npu(kSystolic), {{"\"@matrix\"", "\"Convv\""}}));
   ASSERT_EQ(mistakes.size(), 1U);
   EXPECT_THAT(mistakes[0].message, ::testing::HasSubstr("did you mean \"Conv\""));
 }

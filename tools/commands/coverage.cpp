@@ -37,9 +37,11 @@ int coverage(const CoverageArguments& arguments) {
   const CommonOptions& common = arguments.common;
   const OutputFiles& files = common.files;
   check_destinations({files.json, files.csv, files.markdown, files.html});
-  const auto [requests, options] = prepare(arguments.selection, common);
+  auto [requests, options] = prepare(arguments.selection, common);
   if (common.print_config) return print_configs(requests, options);
-  const sim::Result result = sim::coverage_all(requests, options);
+  options.numerics = false;
+  const sim::Result result =
+      arguments.time ? sim::run_all(requests, options) : sim::coverage_all(requests, options);
   if (!stdout_taken(files)) print(sim::coverage_table_of(result, arguments.details));
   write_files(result, files,
               files.markdown.empty() ? "" : sim::coverage_markdown_of(result, arguments.details),

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <map>
+
 #include "npu_models/npu_file.h"
 #include "tools/describe/describe.h"
 #include "tools/describe/page.h"
@@ -46,30 +48,46 @@ std::string partial_sums(const npu::MacArraySpec& array) {
              : "re-enter at the top: one chain over all of K";
 }
 
+std::string published_peak(const npu::NpuSpec& npu, const npu::InputMode& mode) {
+  const auto found = npu.peaks.find(mode.format.name);
+  return found == npu.peaks.end() ? "-" : fmt::format("{:.4g}", found->second.tops);
+}
+
+std::string unit_names(const npu::InputMode& mode) {
+  std::vector<std::string> names;
+  for (const precision::MacUnit& unit : mode.units) names.push_back(unit.name);
+  return names.empty() ? "as the array" : joined(names);
+}
+
 sim::TextTable inputs_table(const npu::NpuSpec& npu) {
   sim::TextTable table;
   table.column("operands");
-  for (const char* header : {"MAC/PE/cycle", "MAC/cycle", "peak TOPS"}) table.column(header, true);
+  for (const char* header : {"MAC/PE/cycle", "MAC/cycle", "peak TOPS", "published"})
+    table.column(header, true);
+  for (const char* header : {"MAC unit", "why the peaks differ"}) table.column(header);
   for (const npu::InputMode& mode : npu.mac_array.inputs) {
     const double peak = npu.peak_macs_per_cycle(mode.format);
     // Inputs that take several passes may have a fraction of a product a cycle.
     const auto whole = static_cast<std::int64_t>(peak);
-    table.row({mode.format.name, std::to_string(mode.macs_per_pe_per_cycle),
-               static_cast<double>(whole) == peak ? grouped(whole) : fmt::format("{:.10g}", peak),
-               fmt::format("{:.4g}", 2e-6 * peak * npu.clock_mhz)});
+    table.row(
+        {mode.format.name, std::to_string(mode.macs_per_pe_per_cycle),
+         static_cast<double>(whole) == peak ? grouped(whole) : fmt::format("{:.10g}", peak),
+         fmt::format("{:.4g}", 2e-6 * peak * npu.clock_mhz), published_peak(npu, mode),
+         unit_names(mode),
+         npu.peaks.count(mode.format.name) > 0 ? npu.peaks.at(mode.format.name).explained : ""});
   }
   return table;
 }
 
 sim::TextTable operator_table(const npu::OperatorTable& operators) {
   sim::TextTable table;
-  for (const char* header : {"op", "support", "formats", "otherwise", "reason"})
+  for (const char* header : {"op", "group", "support", "formats", "otherwise", "reason"})
     table.column(header);
   for (const auto& [name, entry] : operators.entries)
-    table.row({name, npu::name_of(entry.support),
+    table.row({name, entry.group, npu::name_of(entry.support),
                entry.formats.empty() ? "any" : joined(entry.formats),
                entry.formats.empty() ? "" : npu::name_of(entry.otherwise), entry.reason});
-  table.row({"(any other)", npu::name_of(operators.fallback), "", "", ""});
+  table.row({"(any other)", "", npu::name_of(operators.fallback), "", "", ""});
   return table;
 }
 
@@ -82,6 +100,36 @@ sim::TextTable source_table(const base::JsonValue& resolved) {
     for (const auto& [fact, source] : sources->members())
       table.row({fact, source.is_string() ? source.string() : base::dump_json(source, -1)});
   return table;
+}
+
+sim::TextTable fact_table(const npu::NpuSpec& npu) {
+  sim::TextTable table;
+  for (const char* header : {"figures", "status", "source", "formula"}) table.column(header);
+  for (const npu::Fact& fact : npu.facts)
+    table.row({fact.pointer.empty() ? "all others" : fact.pointer, npu::name_of(fact.status),
+               fact.source, fact.formula});
+  return table;
+}
+
+/// "12 published, 3 derived, 9 assumed": how many numbers rest on what.
+std::string figures(const npu::NpuSpec& npu, std::vector<std::string>& assumed) {
+  std::map<npu::FactStatus, int> counts;
+  int settings = 0;
+  for (const npu::SourcedValue& value : npu::sourced_values(npu.resolved, npu.facts)) {
+    if (!value.value->is_number()) continue;
+    if (value.fact == nullptr) {
+      ++settings;
+      continue;
+    }
+    ++counts[value.fact->status];
+    if (value.fact->status == npu::FactStatus::assumed)
+      assumed.push_back(value.pointer.substr(1) + " = " + base::dump_json(*value.value, -1));
+  }
+  std::vector<std::string> texts;
+  for (const auto& [status, count] : counts)
+    texts.push_back(fmt::format("{} {}", count, npu::name_of(status)));
+  if (settings > 0) texts.push_back(fmt::format("{} without a source", settings));
+  return joined(texts);
 }
 
 void add_memory(Page& page, const npu::NpuSpec& npu) {
@@ -122,9 +170,17 @@ std::string describe_npu(const std::string& file) {
   page.fact("host", npu.host ? fmt::format("link {:.4g} B/cycle, {} cycles each way",
                                            npu.host->link_bytes_per_cycle, npu.host->latency_cycles)
                              : "none");
+  page.fact("interconnect", npu.interconnect);
+  if (npu.roofline)
+    page.fact("roofline",
+              "the array's shape is not public: peaks and bandwidths hold, what a "
+              "shape costs does not");
+  std::vector<std::string> assumed;
+  page.fact("figures", figures(npu, assumed));
+  page.fact("assumed", joined(assumed, "; "));
   page.table("Operand formats", inputs_table(npu));
   page.table("Operators", operator_table(npu.operators));
-  page.table("Sources", source_table(npu.resolved));
+  page.table("Sources", fact_table(npu));
   return page.text();
 }
 

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an NPU makes of one workload: each op's level, how much of the work stays on the NPU, and
+// the verdict in a word. An op that no source says anything of leaves the verdict open.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "npu_models/mapping.h"
+
+namespace npusim::sim {
+
+struct Coverage {
+  std::map<npu::Support, std::int64_t> counts;  ///< every level, zeros included
+  std::vector<npu::CoverageRow> ops;
+  npu::Support worst = npu::Support::native;
+  std::int64_t macs = 0;
+  std::int64_t macs_on_npu = 0;  ///< of native and decomposed ops
+  /// Part of the array-cycles in which nothing waits for the host; only where it was simulated.
+  std::optional<double> time_on_npu;
+  /// runs | runs with fallback | cannot run | cannot train | not known
+  std::string verdict;
+  std::vector<std::string> reasons;  ///< of the worst ops, each once, at most kMostReasons
+};
+inline constexpr std::size_t kMostReasons = 3;
+
+Coverage cover(const npu::NpuSpec& npu, const workloads::Graph& graph,
+               const workloads::Recipe& recipe, bool training);
+
+/// A run that is refused although its ops are there (it does not fit the memory, say) cannot run.
+void refuse(Coverage& coverage, const std::string& reason, bool training);
+
+}  // namespace npusim::sim
