@@ -2,9 +2,13 @@
 #include "sim/calibration.h"
 
 #include <gtest/gtest.h>
+#include <stdlib.h>
 
 #include <cmath>
 
+#include "sim/catalog.h"
+#include "sim/run.h"
+#include "tests/source_dir.h"
 #include "workloads/op.h"
 
 namespace npusim::sim {
@@ -116,6 +120,26 @@ TEST_F(Calibrated, NothingIsDoneWhereNothingWaitsForIt) {
       info.initializer = of(Initializer::Kind::constant);
   EXPECT_FALSE(needs_calibration(graph_));
   EXPECT_TRUE(calibrate(graph_, 5, precision::serial()).empty());
+}
+
+// Seeded weights must neither blow up nor die out: every format is to be tried on this network.
+TEST(ResNet50, ActivationsStayInRange) {
+  setenv("NPUSIM_DATA_DIR", test::source_dir().c_str(), 1);
+  RunRequest request;
+  request.npu_file = find_file("npu", "systolic128_bf16");
+  request.workload_file = find_file("workload", "resnet50");
+  RunOptions options;
+  options.quiet = true;
+  options.timing = false;
+  const Result result = run_all({request}, options);
+  ASSERT_TRUE(result.runs[0].numerics) << result.runs[0].error;
+  EXPECT_GT(result.runs[0].numerics->by_op.size(), 150U);
+  for (const OpError& op : result.runs[0].numerics->by_op) {
+    ASSERT_TRUE(op.output) << op.node;
+    const precision::Distribution& values = op.output->values;
+    EXPECT_LT(values.max_abs, 200.0) << op.node;
+    EXPECT_GT(std::hypot(values.mean, values.stddev), op.op == "Softmax" ? 1e-4 : 0.05) << op.node;
+  }
 }
 
 }  // namespace

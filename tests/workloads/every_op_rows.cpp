@@ -386,6 +386,18 @@ void add_optimizers(std::vector<Row>& rows) {
                   2});
   rows.push_back({"Adam", states(2), 8.0, {{"epsilon", 1e-6}}, 3});
   rows.push_back({"Adagrad", states(1), 8.0, {}, 2});
+  const Attributes moments = {
+      {"alpha", 0.9}, {"beta", 0.9}, {"epsilon", 1e-6}, {"weight_decay", 0.01}};
+  rows.push_back({"AdamW", states(2), 16.0, moments, 3});
+  rows.push_back({"Lamb", states(2), 16.0, moments, 3});
+  rows.push_back({"RmsProp", states(1), 16.0, {{"norm_coefficient", 0.01}}, 2});
+  rows.push_back({"Lion", states(1), 8.0, {{"weight_decay", 0.01}}, 2});
+  rows.push_back({"ClipFactor",
+                  [](Draw& d) -> Inputs {
+                    return {d.floats({4, 3}), d.floats({5})};
+                  },
+                  4.0,
+                  {{"max_norm", 0.5}}});
   rows.push_back({"Sgd",
                   [](Draw& d) -> Inputs {
                     return {d.floats({d.a}), d.floats({d.a})};
@@ -537,9 +549,10 @@ const std::set<std::string>& without_floats() {
   static const std::set<std::string> kOps = {
       // Integers and booleans.
       "And", "ArgMax", "ArgMin", "BitShift", "BitwiseAnd", "BitwiseNot", "BitwiseOr", "BitwiseXor",
-      "ConvInteger", "Equal", "Greater", "GreaterOrEqual", "IsInf", "IsNaN", "Less", "LessOrEqual",
-      "MatMulInteger", "NonMaxSuppression", "NonZero", "Not", "Or", "QLinearConv", "QLinearMatMul",
-      "QuantizeLinear", "Shape", "Size", "Xor", "DynamicQuantizeLinear",
+      "ConvInteger", "Equal", "GradientsFinite", "Greater", "GreaterOrEqual", "IsInf", "IsNaN",
+      "Less", "LessOrEqual", "MatMulInteger", "NonMaxSuppression", "NonZero", "Not", "Or",
+      "QLinearConv", "QLinearMatMul", "QuantizeLinear", "Shape", "Size", "Xor",
+      "DynamicQuantizeLinear",
       // Constants.
       "CausalMask", "Constant", "ConstantOfShape", "EyeLike", "Filled", "OneHot", "Opaque", "Range",
       // Counts of n-grams.

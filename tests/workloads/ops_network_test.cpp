@@ -110,23 +110,6 @@ TEST(ResNet50, HasThePublishedNodes) {
                                                {"Relu", 49}}));
 }
 
-// Seeded weights must neither blow up nor die out: every format is to be tried on this network.
-TEST(ResNet50, ActivationsStayInRange) {
-  const Graph graph = shipped("resnet50", {"workload.parameters.pixels=32"}).graph;
-  const std::vector<Tensor> values = testing::evaluate(graph, initial(graph), {});
-  for (const Node& node : graph.nodes) {
-    double square = 0.0;
-    double largest = 0.0;
-    const Tensor& y = values[static_cast<std::size_t>(node.outputs[0])];
-    for (const double value : y.values) {
-      square += value * value;
-      largest = std::max(largest, std::fabs(value));
-    }
-    EXPECT_LT(largest, 200.0) << node.name;
-    EXPECT_GT(std::sqrt(square / static_cast<double>(y.values.size())), 0.05) << node.name;
-  }
-}
-
 // 784*512 + 512*256 + 256*10 weights and 778 biases.
 TEST(Mlp, HasItsSize) {
   const Workload workload = shipped("mlp");
