@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "precision/rounder.h"
 #include "sim/matrix_engines.h"
-#include "workloads/op.h"
+#include "workloads/evaluate.h"
 
 namespace npusim::sim {
 namespace {
@@ -122,12 +122,8 @@ class Calibration {
     std::vector<const Tensor*> inputs;
     for (const TensorId id : node.inputs)
       inputs.push_back(id == workloads::kNoTensor ? nullptr : &value_of(id));
-    std::vector<Tensor> outputs;
-    for (const TensorId id : node.outputs)
-      outputs.emplace_back(graph_.tensor(id).shape, graph_.tensor(id).type);
-    workloads::Evaluation evaluation{
-        workloads::NodeView(graph_, node), inputs, outputs, engine_, internal_, parallel_};
-    workloads::ops().at(node.op).forward(evaluation);
+    std::vector<Tensor> outputs =
+        workloads::evaluate(graph_, node, inputs, engine_, internal_, parallel_);
     for (std::size_t i = 0; i < outputs.size(); ++i) store(node.outputs[i], std::move(outputs[i]));
     for (const TensorId id : node.inputs)
       if (id != workloads::kNoTensor && --readers_left_[static_cast<std::size_t>(id)] == 0)

@@ -5,7 +5,8 @@
 
 #include "base/error.h"
 #include "precision/rounder.h"
-#include "workloads/op.h"
+#include "sim/matrix_engines.h"
+#include "workloads/evaluate.h"
 
 namespace npusim::sim {
 namespace {
@@ -16,18 +17,6 @@ using workloads::Node;
 using workloads::Tensor;
 using workloads::TensorId;
 using workloads::TensorInfo;
-
-class ExactSums final : public workloads::MatrixEngine {
- public:
-  explicit ExactSums(const precision::ParallelFor& parallel) : parallel_(parallel) {}
-  void multiply(std::int64_t k, const precision::OperandRows& a, const precision::OperandRows& b,
-                const precision::Bias& bias, precision::GemmOutput& out) const override {
-    precision::reference_gemm(k, a, b, bias, out, parallel_);
-  }
-
- private:
-  const precision::ParallelFor& parallel_;
-};
 
 precision::Arithmetic arithmetic_of(const TensorInfo& info) {
   const precision::Format format =
@@ -72,15 +61,11 @@ class Evaluator {
     std::vector<const Tensor*> inputs;
     for (const TensorId id : node.inputs)
       inputs.push_back(id == workloads::kNoTensor ? nullptr : &value_of(id));
-    std::vector<Tensor> outputs;
-    for (const TensorId id : node.outputs)
-      outputs.emplace_back(graph_.tensor(id).shape, graph_.tensor(id).type);
     const precision::Rounder internal =
         touches_double(node) ? precision::Rounder()
                              : precision::Rounder({precision::fp32(), precision::Rounding::rne});
-    workloads::Evaluation evaluation{
-        workloads::NodeView(graph_, node), inputs, outputs, engine_, internal, parallel_};
-    workloads::ops().at(node.op).forward(evaluation);
+    std::vector<Tensor> outputs =
+        workloads::evaluate(graph_, node, inputs, engine_, internal, parallel_);
     for (std::size_t i = 0; i < outputs.size(); ++i) store(node.outputs[i], std::move(outputs[i]));
     for (const TensorId id : node.inputs)
       if (id != workloads::kNoTensor && --readers_left_[static_cast<std::size_t>(id)] == 0)
@@ -97,7 +82,7 @@ class Evaluator {
 
   const Graph& graph_;
   const precision::ParallelFor& parallel_;
-  ExactSums engine_;
+  ReferenceEngine engine_;
   std::vector<std::optional<Tensor>> values_;
   std::vector<int> readers_left_;
 };

@@ -17,7 +17,7 @@
 #include "sim/calibration.h"
 #include "sim/matrix_engines.h"
 #include "sim/sampled_numerics.h"
-#include "workloads/op.h"
+#include "workloads/evaluate.h"
 
 namespace npusim::sim {
 namespace {
@@ -185,13 +185,7 @@ class Executor {
   std::vector<Tensor> evaluate(const Node& node, const std::vector<const Tensor*>& inputs,
                                const workloads::MatrixEngine& engine,
                                const precision::Rounder& internal) const {
-    std::vector<Tensor> outputs;
-    for (const TensorId id : node.outputs)
-      outputs.emplace_back(graph_.tensor(id).shape, graph_.tensor(id).type);
-    workloads::Evaluation evaluation{
-        workloads::NodeView(graph_, node), inputs, outputs, engine, internal, parallel_};
-    workloads::ops().at(node.op).forward(evaluation);
-    return outputs;
+    return workloads::evaluate(graph_, node, inputs, engine, internal, parallel_);
   }
 
   std::vector<const Tensor*> inputs_of(const Node& node, Track track) const {

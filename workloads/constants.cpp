@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "precision/rounding.h"
+#include "workloads/evaluate.h"
 #include "workloads/op.h"
 
 namespace npusim::workloads {
@@ -96,15 +97,8 @@ void fold_constants(Graph& graph, const Node& node) {
     if (id != kNoTensor && op.reads_values()) learn_values(graph, id);
     inputs.push_back(id == kNoTensor ? nullptr : graph.tensor(id).known.get());
   }
-  std::vector<Tensor> outputs;
-  for (const TensorId id : node.outputs)
-    outputs.emplace_back(graph.tensor(id).shape, graph.tensor(id).type);
-  const precision::ParallelFor serial = [](std::int64_t count,
-                                           const std::function<void(std::int64_t)>& body) {
-    for (std::int64_t i = 0; i < count; ++i) body(i);
-  };
-  Evaluation evaluation{NodeView(graph, node), inputs, outputs, NoProducts{}, {}, serial};
-  op.forward(evaluation);
+  std::vector<Tensor> outputs =
+      evaluate(graph, node, inputs, NoProducts{}, {}, precision::serial());
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     TensorInfo& info = graph.tensors[static_cast<std::size_t>(node.outputs[i])];
     store(info, outputs[i]);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What cube and dot_product share: both reduce `depth` products in a tree before they accumulate.
-#include "npu_models/organisations/organisations.h"
+#include "npu_models/organisations/block_unit.h"
 
 namespace npusim::npu {
 
@@ -28,7 +27,7 @@ base::Diagnostic array_mistake(std::string pointer, std::string message, std::st
   return mistake;
 }
 
-std::vector<base::Diagnostic> check_block_unit(const MacArraySpec& array) {
+std::vector<base::Diagnostic> BlockUnit::check(const MacArraySpec& array) const {
   if (array.partial_sums_per_output > 1 &&
       array.accumulator.stage.combine != precision::Combine::chain) {
     // Rounds of partial sums that K does not fill add zeros, which must not cut the running value.

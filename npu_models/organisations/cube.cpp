@@ -14,41 +14,20 @@
 // Blocks at the edge of m and n are charged in full. Operands are read from the scratchpad each
 // step at full rate; bank conflicts are not modelled. Completion: the last sum stands in
 // accumulator memory.
-#include "npu_models/organisations/organisations.h"
+#include "npu_models/organisations/block_unit.h"
 #include "npu_models/organisations/recurrence.h"
 
 namespace npusim::npu {
 namespace {
 
-class Cube final : public Organisation {
+class Cube final : public BlockUnit {
  public:
-  const std::string& name() const override {
-    static const std::string text = "cube";
-    return text;
-  }
-  const std::string& description() const override {
-    static const std::string text = "cube: rows x cols outputs take depth terms of K each cycle";
-    return text;
-  }
-  std::int64_t pe_count(const MacArraySpec& array) const override {
-    return array.rows * array.cols * array.depth;
-  }
+  Cube() : BlockUnit("cube", "cube: rows x cols outputs take depth terms of K each cycle") {}
   TileShape granule(const MacArraySpec& array) const override {
     return {array.rows, array.cols, array.depth * array.partial_sums_per_output};
   }
-  std::int64_t k_step(const MacArraySpec& array) const override { return array.depth; }
   TileCycles tile_cycles(const MacArraySpec& array, std::int64_t macs_per_pe,
                          std::int64_t latency_cycles, const TileShape& tile) const override;
-  std::vector<precision::Chunk> chunks(const MacArraySpec&,
-                                       const precision::Arithmetic&) const override {
-    return {};
-  }
-  ReductionOrder default_order(const MacArraySpec& array) const override {
-    return channel_block_order(array.depth);
-  }
-  std::vector<base::Diagnostic> check(const MacArraySpec& array) const override {
-    return check_block_unit(array);
-  }
 };
 
 TileCycles Cube::tile_cycles(const MacArraySpec& array, std::int64_t macs_per_pe,

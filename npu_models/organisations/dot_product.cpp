@@ -15,39 +15,23 @@
 // Weights of the next step load behind the stream (shadow registers); the stripe length of NVDLA's
 // sequencer is not modelled. Completion: the last sum stands in accumulator memory.
 // Source: nvdla.org, hardware manual, unit description (CSC, CMAC, CACC).
-#include "npu_models/organisations/organisations.h"
+#include "npu_models/organisations/block_unit.h"
 #include "npu_models/organisations/recurrence.h"
 
 namespace npusim::npu {
 namespace {
 
-class DotProduct final : public Organisation {
+class DotProduct final : public BlockUnit {
  public:
-  const std::string& name() const override {
-    static const std::string text = "dot_product";
-    return text;
-  }
-  const std::string& description() const override {
-    static const std::string text =
-        "dot-product cells: one position a cycle meets rows output channels, depth terms each";
-    return text;
-  }
-  std::int64_t pe_count(const MacArraySpec& array) const override {
-    return array.rows * array.depth;
-  }
+  DotProduct()
+      : BlockUnit("dot_product",
+                  "dot-product cells: one position a cycle meets rows output channels, depth terms "
+                  "each") {}
   TileShape granule(const MacArraySpec& array) const override {
     return {1, array.rows, array.depth * array.partial_sums_per_output};
   }
-  std::int64_t k_step(const MacArraySpec& array) const override { return array.depth; }
   TileCycles tile_cycles(const MacArraySpec& array, std::int64_t macs_per_pe,
                          std::int64_t latency_cycles, const TileShape& tile) const override;
-  std::vector<precision::Chunk> chunks(const MacArraySpec&,
-                                       const precision::Arithmetic&) const override {
-    return {};
-  }
-  ReductionOrder default_order(const MacArraySpec& array) const override {
-    return channel_block_order(array.depth);
-  }
   std::vector<base::Diagnostic> check(const MacArraySpec& array) const override;
 };
 
@@ -64,7 +48,7 @@ TileCycles DotProduct::tile_cycles(const MacArraySpec& array, std::int64_t macs_
 }
 
 std::vector<base::Diagnostic> DotProduct::check(const MacArraySpec& array) const {
-  std::vector<base::Diagnostic> mistakes = check_block_unit(array);
+  std::vector<base::Diagnostic> mistakes = BlockUnit::check(array);
   if (array.cols != 1) {
     mistakes.push_back(array_mistake(
         "/cols",

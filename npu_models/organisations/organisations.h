@@ -34,10 +34,6 @@ std::int64_t block_pipeline_cycles(std::int64_t depth, std::int64_t latency_cycl
 /// K); other roles canonical. What is short of a block is padded.
 ReductionOrder channel_block_order(std::int64_t block);
 
-/// Rules that block-reducing arrays share: the stages before the accumulator reduce exactly `depth`
-/// terms.
-std::vector<base::Diagnostic> check_block_unit(const MacArraySpec& array);
-
 base::Diagnostic array_mistake(std::string pointer, std::string message, std::string allowed);
 
 }  // namespace npusim::npu

@@ -13,41 +13,25 @@
 //
 // Blocks at the edge are charged in full. Loads of operands into registers issue beside the
 // multiply-adds and are not modelled. Completion: the last sum stands in its register.
-#include "npu_models/organisations/organisations.h"
+#include "npu_models/organisations/block_unit.h"
 #include "npu_models/organisations/recurrence.h"
 
 namespace npusim::npu {
 namespace {
 
-class Simd final : public Organisation {
+class Simd final : public BlockUnit {
  public:
-  const std::string& name() const override {
-    static const std::string text = "simd";
-    return text;
-  }
-  const std::string& description() const override {
-    static const std::string text =
-        "SIMD array: rows x cols lanes, each adds depth terms a cycle to a sum in its registers";
-    return text;
-  }
-  std::int64_t pe_count(const MacArraySpec& array) const override {
-    return array.rows * array.cols * array.depth;
-  }
+  Simd()
+      : BlockUnit("simd",
+                  "SIMD array: rows x cols lanes, each adds depth terms a cycle to a sum in its "
+                  "registers") {}
   TileShape granule(const MacArraySpec& array) const override {
     return {array.rows * array.outputs_per_pe, array.cols,
             array.depth * array.partial_sums_per_output};
   }
-  std::int64_t k_step(const MacArraySpec& array) const override { return array.depth; }
   TileCycles tile_cycles(const MacArraySpec& array, std::int64_t macs_per_pe,
                          std::int64_t latency_cycles, const TileShape& tile) const override;
-  std::vector<precision::Chunk> chunks(const MacArraySpec&,
-                                       const precision::Arithmetic&) const override {
-    return {};
-  }
   ReductionOrder default_order(const MacArraySpec&) const override { return {}; }
-  std::vector<base::Diagnostic> check(const MacArraySpec& array) const override {
-    return check_block_unit(array);
-  }
 };
 
 TileCycles Simd::tile_cycles(const MacArraySpec& array, std::int64_t macs_per_pe,

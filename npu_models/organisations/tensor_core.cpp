@@ -19,35 +19,22 @@
 // fragments into registers is not modelled.
 #include <algorithm>
 
-#include "npu_models/organisations/organisations.h"
+#include "npu_models/organisations/block_unit.h"
 
 namespace npusim::npu {
 namespace {
 
-class TensorCore final : public Organisation {
+class TensorCore final : public BlockUnit {
  public:
-  const std::string& name() const override {
-    static const std::string text = "tensor_core";
-    return text;
-  }
-  const std::string& description() const override {
-    static const std::string text =
-        "tensor core: instructions on fragments, rows x cols outputs of depth terms each a cycle";
-    return text;
-  }
-  std::int64_t pe_count(const MacArraySpec& array) const override {
-    return array.rows * array.cols * array.depth;
-  }
+  TensorCore()
+      : BlockUnit("tensor_core",
+                  "tensor core: instructions on fragments, rows x cols outputs of depth terms each "
+                  "a cycle") {}
   TileShape granule(const MacArraySpec& array) const override {
     return {array.fragment.m, array.fragment.n, array.fragment.k};
   }
-  std::int64_t k_step(const MacArraySpec& array) const override { return array.depth; }
   TileCycles tile_cycles(const MacArraySpec& array, std::int64_t macs_per_pe,
                          std::int64_t latency_cycles, const TileShape& tile) const override;
-  std::vector<precision::Chunk> chunks(const MacArraySpec&,
-                                       const precision::Arithmetic&) const override {
-    return {};
-  }
   ReductionOrder default_order(const MacArraySpec& array) const override {
     return channel_block_order(array.fragment.k);
   }
@@ -79,7 +66,7 @@ TileCycles TensorCore::tile_cycles(const MacArraySpec& array, std::int64_t macs_
 }
 
 std::vector<base::Diagnostic> TensorCore::check(const MacArraySpec& array) const {
-  std::vector<base::Diagnostic> mistakes = check_block_unit(array);
+  std::vector<base::Diagnostic> mistakes = BlockUnit::check(array);
   const auto holds = [&](const char* side, std::int64_t extent, std::int64_t unit) {
     if (extent % unit == 0) return;
     mistakes.push_back(array_mistake(std::string("/fragment/") + side,
