@@ -3,14 +3,11 @@
 
 #include <algorithm>
 
+#include "npu_models/ceil_div.h"
 #include "npu_models/tile_bytes.h"
 
 namespace npusim::npu {
 namespace {
-
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
-  return (a + b - 1) / b;
-}
 
 /// The streamed side of one group, each (m, k) tile once.
 std::int64_t streamed_bytes(const GemmMapping& gemm, const GemmTileCounts& tiles,

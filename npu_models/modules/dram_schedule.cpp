@@ -3,16 +3,10 @@
 
 #include <algorithm>
 
+#include "npu_models/ceil_div.h"
 #include "npu_models/modules/sim_time.h"
 
 namespace npusim::npu::model {
-namespace {
-
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
-  return (a + b - 1) / b;
-}
-
-}  // namespace
 
 DramSchedule::DramSchedule(const DramSpec& spec)
     : spec_(spec), latency_(picos_of(spec.latency_cycles)) {

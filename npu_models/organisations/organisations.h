@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "npu_models/ceil_div.h"
 #include "npu_models/organisation.h"
 
 namespace npusim::npu {
@@ -21,10 +22,6 @@ TileCycles stationary_cycles(const MacArraySpec& array, std::int64_t macs_per_pe
                              std::int64_t latency_cycles, const TileShape& tile);
 TileCycles output_stationary_cycles(const MacArraySpec& array, std::int64_t macs_per_pe,
                                     std::int64_t latency_cycles, const TileShape& tile);
-
-constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
-  return (a + b - 1) / b;
-}
 
 /// Cycles from operands to a result in accumulator memory, of a block that reduces `depth` terms:
 /// one for the multipliers, one for each level of the adder tree, and the accumulator's addition.

@@ -9,6 +9,7 @@
 #include "sim/training/training_log.h"
 #include "sim/version.h"
 #include "sim/writers/text_table.h"
+#include "sim/writers/writers.h"
 #include "workloads/detmath.h"
 
 namespace npusim::sim {
@@ -150,16 +151,6 @@ JsonValue json_of(const Evaluation& e) {
   return v;
 }
 
-JsonValue json_of(const npu::MemoryFootprint& m) {
-  JsonValue v = JsonValue::make_object();
-  v.set("weight_bytes", m.weight_bytes);
-  v.set("activation_bytes", m.activation_bytes);
-  v.set("gradient_bytes", m.gradient_bytes);
-  v.set("optimizer_bytes", m.optimizer_bytes);
-  v.set("peak_bytes", m.peak_bytes);
-  return v;
-}
-
 template <class T, class Write>
 JsonValue list_of(const std::vector<T>& items, const Write& write) {
   JsonValue list = JsonValue::make_array();
@@ -201,7 +192,7 @@ JsonValue json_of(const TrainRun& run, const TrainRun& reference) {
   v.set("updates", list_of(run.updates, each));
   v.set("step_seconds",
         run.step_seconds ? JsonValue::make_real(*run.step_seconds) : JsonValue::make_null());
-  v.set("memory", run.memory ? json_of(*run.memory) : JsonValue::make_null());
+  v.set("memory", run.memory ? sim::json_of(*run.memory) : JsonValue::make_null());
   v.set("weights_hash", base::hex64(run.weights_hash));
   JsonValue host = JsonValue::make_object();
   host.set("seconds", run.host_seconds);

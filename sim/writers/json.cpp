@@ -194,18 +194,6 @@ JsonValue numerics(const Numerics& n) {
   return object;
 }
 
-JsonValue memory(const npu::MemoryFootprint& m) {
-  JsonValue object = JsonValue::make_object();
-  object.set("weight_bytes", m.weight_bytes);
-  object.set("activation_bytes", m.activation_bytes);
-  object.set("gradient_bytes", m.gradient_bytes);
-  object.set("optimizer_bytes", m.optimizer_bytes);
-  object.set("peak_bytes", m.peak_bytes);
-  object.set("peak_op", m.peak_op);
-  object.set("max_batch", JsonValue::make_null());
-  return object;
-}
-
 JsonValue coverage(const Coverage& c) {
   JsonValue object = JsonValue::make_object();
   for (const auto& [level, count] : c.counts) object.set(npu::name_of(level), count);
@@ -234,6 +222,18 @@ JsonValue coverage(const Coverage& c) {
 
 }  // namespace
 
+JsonValue json_of(const npu::MemoryFootprint& m) {
+  JsonValue object = JsonValue::make_object();
+  object.set("weight_bytes", m.weight_bytes);
+  object.set("activation_bytes", m.activation_bytes);
+  object.set("gradient_bytes", m.gradient_bytes);
+  object.set("optimizer_bytes", m.optimizer_bytes);
+  object.set("peak_bytes", m.peak_bytes);
+  object.set("peak_op", m.peak_op);
+  object.set("max_batch", JsonValue::make_null());
+  return object;
+}
+
 JsonValue json_of(const RunResult& run) {
   JsonValue object = JsonValue::make_object();
   object.set("npu", run.npu);
@@ -252,7 +252,8 @@ JsonValue json_of(const RunResult& run) {
   object.set("parameters", run.parameters);
   object.set("timing", section(run.timing, timing));
   object.set("numerics", section(run.numerics, numerics));
-  object.set("memory", section(run.memory, memory));
+  object.set("memory",
+             section(run.memory, [](const npu::MemoryFootprint& m) { return json_of(m); }));
   object.set("coverage", section(run.coverage, coverage));
   object.set("training", JsonValue::make_null());
   object.set("config", run.config);

@@ -15,6 +15,7 @@ base::JsonValue json_of(const Result& result);
 /// The member `comparison` of a document of several runs.
 base::JsonValue json_of(const Result& result, const ComparisonOptions& options);
 base::JsonValue json_of(const RunResult& run);
+base::JsonValue json_of(const npu::MemoryFootprint& memory);
 
 /// One row a run, a column a metric, units in the header.
 std::string csv_of(const Result& result, const ComparisonOptions& options = {});
