@@ -35,6 +35,17 @@ std::vector<base::Override> overrides_of(const std::vector<base::ParsedOverride>
   return chosen;
 }
 
+std::string recipe_file_of(const RunRequest& request, const npu::NpuSpec& npu) {
+  return request.recipe_file.empty() ? find_file("recipe", npu.default_recipe)
+                                     : request.recipe_file;
+}
+
+workloads::Graph graph_of(const workloads::Workload& workload, const workloads::Recipe& recipe,
+                          Mode mode) {
+  return mode == Mode::inference ? workloads::apply_recipe(workload.graph, recipe)
+                                 : workloads::make_training_step(workload, recipe);
+}
+
 namespace {
 
 /// Each file is read once, however many runs name it.
@@ -78,11 +89,6 @@ struct Job {
   std::optional<npu::MappedGraph> mapped;
 };
 
-std::string recipe_file_of(const RunRequest& request, const npu::NpuSpec& npu) {
-  return request.recipe_file.empty() ? find_file("recipe", npu.default_recipe)
-                                     : request.recipe_file;
-}
-
 void check_overrides(const std::vector<base::ParsedOverride>& overrides,
                      base::Diagnostics& diagnostics) {
   for (const base::ParsedOverride& item : overrides) {
@@ -122,8 +128,7 @@ std::vector<Job> load_jobs(const std::vector<RunRequest>& requests, const RunOpt
 }
 
 void make_graph(Job& job, Mode mode) {
-  job.graph = mode == Mode::inference ? workloads::apply_recipe(job.workload->graph, *job.recipe)
-                                      : workloads::make_training_step(*job.workload, *job.recipe);
+  job.graph = graph_of(*job.workload, *job.recipe, mode);
 }
 
 /// The graph of every job, and what the command line gives for it, looked at before anything runs.
@@ -139,6 +144,33 @@ void make_graphs(std::vector<Job>& jobs, const std::vector<RunRequest>& requests
     if (made && seen.insert(key).second) check_tensor_files(options, jobs[i].graph, diagnostics);
   }
   diagnostics.throw_if_any();
+}
+
+/// Held against the graph with each dynamic parameter one larger, or else doubled where shapes ask
+/// for a multiple of something.
+std::vector<bool> dynamic_nodes(const RunRequest& request, const Job& job,
+                                const RunOptions& options) {
+  if (options.dynamic.empty()) return {};
+  const auto changed = [&](bool twice) {
+    std::vector<base::Override> overrides = overrides_of(options.overrides, "workload");
+    for (const std::string& name : options.dynamic) {
+      const base::JsonValue* parameters = job.workload->resolved.find("parameters");
+      const base::JsonValue* value = parameters == nullptr ? nullptr : parameters->find(name);
+      if (value == nullptr || value->kind() != base::JsonValue::Kind::integer) continue;
+      const std::int64_t other = twice ? 2 * value->integer() : value->integer() + 1;
+      const std::string path = "parameters." + name, text = std::to_string(other);
+      overrides.push_back({"workload." + path + "=" + text, path, text});
+    }
+    return nodes_that_change(
+        job.graph,
+        graph_of(workloads::load_workload(request.workload_file, overrides), *job.recipe,
+                 request.mode));
+  };
+  try {
+    return changed(false);
+  } catch (const base::InputError&) {
+    return changed(true);
+  }
 }
 
 RunResult describe_run(const RunRequest& request, const Job& job, const RunOptions& options) {
@@ -163,8 +195,10 @@ void map_job(Job& job, RunResult& run) {
   try {
     job.mapped = npu::map_graph(*job.npu, job.graph, *job.recipe);
     run.mapping_hash = job.mapped->hash();
-    run.memory = npu::footprint_of(*job.mapped);
+    run.memory = RunMemory{job.mapped->memory, job.npu->dram.capacity_bytes, {}, {}};
+    npu::check_fits(*job.npu, *job.mapped);
   } catch (const npu::UnsupportedError& error) {
+    job.mapped.reset();
     run.status = Status::unsupported;
     run.error = error.what();
     refuse(*run.coverage, error.what(), run.mode == name_of(Mode::training));
@@ -307,7 +341,8 @@ Result run_all(const std::vector<RunRequest>& requests, const RunOptions& option
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     result.runs.push_back(describe_run(requests[i], jobs[i], options));
     result.runs.back().coverage =
-        cover(*jobs[i].npu, jobs[i].graph, *jobs[i].recipe, requests[i].mode == Mode::training);
+        cover(*jobs[i].npu, jobs[i].graph, *jobs[i].recipe, requests[i].mode == Mode::training,
+              dynamic_nodes(requests[i], jobs[i], options));
     map_job(jobs[i], result.runs.back());
   }
   check_fidelity(jobs, options);
@@ -337,7 +372,8 @@ Result coverage_all(const std::vector<RunRequest>& requests, const RunOptions& o
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     result.runs.push_back(describe_run(requests[i], jobs[i], options));
     result.runs.back().coverage =
-        cover(*jobs[i].npu, jobs[i].graph, *jobs[i].recipe, requests[i].mode == Mode::training);
+        cover(*jobs[i].npu, jobs[i].graph, *jobs[i].recipe, requests[i].mode == Mode::training,
+              dynamic_nodes(requests[i], jobs[i], options));
     map_job(jobs[i], result.runs.back());
     jobs[i].mapped.reset();
   }

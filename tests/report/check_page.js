@@ -59,6 +59,31 @@ function checkRun(run, root) {
   }
 }
 
+function checkMemory(result) {
+  const known = result.runs.filter(run => run.memory);
+  expectSame('peak', cells(document, 'Memory', 'peak'), texts(known.map(run => run.memory.peak_bytes)));
+  expectSame('activations', cells(document, 'Memory', 'activations'), texts(known.map(run => run.memory.most.activations)));
+  for (const run of known.filter(candidate => candidate.memory.over_time)) {
+    const chart = chartOf(document, 'Memory over time: ' + [run.npu, run.workload, run.mode, run.recipe].join(' / '));
+    expectSame('moments', chart.data.labels, run.memory.over_time.map(moment => moment.op));
+    for (const set of chart.data.datasets)
+      expectSame('memory ' + set.label, set.data, run.memory.over_time.map(moment => moment[set.label]));
+    const total = chart.data.datasets.flatMap(set => set.data).reduce((sum, value) => sum + value, 0);
+    expectSame('all bytes', total, run.memory.over_time.flatMap(({op, ...kinds}) => Object.values(kinds)).reduce((sum, value) => sum + value, 0));
+  }
+}
+
+function checkVerdicts(result) {
+  const uses = [...new Set(result.runs.map(run => run.scenario || run.workload + ' ' + run.mode))];
+  const npus = [...new Set(result.runs.map(run => run.npu))];
+  expectSame('NPUs', cells(document, 'Verdicts', 'NPU'), npus);
+  for (const use of uses)
+    for (const [i, verdict] of cells(document, 'Verdicts', use).entries()) {
+      const own = result.runs.filter(run => run.npu === npus[i] && (run.scenario || run.workload + ' ' + run.mode) === use);
+      if (!own.some(run => run.coverage.verdict === verdict)) wrong.push(`${use} on ${npus[i]}: ${verdict}`);
+    }
+}
+
 function checkSorting() {
   const header = [...document.querySelectorAll('table[aria-label="Runs"] th button')].find(button => button.textContent === 'cycles');
   const numbers = () => cells(document, 'Runs', 'cycles').filter(text => text !== null).map(Number);
@@ -74,7 +99,9 @@ setTimeout(() => {
     try {
       const result = JSON.parse(document.getElementById('result').textContent);
       checkRuns(result);
-      checkScatter(result);
+      if (result.runs.some(run => run.timing)) checkScatter(result);
+      checkMemory(result);
+      checkVerdicts(result);
       const shown = [...document.querySelectorAll('details.run')];
       result.runs.filter(run => run.timing && run.numerics).forEach((run, i) => checkRun(run, shown[i]));
       expectSame('coverage', cells(document, 'Coverage', 'op').length,

@@ -14,7 +14,8 @@ function build(result) {
     ...section('runs', 'Runs', 'The best value of a column among runs of the same workload and mode is marked. A header sorts.', [comparison(runs)]),
     ...section('pareto', 'Error and throughput', null, errorAgainstThroughput(runs)),
     ...section('ops', 'Op by op', 'Open a run.', runs.filter(run => run.timing || run.numerics).map(details)),
-    ...section('coverage', 'Op coverage', null, coverageMap(runs)),
+    ...section('memory', 'Memory', 'Bytes; the most of each kind that is alive at once.', memoryUse(runs)),
+    ...section('coverage', 'Op coverage', null, [...verdictMap(runs), ...coverageMap(runs)]),
     ...section('designs', 'What the designs differ in', null, configDifferences(runs)),
   ];
   const links = sections.map(made => element('a', {href: '#' + made.querySelector('h2').id}, made.querySelector('h2').textContent));
