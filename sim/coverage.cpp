@@ -45,8 +45,7 @@ void add_reasons(Coverage& coverage) {
 }  // namespace
 
 Coverage cover(const npu::NpuSpec& npu, const workloads::Graph& graph,
-               const workloads::Recipe& recipe, bool training,
-               const std::vector<bool>& dynamic) {
+               const workloads::Recipe& recipe, bool training, const std::vector<bool>& dynamic) {
   Coverage coverage;
   for (const Support level : {Support::native, Support::decomposed, Support::host, Support::unknown,
                               Support::unsupported})

@@ -5,6 +5,7 @@
 
 #include "base/progress.h"
 #include "npu_models/npu_file.h"
+#include "sim/dynamic_shapes.h"
 #include "sim/run_parts.h"
 #include "workloads/workload.h"
 
@@ -102,45 +103,12 @@ class Search {
   ParameterLimit limit_;
 };
 
-/// Null when the workload has none of this name.
-const base::JsonValue* parameter_of(const RunResult& run, const std::string& name) {
-  const base::JsonValue* parameters = run.config.find("workload")->find("parameters");
-  return parameters == nullptr ? nullptr : parameters->find(name);
-}
-
-void check_parameters(const Result& result, const MemoryOptions& memory) {
-  base::Diagnostics diagnostics;
-  for (const std::string& name : memory.largest) {
-    bool known = false;
-    for (const RunResult& run : result.runs) {
-      const base::JsonValue* value = parameter_of(run, name);
-      if (value == nullptr) continue;
-      known = true;
-      if (value->kind() == base::JsonValue::Kind::integer && value->integer() > 0) continue;
-      base::Diagnostic mistake;
-      mistake.file = "--largest " + name;
-      mistake.code = "wrong-type";
-      mistake.message = "parameter " + name + " of " + run.workload + " is no positive integer";
-      mistake.allowed = "a parameter that others follow from";
-      diagnostics.add(std::move(mistake));
-    }
-    if (known) continue;
-    base::Diagnostic mistake;
-    mistake.file = "--largest " + name;
-    mistake.code = "unknown-name";
-    mistake.message = "no workload has a parameter " + name;
-    mistake.allowed = "a name under \"parameters\" of the workload, as batch";
-    diagnostics.add(std::move(mistake));
-  }
-  diagnostics.throw_if_any();
-}
-
 }  // namespace
 
 Result memory_all(const std::vector<RunRequest>& requests, const RunOptions& options,
                   const MemoryOptions& memory) {
   Result result = coverage_all(requests, options);
-  check_parameters(result, memory);
+  check_parameters(result.runs, memory.largest, "--largest");
   base::Progress progress("searching limits",
                           static_cast<double>(requests.size() * memory.largest.size()),
                           options.quiet);
