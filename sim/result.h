@@ -43,6 +43,7 @@ struct OpError {
   std::vector<TensorDistribution> inputs;    ///< as the machine reads them
   std::optional<TensorDistribution> output;  ///< as it writes its first output
   std::string plan;                          ///< the reduction plan of a product, else ""
+  std::uint64_t bits_hash = 0;               ///< over the bits of its outputs
   precision::ErrorMetrics local;             ///< FP64 of the op on the operands it received
   precision::ErrorMetrics propagated;  ///< FP64 through the graph from rounded inputs and weights
   precision::ErrorMetrics total;       ///< FP64 through the graph from unrounded ones

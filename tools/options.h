@@ -85,6 +85,7 @@ struct CheckArguments {
   CommonOptions common;
   std::string suite;
   bool update = false;
+  bool bisect_op = false;
   std::string junit;
   std::string shard;  ///< "i/n", or ""
 };

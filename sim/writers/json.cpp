@@ -183,6 +183,7 @@ JsonValue numerics(const Numerics& n) {
     item.set("op", op.op);
     item.set("phase", op.phase);
     item.set("plan", op.plan.empty() ? JsonValue::make_null() : JsonValue::make_string(op.plan));
+    item.set("bits_hash", base::hex64(op.bits_hash));
     item.set("local", metrics(op.local));
     item.set("propagated", metrics(op.propagated));
     item.set("total", metrics(op.total));

@@ -84,6 +84,49 @@ function checkVerdicts(result) {
     }
 }
 
+function checkTraining(result) {
+  const runs = (result.reference ? [result.reference] : []).concat(result.runs);
+  expectSame('recipes', cells(document, 'Recipes', 'recipe'), runs.map(run => run.recipe));
+  expectSame('accuracy', cells(document, 'Recipes', 'accuracy'), texts(runs.map(run => run.evaluations[run.evaluations.length - 1].accuracy)));
+  const checkLines = (title, shown, listOf, key) => {
+    const chart = chartOf(document, title);
+    expectSame(title + ' lines', chart.data.datasets.map(set => set.label), shown.map(run => run.recipe));
+    shown.forEach((run, i) => {
+      expectSame(title + ' ' + run.recipe, chart.data.datasets[i].data, listOf(run).map(item => item[key]));
+      expectSame(title + ' table ' + run.recipe, cells(document, title, run.recipe), texts(listOf(run).map(item => item[key])));
+    });
+  };
+  checkLines('Loss of each step', runs, run => run.steps, 'loss');
+  checkLines('Accuracy on the test samples', runs, run => run.evaluations, 'accuracy');
+  checkLines('Loss scale', runs.filter(run => run.loss_scaling), run => run.steps, 'loss_scale');
+  const looked = runs.filter(run => run.gradients.length);
+  if (!looked.length) wrong.push('no gradients to show');
+  for (const run of looked) {
+    const step = Math.max(...run.gradients.map(row => row.step));
+    const rows = run.gradients.filter(row => row.step === step);
+    const chart = chartOf(document, `Exponents of gradients at step ${step}: ${run.recipe}`);
+    for (const [i, row] of rows.entries()) {
+      const counted = chart.data.datasets[i].data.reduce((sum, value) => sum + value, 0);
+      expectSame('exponents of ' + row.tensor, counted, Object.values(row.exponents).reduce((sum, value) => sum + value, 0));
+      for (const [exponent, count] of Object.entries(row.exponents))
+        expectSame(row.tensor + ' ' + exponent, chart.data.datasets[i].data[chart.data.labels.indexOf(Number(exponent))], count);
+    }
+    expectSame('gradients of ' + run.recipe, cells(document, 'Gradients: ' + run.recipe, 'tensor'), run.gradients.map(row => row.tensor));
+  }
+}
+
+function checkRunResult(result) {
+  checkRuns(result);
+  if (result.runs.some(run => run.timing)) checkScatter(result);
+  checkMemory(result);
+  checkVerdicts(result);
+  const shown = [...document.querySelectorAll('details.run')];
+  result.runs.filter(run => run.timing && run.numerics).forEach((run, i) => checkRun(run, shown[i]));
+  expectSame('coverage', cells(document, 'Coverage', 'op').length,
+             new Set(result.runs.flatMap(run => run.coverage.ops.map(row => row.op))).size);
+  if (result.runs.some(run => run.timing)) checkSorting();
+}
+
 function checkSorting() {
   const header = [...document.querySelectorAll('table[aria-label="Runs"] th button')].find(button => button.textContent === 'cycles');
   const numbers = () => cells(document, 'Runs', 'cycles').filter(text => text !== null).map(Number);
@@ -98,15 +141,8 @@ setTimeout(() => {
   setTimeout(() => {
     try {
       const result = JSON.parse(document.getElementById('result').textContent);
-      checkRuns(result);
-      if (result.runs.some(run => run.timing)) checkScatter(result);
-      checkMemory(result);
-      checkVerdicts(result);
-      const shown = [...document.querySelectorAll('details.run')];
-      result.runs.filter(run => run.timing && run.numerics).forEach((run, i) => checkRun(run, shown[i]));
-      expectSame('coverage', cells(document, 'Coverage', 'op').length,
-                 new Set(result.runs.flatMap(run => run.coverage.ops.map(row => row.op))).size);
-      checkSorting();
+      if (result.kind === 'train_result') checkTraining(result);
+      else checkRunResult(result);
     } catch (error) {
       wrong.push(String(error.stack));
     }

@@ -14,7 +14,12 @@ import subprocess
 import sys
 
 SKIPPED = 77
-RUNS = ["--npu", "systolic128_bf16", "cube16_fp16", "nvdla_fp16", "--workload", "small_cnn", "mlp:training"]
+PAGES = {
+    "comparison": ["compare", "--npu", "systolic128_bf16", "cube16_fp16", "nvdla_fp16", "--workload", "small_cnn", "mlp:training"],
+    "memory": ["memory", "--npu", "systolic128_bf16", "google_tpu_v4", "--workload", "lenet5:training", "--details", "--largest", "batch"],
+    "training": ["train", "--npu", "systolic128_bf16", "--workload", "lenet5", "--recipe", "fp16_dynamic_scale", "bf16_pure",
+                 "--max-steps", "4", "--test-samples", "64", "--train-samples", "256", "--statistics-every", "2"],
+}
 
 
 def browse(page, *options):
@@ -24,28 +29,41 @@ def browse(page, *options):
     return subprocess.run(command, capture_output=True, text=True, timeout=100, check=True)
 
 
+def shoot(page, folder):
+    """The page as people see it, light and dark."""
+    for name, options in (("light", []), ("dark", ["--blink-settings=preferredColorScheme=0"])):
+        browse(page, f"--screenshot={folder / (page.stem + '_' + name + '.png')}", *options)
+
+
+def check(npusim, folder, name, command):
+    """What is wrong with the page of what a command found, one line each."""
+    result, page, checked = (folder / (name + end) for end in (".json", ".html", "_checked.html"))
+    subprocess.run([npusim, *command, "--json", result, "--quiet"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([npusim, "report", result, "--html", page, "--quiet"], check=True)
+    text = page.read_text(encoding="utf-8")
+    outside = re.findall(r"""(?:src|href)=["'](?!data:|#)[^"']*""", text.split("<script>")[0])
+    script = pathlib.Path(__file__).with_name("check_page.js").read_text(encoding="utf-8")
+    checked.write_text(text.replace("</body>", f"<script>\n{script}</script>\n</body>"), encoding="utf-8")
+    run = browse(checked, "--dump-dom")
+    console = [line for line in run.stderr.splitlines() if "CONSOLE" in line]
+    verdicts = re.findall(r'<pre id="verdict">([^<]*)</pre>', run.stdout)
+    lines = html.unescape(verdicts[-1]).splitlines() if verdicts else ["the page was not checked"]
+    wrong = outside + console + (lines[1:] if lines[0] == "checked" else lines)
+    return [f"{name}: {line[:2000]}" for line in wrong]
+
+
 def main(npusim, folder):
     if not (shutil.which("chromium") or shutil.which("chromium-browser")):
         print("skipped: no chromium on this machine")
         return SKIPPED
     folder = pathlib.Path(folder).resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    result, page, checked = folder / "result.json", folder / "report.html", folder / "checked.html"
-    subprocess.run([npusim, "compare", *RUNS, "--json", result, "--quiet"], check=True, stdout=subprocess.DEVNULL)
-    subprocess.run([npusim, "report", result, "--html", page, "--quiet"], check=True)
-    text = page.read_text(encoding="utf-8")
-    outside = re.findall(r"""(?:src|href)=["'](?!data:|#)[^"']*""", text.split("<script>")[0])
-    script = pathlib.Path(__file__).with_name("check_page.js").read_text(encoding="utf-8")
-    checked.write_text(text.replace("</body>", f"<script>\n{script}</script>\n</body>"), encoding="utf-8")
-    for name, options in (("light", []), ("dark", ["--blink-settings=preferredColorScheme=0"])):
-        browse(page, f"--screenshot={folder / (name + '.png')}", *options)
-    run = browse(checked, "--dump-dom")
-    console = [line for line in run.stderr.splitlines() if "CONSOLE" in line]
-    verdicts = re.findall(r'<pre id="verdict">([^<]*)</pre>', run.stdout)
-    lines = html.unescape(verdicts[-1]).splitlines() if verdicts else ["the page was not checked"]
-    wrong = outside + console + (lines[1:] if lines[0] == "checked" else lines)
+    wrong = []
+    for name, command in PAGES.items():
+        wrong += check(npusim, folder, name, command)
+        shoot(folder / (name + ".html"), folder)
     for line in wrong:
-        print(line[:2000])
+        print(line)
     return 1 if wrong else 0
 
 

@@ -240,6 +240,7 @@ void define_train(CLI::App& app, Chosen& chosen) {
   sub.add_flag_callback(
       "--no-timing", [arguments] { arguments->timing = false; }, "Skip the timing model");
   add_csv(sub, arguments->common);
+  add_html(sub, arguments->common);
 }
 
 void define_advise(CLI::App& app, Chosen& chosen) {
