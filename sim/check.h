@@ -54,8 +54,8 @@ struct CheckRow {
   std::vector<Violation> violations;
   BitsMoved bits = BitsMoved::unknown;  ///< of a run with violations
   std::string first_op;                 ///< whose bits differ first
-  std::optional<MovedTensor> moved;     ///< of any run, violations or not
   double wall_seconds = 0.0;
+  std::optional<MovedTensor> moved = {};  ///< of any run, violations or not
   bool passed() const { return error.empty() && violations.empty(); }
 };
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/dynamic_shapes.h"
 
+#include <algorithm>
+
 #include "sim/run_parts.h"
 
 namespace npusim::sim {
@@ -21,16 +23,6 @@ std::vector<bool> changed(const RunRequest& request, const Job& job, const RunOp
   return nodes_that_change(job.graph, graph_of(workload, *job.recipe, request.mode));
 }
 
-base::Diagnostic mistake(const std::string& option, const std::string& name, const char* code,
-                         std::string message, std::string allowed) {
-  base::Diagnostic result;
-  result.file = option + " " + name;
-  result.code = code;
-  result.message = std::move(message);
-  result.allowed = std::move(allowed);
-  return result;
-}
-
 }  // namespace
 
 std::vector<bool> dynamic_nodes(const RunRequest& request, const Job& job,
@@ -43,29 +35,28 @@ std::vector<bool> dynamic_nodes(const RunRequest& request, const Job& job,
   }
 }
 
-const base::JsonValue* parameter_of(const RunResult& run, const std::string& name) {
+std::optional<std::int64_t> parameter_of(const RunResult& run, const std::string& name) {
   const base::JsonValue* parameters = run.config.find("workload")->find("parameters");
-  return parameters == nullptr ? nullptr : parameters->find(name);
+  const base::JsonValue* value = parameters == nullptr ? nullptr : parameters->find(name);
+  const bool usable = value != nullptr && value->kind() == base::JsonValue::Kind::integer;
+  if (!usable || value->integer() <= 0) return std::nullopt;
+  return value->integer();
 }
 
 void check_parameters(const std::vector<RunResult>& runs, const std::vector<std::string>& names,
                       const std::string& option) {
   base::Diagnostics diagnostics;
   for (const std::string& name : names) {
-    bool known = false;
-    for (const RunResult& run : runs) {
-      const base::JsonValue* value = parameter_of(run, name);
-      if (value == nullptr) continue;
-      known = true;
-      if (value->kind() == base::JsonValue::Kind::integer && value->integer() > 0) continue;
-      diagnostics.add(
-          mistake(option, name, "wrong-type",
-                  "parameter " + name + " of " + run.workload + " is no positive integer",
-                  "a parameter that others follow from"));
-    }
-    if (!known)
-      diagnostics.add(mistake(option, name, "unknown-name", "no workload has a parameter " + name,
-                              "a name under \"parameters\" of the workload, as batch"));
+    const bool known = std::any_of(runs.begin(), runs.end(), [&](const RunResult& run) {
+      return parameter_of(run, name).has_value();
+    });
+    if (known) continue;
+    base::Diagnostic mistake;
+    mistake.file = option + " " + name;
+    mistake.code = "unknown-name";
+    mistake.message = "no workload has a parameter " + name + " that is a positive integer";
+    mistake.allowed = "a name under \"parameters\" of the workload, as batch";
+    diagnostics.add(std::move(mistake));
   }
   diagnostics.throw_if_any();
 }

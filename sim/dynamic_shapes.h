@@ -2,6 +2,8 @@
 // Which ops of a run have shapes that change with parameters of the workload.
 #pragma once
 
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "sim/run_job.h"
@@ -14,12 +16,13 @@ namespace npusim::sim {
 std::vector<bool> dynamic_nodes(const RunRequest& request, const Job& job,
                                 const RunOptions& options);
 
-/// Throws base::InputError when no workload has a parameter of a name in `names`, or when it is no
-/// positive integer. `option`: where the names were given, for the message.
+/// A parameter of the run's workload that is a positive integer; absent: there is none of this
+/// name, it is 0 or follows from others.
+std::optional<std::int64_t> parameter_of(const RunResult& run, const std::string& name);
+
+/// Throws base::InputError naming each of `names` that parameter_of finds in no run. `option`:
+/// where the names were given, for the message.
 void check_parameters(const std::vector<RunResult>& runs, const std::vector<std::string>& names,
                       const std::string& option);
-
-/// Null when the run's workload has no parameter of this name.
-const base::JsonValue* parameter_of(const RunResult& run, const std::string& name);
 
 }  // namespace npusim::sim

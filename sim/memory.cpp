@@ -120,8 +120,8 @@ Result memory_all(const std::vector<RunRequest>& requests, const RunOptions& opt
     for (const std::string& name : memory.largest) {
       if (options.interrupted && options.interrupted()) run.status = Status::interrupted;
       if (run.status == Status::interrupted) break;
-      if (const base::JsonValue* start = parameter_of(run, name); start != nullptr)
-        run.memory->limits.push_back(Search(variant, name, start->integer()).run());
+      if (const std::optional<std::int64_t> start = parameter_of(run, name))
+        run.memory->limits.push_back(Search(variant, name, *start).run());
       progress.advance(1.0, run.npu + " " + run.workload + " " + name);
     }
   }

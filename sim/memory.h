@@ -19,7 +19,7 @@ struct MemoryOptions {
 inline constexpr std::int64_t kLargestParameter = std::int64_t{1} << 24;
 
 /// Coverage and memory of every request, without timing and numerics. A workload that lacks a
-/// parameter has no limit for it; base::InputError when all of them lack it, or it is not a number.
+/// parameter, or has 0 there, has no limit for it; base::InputError when all of them lack it.
 Result memory_all(const std::vector<RunRequest>& requests, const RunOptions& options,
                   const MemoryOptions& memory);
 
