@@ -13,6 +13,7 @@ extern const std::string_view page_js;
 extern const std::string_view tables_js;
 extern const std::string_view charts_js;
 extern const std::string_view sections_js;
+extern const std::string_view sweep_js;
 
 }  // namespace report
 
@@ -47,7 +48,7 @@ std::string html_of(const base::JsonValue& result) {
       "<script type=\"application/json\" id=\"result\">" +
       for_script(base::dump_json(result, -1)) + "</script>\n";
   for (const std::string_view source : {report::chart_js, report::tables_js, report::charts_js,
-                                        report::sections_js, report::page_js})
+                                        report::sections_js, report::sweep_js, report::page_js})
     page += script(source);
   return page + "</body>\n</html>\n";
 }
