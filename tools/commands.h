@@ -25,6 +25,8 @@ int explain(const ExplainArguments& arguments);
 int import(const ImportArguments& arguments);
 int train(const TrainArguments& arguments);
 int advise(const TrainArguments& arguments);
+int sweep(const SweepArguments& arguments);
+int merge(const MergeArguments& arguments);
 int onnx_test(const OnnxTestArguments& arguments);
 
 }  // namespace npusim::tools

@@ -155,6 +155,20 @@ struct TrainArguments {
   std::string log;  ///< JSON lines
 };
 
+struct SweepArguments {
+  CommonOptions common;
+  std::string sweep;
+  std::string store;  ///< "": NAME.sweep.db in the working folder
+  bool resume = false;
+  std::string shard;  ///< "i/n", or ""
+};
+
+struct MergeArguments {
+  CommonOptions common;
+  std::vector<std::string> stores;
+  std::string output;
+};
+
 struct OnnxTestArguments {
   CommonOptions common;
   std::vector<std::string> folders;

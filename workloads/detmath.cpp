@@ -3,7 +3,27 @@
 
 #include <sleef.h>
 
+#include "workloads/detmath_wide.h"
+
 namespace npusim::workloads {
+namespace {
+
+using Wide = int (*)(const double* x, double* y, int count);
+
+int none(const double*, double*, int) {
+  return 0;
+}
+
+/// The widest of the two that this CPU has.
+Wide widest([[maybe_unused]] Wide avx, [[maybe_unused]] Wide avx512) {
+#ifdef NPUSIM_X86_DETMATH
+  if (__builtin_cpu_supports("avx512f")) return avx512;
+  if (__builtin_cpu_supports("avx")) return avx;
+#endif
+  return none;
+}
+
+}  // namespace
 
 double det_exp(double x) {
   return Sleef_cinz_expd1_u10purec(x);
@@ -75,12 +95,21 @@ void det_log(const double* x, double* y, int count) {
 }
 
 void det_tanh(const double* x, double* y, int count) {
-  int i = 0;
-#ifdef __SSE2__
-  for (; i + 2 <= count; i += 2)
-    _mm_storeu_pd(y + i, Sleef_cinz_tanhd2_u10sse2(_mm_loadu_pd(x + i)));
+#ifdef NPUSIM_X86_DETMATH
+  static const Wide wide = widest(detmath::tanh_avx, detmath::tanh_avx512);
+#else
+  constexpr Wide wide = none;
 #endif
-  for (; i < count; ++i) y[i] = det_tanh(x[i]);
+  for (int i = wide(x, y, count); i < count; ++i) y[i] = det_tanh(x[i]);
+}
+
+void det_exp(const double* x, double* y, int count) {
+#ifdef NPUSIM_X86_DETMATH
+  static const Wide wide = widest(detmath::exp_avx, detmath::exp_avx512);
+#else
+  constexpr Wide wide = none;
+#endif
+  for (int i = wide(x, y, count); i < count; ++i) y[i] = det_exp(x[i]);
 }
 
 void det_sincospi(const double* x, double* sin, double* cos, int count) {

@@ -33,6 +33,7 @@ struct SinCos {
 SinCos det_sincospi(double x);
 
 // Many values at once, several in one SIMD register: the bits of the functions above.
+void det_exp(const double* x, double* y, int count);
 void det_log(const double* x, double* y, int count);
 void det_tanh(const double* x, double* y, int count);
 void det_sincospi(const double* x, double* sin, double* cos, int count);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "precision/kernels/packing.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "precision/kernels/dispatch.h"
+#include "precision/rows_side_by_side.h"
 
 namespace npusim::precision::kernels {
 namespace {
@@ -100,6 +102,7 @@ template <class Real>
 OrderedRows<Real>::OrderedRows(const OperandRows& rows, const std::vector<std::int64_t>& order,
                                std::int64_t k, bool as_is)
     : rows_(rows),
+      beside_rows_(dynamic_cast<const RowsSideBySide*>(&rows)),
       order_(order),
       k_(k),
       terms_(static_cast<std::int64_t>(order.size())),
@@ -110,15 +113,15 @@ OrderedRows<Real>::OrderedRows(const OperandRows& rows, const std::vector<std::i
       ordered_(static_cast<std::size_t>(terms_)) {}
 
 template <class Real>
-void OrderedRows<Real>::clean(Real* values, ExponentRange& range) const {
+void OrderedRows<Real>::clean(Real* values, std::int64_t count, ExponentRange& range) const {
   if (as_is_) return;
   // Payloads of NaN would survive into the lanes' integer arithmetic.
   if constexpr (sizeof(Real) == sizeof(float)) {
-    const FloatSurvey survey = kernels_.survey(values, static_cast<long>(terms_));
+    const FloatSurvey survey = kernels_.survey(values, static_cast<long>(count));
     range.add(survey);
     if (survey.has_nan == 0) return;
   }
-  default_nans(values, terms_);
+  default_nans(values, count);
 }
 
 template <class Real>
@@ -139,23 +142,49 @@ void OrderedRows<Real>::pack_row(std::int64_t row, Real* to, ExponentRange& rang
       to[i] = canonical_[static_cast<std::size_t>(from < 0 ? k_ : from)];
     }
   }
-  clean(to, range);
+  clean(to, terms_, range);
 }
 
 template <class Real>
-void OrderedRows<Real>::pack_panel(std::int64_t first, std::int64_t count, std::int64_t lanes,
-                                   Real* panel, ExponentRange& range) {
+bool OrderedRows<Real>::pack_side_by_side(std::int64_t first, std::int64_t count,
+                                          std::int64_t width, std::int64_t lanes, Real* panel,
+                                          ExponentRange& range) {
+  if constexpr (sizeof(Real) != sizeof(float)) {
+    return false;
+  } else {
+    if (beside_rows_ == nullptr) return false;
+    const bool direct = plain_ && width == lanes;
+    beside_.resize(direct ? 0 : static_cast<std::size_t>((k_ + 1) * width));
+    float* const to = direct ? panel : beside_.data();
+    if (!beside_rows_->read_side_by_side(first, count, width, to)) return false;
+    for (std::int64_t i = 0; i < k_ && count < width; ++i)
+      std::fill(to + i * width + count, to + (i + 1) * width, 0.0F);
+    clean(to, k_ * width, range);
+    if (direct) return true;
+    std::fill(to + k_ * width, to + (k_ + 1) * width, 0.0F);  // what the order pads with
+    for (std::int64_t i = 0; i < terms_; ++i) {
+      const std::int64_t from = order_[static_cast<std::size_t>(i)];
+      std::copy_n(to + (from < 0 ? k_ : from) * width, width, panel + i * lanes);
+    }
+    return true;
+  }
+}
+
+template <class Real>
+void OrderedRows<Real>::pack_panel(std::int64_t first, std::int64_t count, std::int64_t width,
+                                   std::int64_t lanes, Real* panel, ExponentRange& range) {
   const auto terms = static_cast<long>(terms_);
   if (const RowsInMemory<const Real> from = in_place(); from.data != nullptr) {
-    std::vector<const Real*> rows(static_cast<std::size_t>(lanes), ordered_.data());
+    std::vector<const Real*> rows(static_cast<std::size_t>(width), ordered_.data());
     for (std::int64_t l = 0; l < count; ++l)
       rows[static_cast<std::size_t>(l)] = from.data + (first + l) * from.row_stride;
-    return interleave(kernels_, rows.data(), static_cast<long>(lanes), terms,
+    return interleave(kernels_, rows.data(), static_cast<long>(width), terms,
                       static_cast<long>(lanes), panel);
   }
+  if (count > 0 && pack_side_by_side(first, count, width, lanes, panel, range)) return;
   ordered_.resize(static_cast<std::size_t>((kAtOnce + 1) * terms_));
   const Real* const zeros = ordered_.data();
-  for (std::int64_t lane = 0; lane < lanes; lane += kAtOnce) {
+  for (std::int64_t lane = 0; lane < width; lane += kAtOnce) {
     const Real* rows[kAtOnce];
     for (std::int64_t l = 0; l < kAtOnce; ++l) {
       Real* const ordered = ordered_.data() + (1 + l) * terms_;

@@ -13,6 +13,10 @@
 #include "precision/kernels/lane_kernel.h"
 #include "precision/kernels/scratch.h"
 
+namespace npusim::precision {
+class RowsSideBySide;
+}
+
 namespace npusim::precision::kernels {
 
 /// Values on 64-byte boundaries, not initialised.
@@ -93,17 +97,22 @@ class OrderedRows {
 
   /// to[i] = i-th term of the row.
   void pack_row(std::int64_t row, Real* to, ExponentRange& range);
-  /// panel[i * lanes + l] = i-th term of row `first` + l, +0 for l from `count` on.
-  void pack_panel(std::int64_t first, std::int64_t count, std::int64_t lanes, Real* panel,
-                  ExponentRange& range);
+  /// panel[i * lanes + l] = i-th term of row `first` + l, +0 for l from `count` on, for l < width:
+  /// a multiple of kInterleavedRows, at most `lanes`.
+  void pack_panel(std::int64_t first, std::int64_t count, std::int64_t width, std::int64_t lanes,
+                  Real* panel, ExponentRange& range);
 
  private:
   static constexpr std::int64_t kAtOnce = kInterleavedRows;
-  void clean(Real* values, ExponentRange& range) const;
+  void clean(Real* values, std::int64_t count, ExponentRange& range) const;
+  /// False: the operand's rows are not side by side in memory.
+  bool pack_side_by_side(std::int64_t first, std::int64_t count, std::int64_t width,
+                         std::int64_t lanes, Real* panel, ExponentRange& range);
   /// Rows that need nothing done to them.
   RowsInMemory<const Real> in_place() const;
 
   const OperandRows& rows_;
+  const RowsSideBySide* beside_rows_;  ///< the same, or nullptr
   const std::vector<std::int64_t>& order_;
   std::int64_t k_, terms_;
   bool plain_;  ///< the order is the canonical one
@@ -111,6 +120,7 @@ class OrderedRows {
   KernelSet kernels_;
   std::vector<Real> canonical_;  ///< one row of k values and a zero for padding
   std::vector<Real> ordered_;    ///< a row of zeros, and kAtOnce rows of terms once needed
+  std::vector<Real> beside_;     ///< canonical terms of rows side by side, once needed
 };
 
 /// Whether expand_order's result is 0, 1, ..., k - 1.

@@ -176,11 +176,25 @@ class TiledGemm {
       panels_.back()->column = column;
       panels_.back()->count = std::min(kLanes, last - column);
     }
-    parallel_(static_cast<std::int64_t>(panels_.size()), [&](std::int64_t task) {
-      Panel& panel = *panels_[static_cast<std::size_t>(task)];
-      panel.values = AlignedArray<Real>(problem_.terms() * kLanes);
+    // A few long panels are shared: the weight gradient of a first layer has one.
+    const auto panels = static_cast<std::int64_t>(panels_.size());
+    const std::int64_t width = panels < kWantedTasks / 2 ? std::int64_t{kInterleavedRows} : kLanes;
+    const std::int64_t parts = kLanes / width;
+    std::vector<ExponentRange> ranges(static_cast<std::size_t>(panels * parts));
+    for (const auto& panel : panels_) panel->values = AlignedArray<Real>(problem_.terms() * kLanes);
+    parallel_(panels * parts, [&](std::int64_t task) {
+      Panel& panel = *panels_[static_cast<std::size_t>(task / parts)];
+      const std::int64_t lane = task % parts * width;
       OrderedRows<Real> source(problem_.b, problem_.order, problem_.k(), lanes_.native);
-      source.pack_panel(panel.column, panel.count, kLanes, panel.values.data(), panel.range);
+      source.pack_panel(panel.column + lane, std::clamp<std::int64_t>(panel.count - lane, 0, width),
+                        width, kLanes, panel.values.data() + lane,
+                        ranges[static_cast<std::size_t>(task)]);
+    });
+    for (std::size_t i = 0; i < ranges.size(); ++i)
+      panels_[i / static_cast<std::size_t>(parts)]->range.add(ranges[i]);
+    if (!is_aligned()) return;
+    parallel_(panels, [&](std::int64_t task) {
+      Panel& panel = *panels_[static_cast<std::size_t>(task)];
       panel.powers = powers_of(panel.values.data(), problem_.terms() * kLanes,
                                lanes_.program.alignment.least_power_b);
     });

@@ -46,6 +46,8 @@ std::vector<Case> rounding_cases();
 
 /// Whole numeric runs of ResNet-50, batch 1, references and error metrics included.
 std::vector<Case> network_cases();
+/// Steps of LeNet-5 on pictures of 28 x 28, every product through a unit.
+std::vector<Case> training_cases();
 
 /// One measurement: the rate of the work, and its ratio to each goal's yardstick, both taken at
 /// once so that a noisy machine disturbs them alike.

@@ -25,6 +25,7 @@ std::vector<Case> every_case() {
   for (Case& timed : shipped_unit_cases()) all.push_back(std::move(timed));
   for (Case& timed : rounding_cases()) all.push_back(std::move(timed));
   for (Case& timed : network_cases()) all.push_back(std::move(timed));
+  for (Case& timed : training_cases()) all.push_back(std::move(timed));
   return all;
 }
 

@@ -151,6 +151,29 @@ TEST(Training, ThreadsLeaveNoTrace) {
   EXPECT_EQ(one.evaluations.back().loss, three.evaluations.back().loss);
 }
 
+/// Convolutions, pools and long sums through chains and aligned blocks.
+TEST(Training, ThreadsLeaveNoTraceInLeNet) {
+  const Workload workload =
+      workloads::load_workload(shipped("workloads/lenet5.json"),
+                               {base::parse_override("workload.parameters.batch=8").override});
+  TrainOptions o = options(16, 1);
+  o.data = "digits";
+  o.test_samples = 8;
+  const std::pair<const char*, const char*> machines[] = {
+      {"systolic128_bf16", "bf16_fp32_accumulate"},
+      {"systolic_128x128_fp16", "fp16_fp16_accumulate"},
+      {"nvidia_h100", "fp16_fp32_master"}};
+  for (const auto& [name, formats] : machines) {
+    const npu::NpuSpec machine = npu(name);
+    const TrainRun one = run(workload, recipe(formats), o, &machine, 1);
+    const TrainRun two = run(workload, recipe(formats), o, &machine, 2);
+    const TrainRun five = run(workload, recipe(formats), o, &machine, 5);
+    EXPECT_EQ(one.weights_hash, two.weights_hash) << name;
+    EXPECT_EQ(one.weights_hash, five.weights_hash) << name;
+    EXPECT_EQ(one.evaluations.back().loss, five.evaluations.back().loss) << name;
+  }
+}
+
 TEST(Training, ACheckpointGoesOnBitForBit) {
   const Folder folder;
   const Workload workload = spirals(R"({"kind": "adamw", "learning_rate": 0.01,

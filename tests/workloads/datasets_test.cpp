@@ -49,6 +49,20 @@ std::string mistake(const DatasetRequest& r, std::int64_t index = 0) {
   return "";
 }
 
+TEST(Datasets, SamplesThatAreKeptAreThoseThatWereDrawn) {
+  const DatasetRequest r = request("digits", {1, 28, 28}, {}, 10, 20);
+  const auto data = make_dataset(r);
+  for (int epoch = 0; epoch < 2; ++epoch)
+    for (const std::int64_t index : {7, 3, 7}) {
+      Sample s;
+      s.input.resize(28 * 28);
+      s.label.resize(1);
+      data->read(index, s.input.data(), s.label.data());
+      EXPECT_EQ(s.input, sample(r, index).input);
+      EXPECT_EQ(s.label, sample(r, index).label);
+    }
+}
+
 TEST(Datasets, GeneratorsDependOnSeedSplitAndIndexOnly) {
   for (const char* source : {"digits", "spirals", "markov"}) {
     DatasetRequest r = request(source, {1, 28, 28}, {}, 10);

@@ -120,12 +120,19 @@ TEST(Detmath, ArraysHaveTheScalarBits) {
   std::uniform_real_distribution<double> unit(0.0, 1.0);
   for (const int count : {0, 1, 2, 3, 20001}) {
     const auto size = static_cast<std::size_t>(count);
-    std::vector<double> x(size), log(size), sin(size), cos(size);
+    std::vector<double> x(size), log(size), sin(size), cos(size), tanh(size), exp(size);
     for (double& value : x) value = 1.0 - unit(random);
     det_log(x.data(), log.data(), count);
     det_sincospi(x.data(), sin.data(), cos.data(), count);
+    std::vector<double> wide(size);  // every magnitude that tanh tells apart
+    for (double& value : wide)
+      value = std::ldexp(unit(random) - 0.5, static_cast<int>(random() % 60) - 50);
+    det_tanh(wide.data(), tanh.data(), count);
+    det_exp(wide.data(), exp.data(), count);
     for (std::size_t i = 0; i < size; ++i) {
       ASSERT_EQ(log[i], det_log(x[i])) << x[i];
+      ASSERT_EQ(tanh[i], det_tanh(wide[i])) << wide[i];
+      ASSERT_EQ(exp[i], det_exp(wide[i])) << wide[i];
       ASSERT_EQ(sin[i], det_sincospi(x[i]).sin) << x[i];
       ASSERT_EQ(cos[i], det_sincospi(x[i]).cos) << x[i];
     }

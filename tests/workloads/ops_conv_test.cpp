@@ -6,6 +6,7 @@
 #include <random>
 
 #include "ops_support.h"
+#include "precision/rows_side_by_side.h"
 
 namespace npusim::workloads {
 namespace {
@@ -146,6 +147,91 @@ TEST(Conv, GradientOpsEqualTheTransposedSums) {
     attributes["w_shape"] = c.weight();
     expect_near(run_op("ConvWeightGradient", {dy, in[0]}, attributes), c.weight(), dw);
   }
+}
+
+/// The same rows, one by one only.
+class OneByOne final : public precision::OperandRows {
+ public:
+  explicit OneByOne(const precision::OperandRows& rows) : rows_(rows) {}
+  std::int64_t rows() const override { return rows_.rows(); }
+  void read(std::int64_t row, double* values) const override { rows_.read(row, values); }
+
+ private:
+  const precision::OperandRows& rows_;
+};
+
+/// Takes each product with rows as they come and one by one, through chains with K in its own order
+/// and with another one.
+class BothWays final : public MatrixEngine {
+ public:
+  mutable int side_by_side = 0;
+  void multiply(std::int64_t k, const precision::OperandRows& a, const precision::OperandRows& b,
+                const precision::Bias& bias, precision::GemmOutput&) const override {
+    const auto* beside = dynamic_cast<const precision::RowsSideBySide*>(&b);
+    std::vector<float> probe(static_cast<std::size_t>(k));
+    side_by_side += beside != nullptr && beside->read_side_by_side(0, 1, 1, probe.data()) ? 1 : 0;
+    std::int64_t inner = k;
+    while (inner > 1 && (k % inner != 0 || inner == k)) --inner;
+    precision::ReductionPlan canonical, swapped;
+    canonical.dims = swapped.dims = {{"outer", k / inner}, {"inner", inner}};
+    swapped.order = {{1, 1}, {0, 1}};
+    for (const precision::Format& sums : {precision::fp32(), precision::fp16()})
+      for (const precision::ReductionPlan& plan : {canonical, swapped}) {
+        precision::MacUnit unit;
+        unit.a = unit.b = precision::fp16();
+        unit.stages = {{0, precision::Combine::chain, {sums, precision::Rounding::rne}}};
+        EXPECT_EQ(product(unit, plan, a, b, bias),
+                  product(unit, plan, OneByOne(a), OneByOne(b), bias));
+      }
+  }
+
+ private:
+  static std::vector<double> product(const precision::MacUnit& unit,
+                                     const precision::ReductionPlan& plan,
+                                     const precision::OperandRows& a,
+                                     const precision::OperandRows& b, const precision::Bias& bias) {
+    std::vector<double> y(static_cast<std::size_t>(a.rows() * b.rows()));
+    precision::MatrixOutput out(y.data(), b.rows());
+    precision::emulated_gemm(unit, plan, a, b, bias, out, precision::serial());
+    return y;
+  }
+};
+
+Tensor halves(Tensor tensor) {
+  for (double& value : tensor.values)
+    value = precision::round_to(value, precision::fp16(), precision::Rounding::rne);
+  return tensor;
+}
+
+TEST(Conv, NeighbouringWindowsAreReadAtOnceWithTheSameBits) {
+  std::mt19937 generator(5);
+  const BothWays engine;
+  const precision::Rounder exact;
+  const auto run = [&](const char* op, const std::vector<Tensor>& inputs,
+                       const Attributes& attributes) {
+    const Graph graph = testing::one_node(op, inputs, attributes);
+    std::vector<const Tensor*> given;
+    for (const Tensor& input : inputs) given.push_back(&input);
+    std::vector<Tensor> outputs = {Tensor(graph.tensor(graph.nodes[0].outputs[0]).shape)};
+    const precision::ParallelFor serial = precision::serial();
+    Evaluation e{NodeView(graph, graph.nodes[0]), given, outputs, engine, exact, serial};
+    ops().at(op).forward(e);
+  };
+  for (int i = 0; i < 60; ++i) {
+    Case c = random_case(generator);
+    c.w += 15 * (i % 3);  // lines longer and shorter than a panel
+    std::vector<Tensor> inputs = c.inputs(static_cast<std::uint64_t>(i));
+    for (Tensor& input : inputs) input = halves(std::move(input));
+    run("Conv", inputs, c.attributes());
+    const Tensor dy = halves(random_tensor(c.y(), 77));
+    Attributes attributes = c.attributes();
+    attributes["x_shape"] = c.x();
+    run("ConvDataGradient", {dy, inputs[1]}, attributes);
+    attributes.erase("x_shape");
+    attributes["w_shape"] = c.weight();
+    run("ConvWeightGradient", {dy, inputs[0]}, attributes);
+  }
+  EXPECT_GT(engine.side_by_side, 60);
 }
 
 TEST(Conv, GradientsAreRight) {

@@ -98,6 +98,24 @@ TEST(Reduce, Binary32StaysWithinItsTerms) {
   }
 }
 
+TEST(Reduce, TermsAreAddedInTheOrderOfMemory) {
+  const precision::Rounder fp32 = testing::fp32_rounder();
+  const Tensor x = testing::random_floats({9, 7, 5, 64}, 3);
+  for (const auto& axes : {std::vector<std::int64_t>{0, 2, 3}, {1}, {0, 3}, {1, 2}, {3}, {0}}) {
+    const Tensor y = testing::run_op("ReduceSum", {x}, {{"axes", axes}}, fp32);
+    std::vector<double> sums(y.values.size(), 0.0);
+    for (std::size_t i = 0; i < x.values.size(); ++i) {
+      const std::size_t at[] = {i / 2240, i / 320 % 7, i / 64 % 5, i % 64};
+      const std::size_t extent[] = {9, 7, 5, 64};
+      std::size_t to = 0;
+      for (std::int64_t d = 0; d < 4; ++d)
+        if (std::find(axes.begin(), axes.end(), d) == axes.end()) to = to * extent[d] + at[d];
+      sums[to] = fp32(sums[to] + x.values[i]);
+    }
+    EXPECT_EQ(y.values, sums);
+  }
+}
+
 TEST(Reduce, GradientsAreRight) {
   for (const Case& c : cases()) {
     SCOPED_TRACE(c.op);

@@ -96,9 +96,9 @@ void define_list(CLI::App& app, Chosen& chosen) {
   CLI::App& sub = add_command(app, "list", "What is shipped and what is built in",
                               "npusim list npu\n  npusim list op --json -");
   auto arguments = command(sub, chosen, list);
-  sub.add_option(
-      "kind", arguments->kind,
-      "npu, mac_unit, workload, recipe, scenario, suite, op, organisation, format or rounding");
+  sub.add_option("kind", arguments->kind,
+                 "npu, mac_unit, workload, recipe, scenario, suite, sweep, op, organisation, "
+                 "format or rounding");
   add_json(sub, arguments->common);
   add_quiet(sub, arguments->common);
 }

@@ -6,11 +6,14 @@
 
 #include "base/error.h"
 #include "base/object_reader.h"
+#include "workloads/datasets/kept_samples.h"
 #include "workloads/datasets/sources.h"
 #include "workloads/random.h"
 
 namespace npusim::workloads {
 namespace {
+
+constexpr std::int64_t kKeptBytes = std::int64_t{256} << 20;
 
 struct Source {
   const char* name;
@@ -80,7 +83,8 @@ std::unique_ptr<Dataset> make_dataset(const DatasetRequest& request) {
   std::vector<std::string> names;
   for (const Source& source : sources()) {
     if (name == source.name)
-      return source.generated ? source.make(request) : part_of(source.make(request), request);
+      return source.generated ? kept_samples(source.make(request), request.sample, kKeptBytes)
+                              : part_of(source.make(request), request);
     names.emplace_back(source.name);
   }
   const std::string near = base::did_you_mean(name, names);

@@ -19,13 +19,23 @@ Shape broadcast_shape(const Shape& a, const Shape& b, const std::string& op) {
   return result;
 }
 
-BroadcastIndex::BroadcastIndex(const Shape& from, const Shape& to)
-    : same_(from == to), sizes_(to), strides_(to.size(), 0) {
+BroadcastIndex::BroadcastIndex(const Shape& from, const Shape& to) : same_(from == to) {
+  std::vector<std::int64_t> strides(to.size(), 0);
   std::int64_t stride = 1;
   for (std::size_t i = 0; i < from.size(); ++i) {
     const std::int64_t extent = from[from.size() - 1 - i];
-    if (extent != 1) strides_[to.size() - 1 - i] = stride;
+    if (extent != 1) strides[to.size() - 1 - i] = stride;
     stride *= extent;
+  }
+  // Neighbouring dimensions that are walked as one are one: a division an element less.
+  for (std::size_t d = 0; d < to.size(); ++d) {
+    if (!sizes_.empty() && strides_.back() == strides[d] * to[d]) {
+      sizes_.back() *= to[d];
+      strides_.back() = strides[d];
+    } else {
+      sizes_.push_back(to[d]);
+      strides_.push_back(strides[d]);
+    }
   }
 }
 

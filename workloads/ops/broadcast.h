@@ -20,11 +20,11 @@ class BroadcastIndex {
   std::int64_t operator()(std::int64_t index) const {
     if (same_) return index;
     std::int64_t offset = 0;
-    for (std::size_t d = sizes_.size(); d-- > 0;) {
+    for (std::size_t d = sizes_.size(); d-- > 1;) {
       offset += index % sizes_[d] * strides_[d];
       index /= sizes_[d];
     }
-    return offset;
+    return sizes_.empty() ? 0 : offset + index * strides_[0];
   }
 
  private:

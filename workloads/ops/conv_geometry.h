@@ -78,6 +78,24 @@ void for_taps(const ConvGeometry& g, std::int64_t position, const Body& body) {
   }
 }
 
+/// Values `from` + j * step of a line of `extent` for j = 0 .. count - 1, those outside as +0.
+template <class Real>
+void read_pixels(const double* line, std::int64_t extent, std::int64_t from, std::int64_t step,
+                 std::int64_t count, Real* to) {
+  if (step != 1) {
+    for (std::int64_t j = 0; j < count; ++j) {
+      const std::int64_t x = from + j * step;
+      to[j] = x >= 0 && x < extent ? static_cast<Real>(line[x]) : Real{0};
+    }
+    return;
+  }
+  const std::int64_t begin = std::clamp<std::int64_t>(-from, 0, count);
+  const std::int64_t end = std::clamp<std::int64_t>(extent - from, begin, count);
+  for (std::int64_t j = 0; j < begin; ++j) to[j] = Real{0};
+  for (std::int64_t j = begin; j < end; ++j) to[j] = static_cast<Real>(line[from + j]);
+  for (std::int64_t j = end; j < count; ++j) to[j] = Real{0};
+}
+
 /// Taps of a window on the image or its padding: fewer than all where ceil_mode lets a window stick
 /// out.
 inline std::int64_t padded_taps(const ConvGeometry& g, std::int64_t position) {

@@ -61,14 +61,21 @@ class ChannelRows final : public precision::OperandRows {
   ChannelRows(const ConvGeometry& g, const Tensor& dy, std::int64_t group)
       : g_(g), dy_(dy.values.data()), first_(group * g.group_outputs()) {}
   std::int64_t rows() const override { return g_.group_outputs(); }
-  void read(std::int64_t row, double* k_values) const override {
-    for (std::int64_t image = 0; image < g_.images; ++image) {
-      const double* plane = dy_ + (image * g_.out_channels + first_ + row) * g_.out_pixels();
-      std::copy(plane, plane + g_.out_pixels(), k_values + image * g_.out_pixels());
-    }
+  void read(std::int64_t row, double* k_values) const override { copy(row, k_values); }
+  void read_floats(std::int64_t row, std::int64_t, float* k_values) const override {
+    copy(row, k_values);
   }
 
  private:
+  template <class Real>
+  void copy(std::int64_t row, Real* k_values) const {
+    for (std::int64_t image = 0; image < g_.images; ++image) {
+      const double* plane = dy_ + (image * g_.out_channels + first_ + row) * g_.out_pixels();
+      for (std::int64_t i = 0; i < g_.out_pixels(); ++i)
+        k_values[image * g_.out_pixels() + i] = static_cast<Real>(plane[i]);
+    }
+  }
+
   const ConvGeometry& g_;
   const double* dy_;
   std::int64_t first_;
@@ -80,7 +87,14 @@ class TapRows final : public precision::OperandRows {
   TapRows(const ConvGeometry& g, const Tensor& x, std::int64_t group)
       : g_(g), x_(x.values.data()), first_(group * g.group_channels()) {}
   std::int64_t rows() const override { return g_.group_channels() * g_.taps(); }
-  void read(std::int64_t row, double* k_values) const override {
+  void read(std::int64_t row, double* k_values) const override { read_tap(row, k_values); }
+  void read_floats(std::int64_t row, std::int64_t, float* k_values) const override {
+    read_tap(row, k_values);
+  }
+
+ private:
+  template <class Real>
+  void read_tap(std::int64_t row, Real* k_values) const {
     const std::int64_t channel = first_ + row / g_.taps();
     const std::int64_t tap = row % g_.taps();
     const std::int64_t back =
@@ -97,16 +111,17 @@ class TapRows final : public precision::OperandRows {
     }
   }
 
- private:
+  template <class Real>
   void read_line(const double* plane, std::int64_t z, std::int64_t y, std::int64_t right,
-                 double* k_values) const {
-    const bool line_inside = z >= 0 && z < g_.in_depth && y >= 0 && y < g_.in_height;
-    for (std::int64_t ox = 0; ox < g_.out_width; ++ox) {
-      const std::int64_t x = ox * g_.stride_width + right;
-      const bool inside = line_inside && x >= 0 && x < g_.in_width;
-      k_values[ox] = inside ? plane[(z * g_.in_height + y) * g_.in_width + x] : 0.0;
+                 Real* k_values) const {
+    if (z < 0 || z >= g_.in_depth || y < 0 || y >= g_.in_height) {
+      std::fill_n(k_values, g_.out_width, Real{0});
+      return;
     }
+    read_pixels(plane + (z * g_.in_height + y) * g_.in_width, g_.in_width, right, g_.stride_width,
+                g_.out_width, k_values);
   }
+
   const ConvGeometry& g_;
   const double* x_;
   std::int64_t first_;

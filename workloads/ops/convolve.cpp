@@ -1,11 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "workloads/ops/convolve.h"
 
+#include "precision/rows_side_by_side.h"
+
 namespace npusim::workloads {
 namespace {
 
+/// Splits rows first .. first + count - 1, positions of images of `height` x `width` pixels (of all
+/// depths), into stretches of one line: body(lane, length, image, z, y, x).
+template <class Body>
+void for_stretches(std::int64_t first, std::int64_t count, std::int64_t depth, std::int64_t height,
+                   std::int64_t width, const Body& body) {
+  for (std::int64_t lane = 0; lane < count;) {
+    const std::int64_t row = first + lane;
+    const std::int64_t x = row % width;
+    const std::int64_t length = std::min(count - lane, width - x);
+    body(lane, length, row / (width * height * depth), row / (width * height) % depth,
+         row / width % height, x);
+    lane += length;
+  }
+}
+
+void zero_line(std::int64_t count, float* to) {
+  std::fill(to, to + count, 0.0F);
+}
+
 /// The windows of one group as rows of K = channels * taps values; padding taps are +0.
-class WindowRows final : public precision::OperandRows {
+class WindowRows final : public precision::OperandRows, public precision::RowsSideBySide {
  public:
   WindowRows(const ConvGeometry& g, const Tensor& x, std::int64_t group)
       : g_(g), x_(x.values.data()), first_channel_(group * g.group_channels()) {}
@@ -28,8 +49,40 @@ class WindowRows final : public precision::OperandRows {
         k_values[c * g_.taps() + tap] = plane[c * g_.in_pixels() + offset];
     });
   }
+  bool read_side_by_side(std::int64_t first, std::int64_t count, std::int64_t lanes,
+                         float* to) const override {
+    for_stretches(
+        first, count, g_.out_depth, g_.out_height, g_.out_width,
+        [&](std::int64_t lane, std::int64_t length, std::int64_t image, std::int64_t oz,
+            std::int64_t oy, std::int64_t ox) {
+          const double* planes = x_ + (image * g_.channels + first_channel_) * g_.in_pixels();
+          float* out = to + lane;
+          for (std::int64_t c = 0; c < g_.group_channels(); ++c)
+            for (std::int64_t t = 0; t < g_.kernel_depth; ++t)
+              for (std::int64_t r = 0; r < g_.kernel_height; ++r)
+                out = read_taps(planes + c * g_.in_pixels(),
+                                oz * g_.stride_depth + t * g_.dilation_depth - g_.pad_front,
+                                oy * g_.stride_height + r * g_.dilation_height - g_.pad_top,
+                                ox * g_.stride_width - g_.pad_left, length, lanes, out);
+        });
+    return true;
+  }
 
  private:
+  /// The taps of one line of a window, for `length` windows; returns where the next line goes.
+  float* read_taps(const double* plane, std::int64_t z, std::int64_t y, std::int64_t x,
+                   std::int64_t length, std::int64_t lanes, float* out) const {
+    const bool inside = z >= 0 && z < g_.in_depth && y >= 0 && y < g_.in_height;
+    const double* line = inside ? plane + (z * g_.in_height + y) * g_.in_width : nullptr;
+    for (std::int64_t s = 0; s < g_.kernel_width; ++s, out += lanes) {
+      if (inside)
+        read_pixels(line, g_.in_width, x + s * g_.dilation_width, g_.stride_width, length, out);
+      else
+        zero_line(length, out);
+    }
+    return out;
+  }
+
   const ConvGeometry& g_;
   const double* x_;
   std::int64_t first_channel_;
@@ -42,18 +95,28 @@ class ImageOutput final : public precision::GemmOutput {
       : y_(y.values.data()), channels_(channels), pixels_(pixels), first_(first_channel) {}
   void write(std::int64_t row, std::int64_t column, std::int64_t count,
              const double* values) override {
+    scatter(row, column, count, values);
+  }
+  void write_floats(std::int64_t row, std::int64_t column, std::int64_t count,
+                    const float* values) override {
+    scatter(row, column, count, values);
+  }
+
+ private:
+  template <class Real>
+  void scatter(std::int64_t row, std::int64_t column, std::int64_t count, const Real* values) {
     while (count > 0) {
       const std::int64_t image = column / pixels_;
       const std::int64_t pixel = column % pixels_;
       const std::int64_t length = std::min(count, pixels_ - pixel);
-      std::copy(values, values + length, y_ + (image * channels_ + first_ + row) * pixels_ + pixel);
+      double* to = y_ + (image * channels_ + first_ + row) * pixels_ + pixel;
+      for (std::int64_t i = 0; i < length; ++i) to[i] = static_cast<double>(values[i]);
       column += length;
       values += length;
       count -= length;
     }
   }
 
- private:
   double* y_;
   std::int64_t channels_, pixels_, first_;
 };
@@ -78,7 +141,7 @@ class TransposedWeights final : public precision::OperandRows {
 
 /// For an input position: dy at every output that a tap connects it to, +0 where there is none (the
 /// zeros that a strided gradient inserts).
-class ReachedOutputs final : public precision::OperandRows {
+class ReachedOutputs final : public precision::OperandRows, public precision::RowsSideBySide {
  public:
   ReachedOutputs(const ConvGeometry& g, const Tensor& dy, std::int64_t group)
       : g_(g), dy_(dy.values.data()), first_(group * g.group_outputs()) {}
@@ -98,14 +161,48 @@ class ReachedOutputs final : public precision::OperandRows {
         const std::int64_t oy =
             reached(y + g_.pad_top - r * g_.dilation_height, g_.stride_height, g_.out_height);
         if (oy >= 0)
-          read_line(planes + (oz * g_.out_height + oy) * g_.out_width, x,
-                    k_values + (t * g_.kernel_height + r) * g_.kernel_width);
+          read_window_line(planes + (oz * g_.out_height + oy) * g_.out_width, x,
+                           k_values + (t * g_.kernel_height + r) * g_.kernel_width);
       }
     }
   }
+  bool read_side_by_side(std::int64_t first, std::int64_t count, std::int64_t lanes,
+                         float* to) const override {
+    if (g_.stride_width != 1) return false;  // neighbours reach different taps
+    for_stretches(first, count, g_.in_depth, g_.in_height, g_.in_width,
+                  [&](std::int64_t lane, std::int64_t length, std::int64_t image, std::int64_t z,
+                      std::int64_t y, std::int64_t x) {
+                    const double* planes =
+                        dy_ + (image * g_.out_channels + first_) * g_.out_pixels();
+                    float* out = to + lane;
+                    for (std::int64_t k = 0; k < g_.group_outputs(); ++k)
+                      for (std::int64_t t = 0; t < g_.kernel_depth; ++t)
+                        for (std::int64_t r = 0; r < g_.kernel_height; ++r)
+                          out = read_outputs(planes + k * g_.out_pixels(),
+                                             reached(z + g_.pad_front - t * g_.dilation_depth,
+                                                     g_.stride_depth, g_.out_depth),
+                                             reached(y + g_.pad_top - r * g_.dilation_height,
+                                                     g_.stride_height, g_.out_height),
+                                             x + g_.pad_left, length, lanes, out);
+                  });
+    return true;
+  }
 
  private:
-  void read_line(const double* line, std::int64_t x, double* k_values) const {
+  /// What the taps of one line of the window reach, for `length` positions.
+  float* read_outputs(const double* plane, std::int64_t oz, std::int64_t oy, std::int64_t x,
+                      std::int64_t length, std::int64_t lanes, float* out) const {
+    const bool inside = oz >= 0 && oy >= 0;
+    const double* line = inside ? plane + (oz * g_.out_height + oy) * g_.out_width : nullptr;
+    for (std::int64_t s = 0; s < g_.kernel_width; ++s, out += lanes) {
+      if (inside)
+        read_pixels(line, g_.out_width, x - s * g_.dilation_width, 1, length, out);
+      else
+        zero_line(length, out);
+    }
+    return out;
+  }
+  void read_window_line(const double* line, std::int64_t x, double* k_values) const {
     for (std::int64_t s = 0; s < g_.kernel_width; ++s) {
       const std::int64_t ox =
           reached(x + g_.pad_left - s * g_.dilation_width, g_.stride_width, g_.out_width);

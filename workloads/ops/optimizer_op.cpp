@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "workloads/ops/optimizer_op.h"
 
+#include "workloads/detmath.h"
+
 namespace npusim::workloads {
 
 AttributeSpec optimizer_number(const char* name, double fallback, const char* description) {
@@ -44,7 +46,28 @@ std::vector<VectorWork> OptimizerOp::vector_work(const NodeView& view) const {
   return {{"mul", 4 * n}, {"add", 3 * n}};
 }
 
+OptimizerSettings OptimizerOp::settings_of(const Evaluation& e) const {
+  OptimizerSettings s;
+  const auto number = [&](const char* name, double& value) {
+    for (const AttributeSpec& attribute : attributes())
+      if (attribute.name == name) value = e.view.number(name);
+  };
+  number("alpha", s.alpha);
+  number("beta", s.beta);
+  number("epsilon", s.epsilon);
+  number("norm_coefficient", s.norm_coefficient);
+  number("norm_coefficient_post", s.norm_coefficient_post);
+  number("weight_decay", s.weight_decay);
+  for (const AttributeSpec& attribute : attributes())
+    if (attribute.name == "mode") s.nesterov = e.view.text("mode") == "nesterov";
+  s.count = e.inputs[1]->values.at(0);
+  s.first_rest = e.internal(1.0 - det_pow(s.alpha, s.count));
+  s.second_rest = e.internal(1.0 - det_pow(s.beta, s.count));
+  return s;
+}
+
 void OptimizerOp::forward(Evaluation& e) const {
+  const OptimizerSettings settings = settings_of(e);
   const std::size_t weights = weight_count(e.inputs.size());
   const double rate = adjusted_rate(e, e.inputs[0]->values.at(0), e.inputs[1]->values.at(0));
   for (std::size_t k = 0; k < weights; ++k)
@@ -56,7 +79,7 @@ void OptimizerOp::forward(Evaluation& e) const {
                        e.inputs[2 + k]->values[i], e.inputs[2 + weights + k]->values[i], {}};
                    for (std::size_t s = 0; s < static_cast<std::size_t>(states_); ++s)
                      element.state[s] = e.inputs[2 + (2 + s) * weights + k]->values[i];
-                   update(e, rate, element);
+                   update(e, settings, rate, element);
                    e.outputs[k].values[i] = element.weight;
                    for (std::size_t s = 0; s < static_cast<std::size_t>(states_); ++s)
                      e.outputs[(1 + s) * weights + k].values[i] = element.state[s];
@@ -64,9 +87,10 @@ void OptimizerOp::forward(Evaluation& e) const {
                });
 }
 
-double OptimizerOp::regularised(const Evaluation& e, const OptimizedElement& x) {
-  const double penalty = e.view.number("norm_coefficient");
-  return penalty == 0.0 ? x.gradient : e.internal(e.internal(penalty * x.weight) + x.gradient);
+double OptimizerOp::regularised(const Evaluation& e, const OptimizerSettings& s,
+                                const OptimizedElement& x) {
+  if (s.norm_coefficient == 0.0) return x.gradient;
+  return e.internal(e.internal(s.norm_coefficient * x.weight) + x.gradient);
 }
 
 }  // namespace npusim::workloads

@@ -20,6 +20,15 @@ struct OptimizedElement {
   double state[2];
 };
 
+/// The node's attributes, looked up once for all elements; 0 for those that the optimizer has not.
+struct OptimizerSettings {
+  double alpha = 0.0, beta = 0.0, epsilon = 0.0;
+  double norm_coefficient = 0.0, norm_coefficient_post = 0.0, weight_decay = 0.0;
+  bool nesterov = false;
+  double count = 0.0;                          ///< T
+  double first_rest = 0.0, second_rest = 0.0;  ///< 1 - alpha^T and 1 - beta^T
+};
+
 class OptimizerOp : public SimpleOp {
  public:
   OptimizerOp(const char* name, const char* description, int states,
@@ -31,9 +40,12 @@ class OptimizerOp : public SimpleOp {
  protected:
   /// Constant over all elements of a run: R and what T makes of it.
   virtual double adjusted_rate(const Evaluation& e, double rate, double count) const = 0;
-  virtual void update(const Evaluation& e, double rate, OptimizedElement& element) const = 0;
+  virtual void update(const Evaluation& e, const OptimizerSettings& settings, double rate,
+                      OptimizedElement& element) const = 0;
+  OptimizerSettings settings_of(const Evaluation& e) const;
   /// The gradient with the L2 penalty norm_coefficient.
-  static double regularised(const Evaluation& e, const OptimizedElement& x);
+  static double regularised(const Evaluation& e, const OptimizerSettings& s,
+                            const OptimizedElement& x);
   /// Elements of all weights.
   std::int64_t weight_elements(const NodeView& view) const;
   std::size_t weight_count(std::size_t inputs) const {

@@ -29,14 +29,14 @@ class Momentum final : public OptimizerOp {
 
  protected:
   double adjusted_rate(const Evaluation&, double rate, double) const override { return rate; }
-  void update(const Evaluation& e, double rate, OptimizedElement& x) const override {
-    const double alpha = e.internal(e.view.number("alpha"));
-    const double beta = e.inputs[1]->values[0] > 0.0 ? e.internal(e.view.number("beta")) : 1.0;
-    const double g = regularised(e, x);
+  void update(const Evaluation& e, const OptimizerSettings& s, double rate,
+              OptimizedElement& x) const override {
+    const double alpha = e.internal(s.alpha);
+    const double beta = s.count > 0.0 ? e.internal(s.beta) : 1.0;
+    const double g = regularised(e, s, x);
     x.state[0] = e.internal(e.internal(alpha * x.state[0]) + e.internal(beta * g));
-    const double direction = e.view.text("mode") == "nesterov"
-                                 ? e.internal(g + e.internal(alpha * x.state[0]))
-                                 : x.state[0];
+    const double direction =
+        s.nesterov ? e.internal(g + e.internal(alpha * x.state[0])) : x.state[0];
     x.weight = e.internal(x.weight - e.internal(rate * direction));
   }
 };
@@ -67,20 +67,20 @@ class Adam final : public OptimizerOp {
                           (1.0 - det_pow(e.view.number("alpha"), count));
     return e.internal(rate * e.internal(unbias));
   }
-  void update(const Evaluation& e, double rate, OptimizedElement& x) const override {
-    const double alpha = e.view.number("alpha");
-    const double beta = e.view.number("beta");
-    const double g = regularised(e, x);
+  void update(const Evaluation& e, const OptimizerSettings& s, double rate,
+              OptimizedElement& x) const override {
+    const double alpha = s.alpha;
+    const double beta = s.beta;
+    const double g = regularised(e, s, x);
     const auto blend = [&](double decay, double old, double fresh) {
       return e.internal(e.internal(e.internal(decay) * old) +
                         e.internal(e.internal(1.0 - decay) * fresh));
     };
     x.state[0] = blend(alpha, x.state[0], g);
     x.state[1] = blend(beta, x.state[1], e.internal(g * g));
-    const double root =
-        e.internal(e.internal(std::sqrt(x.state[1])) + e.internal(e.view.number("epsilon")));
+    const double root = e.internal(e.internal(std::sqrt(x.state[1])) + e.internal(s.epsilon));
     x.weight = e.internal(x.weight - e.internal(e.internal(rate * x.state[0]) / root));
-    const double post = e.view.number("norm_coefficient_post");
+    const double post = s.norm_coefficient_post;
     if (post != 0.0) x.weight = e.internal(e.internal(1.0 - post) * x.weight);
   }
 };
@@ -102,11 +102,11 @@ class Adagrad final : public OptimizerOp {
   double adjusted_rate(const Evaluation& e, double rate, double count) const override {
     return e.internal(rate / e.internal(1.0 + e.internal(count * e.view.number("decay_factor"))));
   }
-  void update(const Evaluation& e, double rate, OptimizedElement& x) const override {
-    const double g = regularised(e, x);
+  void update(const Evaluation& e, const OptimizerSettings& s, double rate,
+              OptimizedElement& x) const override {
+    const double g = regularised(e, s, x);
     x.state[0] = e.internal(x.state[0] + e.internal(g * g));
-    const double root =
-        e.internal(e.internal(std::sqrt(x.state[0])) + e.internal(e.view.number("epsilon")));
+    const double root = e.internal(e.internal(std::sqrt(x.state[0])) + e.internal(s.epsilon));
     x.weight = e.internal(x.weight - e.internal(e.internal(rate * g) / root));
   }
 };

@@ -20,28 +20,6 @@ std::vector<AttributeSpec> pool_attributes(bool average) {
   return attributes;
 }
 
-class Pool : public SimpleOp {
- public:
-  using SimpleOp::SimpleOp;
-  std::vector<OutputSpec> infer(const NodeView& view) const override {
-    const ConvGeometry g = pool_geometry(view, view.input(0).shape);
-    return {{g.output_shape(), ElementType::floating}};
-  }
-  void forward(Evaluation& e) const override {
-    const ConvGeometry g = pool_geometry(e.view, e.inputs[0]->shape);
-    e.parallel(g.images * g.channels, [&](std::int64_t plane) {
-      const double* in = e.inputs[0]->values.data() + plane * g.in_pixels();
-      double* out = e.outputs[0].values.data() + plane * g.out_pixels();
-      for (std::int64_t i = 0; i < g.out_pixels(); ++i) out[i] = window(e, g, in, i);
-    });
-  }
-  bool differentiable() const override { return true; }
-
- protected:
-  virtual double window(const Evaluation& e, const ConvGeometry& g, const double* in,
-                        std::int64_t position) const = 0;
-};
-
 std::vector<AttributeSpec> max_pool_attributes() {
   std::vector<AttributeSpec> attributes = pool_attributes(false);
   attributes.push_back(
@@ -104,10 +82,14 @@ class MaxPool final : public SimpleOp {
   }
 };
 
-class AveragePool final : public Pool {
+class AveragePool final : public SimpleOp {
  public:
   AveragePool()
-      : Pool({"AveragePool", "mean of each window", OpClass::vector, 1, 1, pool_attributes(true)}) {
+      : SimpleOp(
+            {"AveragePool", "mean of each window", OpClass::vector, 1, 1, pool_attributes(true)}) {}
+  std::vector<OutputSpec> infer(const NodeView& view) const override {
+    const ConvGeometry g = pool_geometry(view, view.input(0).shape);
+    return {{g.output_shape(), ElementType::floating}};
   }
   std::vector<VectorWork> vector_work(const NodeView& view) const override {
     const ConvGeometry g = pool_geometry(view, view.input(0).shape);
@@ -120,19 +102,24 @@ class AveragePool final : public Pool {
     g.set_input_gradient(0, g.add("AveragePoolGradient", "dx", {g.output_gradient(0)}, attributes,
                                   gradient_role(g, 0)));
   }
-
- protected:
-  double window(const Evaluation& e, const ConvGeometry& g, const double* in,
-                std::int64_t position) const override {
-    double sum = 0.0;
-    std::int64_t inside = 0;
-    for_taps(g, position, [&](std::int64_t, std::int64_t offset) {
-      sum = e.internal(sum + in[offset]);
-      ++inside;
-    });
+  void forward(Evaluation& e) const override {
+    const ConvGeometry g = pool_geometry(e.view, e.inputs[0]->shape);
     const bool all = e.view.integer("count_include_pad") != 0;
-    return e.internal(sum / static_cast<double>(all ? padded_taps(g, position) : inside));
+    e.parallel(g.images * g.channels, [&](std::int64_t plane) {
+      const double* in = e.inputs[0]->values.data() + plane * g.in_pixels();
+      double* out = e.outputs[0].values.data() + plane * g.out_pixels();
+      for (std::int64_t i = 0; i < g.out_pixels(); ++i) {
+        double sum = 0.0;
+        std::int64_t inside = 0;
+        for_taps(g, i, [&](std::int64_t, std::int64_t offset) {
+          sum = e.internal(sum + in[offset]);
+          ++inside;
+        });
+        out[i] = e.internal(sum / static_cast<double>(all ? padded_taps(g, i) : inside));
+      }
+    });
   }
+  bool differentiable() const override { return true; }
 };
 
 class GlobalAveragePool final : public SimpleOp {

@@ -8,6 +8,7 @@
 #include "workloads/ops/axes.h"
 #include "workloads/ops/broadcast.h"
 #include "workloads/ops/families.h"
+#include "workloads/ops/ordered_reduction.h"
 #include "workloads/ops/simple_op.h"
 
 namespace npusim::workloads {
@@ -121,9 +122,16 @@ class Reduce final : public SimpleOp {
     std::vector<double> max;
     if (facts_.kind == Kind::log_sum_exp) max = extremes(x, kept, y.values.size());
     std::fill(y.values.begin(), y.values.end(), start(y.type));
-    for_terms(x.shape, kept, [&](std::size_t from, std::size_t to) {
-      y.values[to] = next(y.values[to], x.values[from], max.empty() ? 0.0 : max[to], step);
-    });
+    const OrderedReduction terms(x.shape, kept);
+    const auto run = [&](const auto& one) {
+      terms.run(x.values.data(), y.values.data(), e.parallel, one);
+    };
+    if (facts_.kind == Kind::sum || facts_.kind == Kind::mean)
+      run([&](double sum, double term, std::size_t) { return step(sum + term); });
+    else
+      run([&](double sum, double term, std::size_t to) {
+        return next(sum, term, max.empty() ? 0.0 : max[to], step);
+      });
     const double count =
         static_cast<double>(x.values.size()) / static_cast<double>(y.values.size());
     for (std::size_t i = 0; i < y.values.size(); ++i)

@@ -2,21 +2,11 @@
 // The two ops that gradients of broadcasts and of reductions need.
 #include "workloads/ops/broadcast.h"
 #include "workloads/ops/families.h"
+#include "workloads/ops/ordered_reduction.h"
 #include "workloads/ops/simple_op.h"
 
 namespace npusim::workloads {
 namespace {
-
-/// to[broadcast position] += from, in the order of from.
-void sum_into(const Tensor& from, const Shape& kept, std::vector<double>& to,
-              const precision::Rounder& internal) {
-  std::fill(to.begin(), to.end(), 0.0);
-  const BroadcastIndex target(kept, from.shape);
-  for (std::size_t i = 0; i < from.values.size(); ++i) {
-    double& sum = to[static_cast<std::size_t>(target(static_cast<std::int64_t>(i)))];
-    sum = internal(sum + from.values[i]);
-  }
-}
 
 class ReduceToShape final : public SimpleOp {
  public:
@@ -39,7 +29,11 @@ class ReduceToShape final : public SimpleOp {
     return {{"add", elements_of(view.input(0))}};
   }
   void forward(Evaluation& e) const override {
-    sum_into(*e.inputs[0], e.view.integers("shape"), e.outputs[0].values, e.internal);
+    std::vector<double>& sums = e.outputs[0].values;
+    std::fill(sums.begin(), sums.end(), 0.0);
+    OrderedReduction(e.inputs[0]->shape, e.view.integers("shape"))
+        .run(e.inputs[0]->values.data(), sums.data(), e.parallel,
+             [&](double sum, double x, std::size_t) { return e.internal(sum + x); });
   }
   bool differentiable() const override { return true; }
   void gradient(GradientBuilder& g) const override {

@@ -39,6 +39,7 @@ set(NPUSIM_OP_SOURCES
   ops/opaque.cpp
   ops/optimizer_op.cpp
   ops/optimizers.cpp
+  ops/ordered_reduction.cpp
   ops/pool_gradients.cpp
   ops/pooling.cpp
   ops/product_layout.cpp

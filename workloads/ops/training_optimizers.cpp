@@ -8,7 +8,6 @@
 //            the identity for phi; the ratio is 1 where a norm is 0
 #include <cmath>
 
-#include "workloads/detmath.h"
 #include "workloads/ops/families.h"
 #include "workloads/ops/optimizer_op.h"
 
@@ -28,16 +27,12 @@ double blended(const precision::Rounder& internal, double decay, double old, dou
 }
 
 /// Both moments brought up to date; returns m^ / (sqrt(v^) + epsilon) of update T.
-double moment_ratio(const Evaluation& e, OptimizedElement& x) {
-  const double alpha = e.view.number("alpha");
-  const double beta = e.view.number("beta");
-  const double count = e.inputs[1]->values[0];
-  x.state[0] = blended(e.internal, alpha, x.state[0], x.gradient);
-  x.state[1] = blended(e.internal, beta, x.state[1], e.internal(x.gradient * x.gradient));
-  const double first = e.internal(x.state[0] / e.internal(1.0 - det_pow(alpha, count)));
-  const double second = e.internal(x.state[1] / e.internal(1.0 - det_pow(beta, count)));
-  const double root =
-      e.internal(e.internal(std::sqrt(second)) + e.internal(e.view.number("epsilon")));
+double moment_ratio(const Evaluation& e, const OptimizerSettings& s, OptimizedElement& x) {
+  x.state[0] = blended(e.internal, s.alpha, x.state[0], x.gradient);
+  x.state[1] = blended(e.internal, s.beta, x.state[1], e.internal(x.gradient * x.gradient));
+  const double first = e.internal(x.state[0] / s.first_rest);
+  const double second = e.internal(x.state[1] / s.second_rest);
+  const double root = e.internal(e.internal(std::sqrt(second)) + e.internal(s.epsilon));
   return e.internal(first / root);
 }
 
@@ -53,9 +48,10 @@ class AdamW final : public OptimizerOp {
 
  protected:
   double adjusted_rate(const Evaluation&, double rate, double) const override { return rate; }
-  void update(const Evaluation& e, double rate, OptimizedElement& x) const override {
-    const double decay = e.internal(e.view.number("weight_decay"));
-    double step = moment_ratio(e, x);
+  void update(const Evaluation& e, const OptimizerSettings& s, double rate,
+              OptimizedElement& x) const override {
+    const double decay = e.internal(s.weight_decay);
+    double step = moment_ratio(e, s, x);
     if (decay != 0.0) step = e.internal(step + e.internal(decay * x.weight));
     x.weight = e.internal(x.weight - e.internal(rate * step));
   }
@@ -76,11 +72,11 @@ class RmsProp final : public OptimizerOp {
 
  protected:
   double adjusted_rate(const Evaluation&, double rate, double) const override { return rate; }
-  void update(const Evaluation& e, double rate, OptimizedElement& x) const override {
-    const double g = regularised(e, x);
-    x.state[0] = blended(e.internal, e.view.number("beta"), x.state[0], e.internal(g * g));
-    const double root =
-        e.internal(e.internal(std::sqrt(x.state[0])) + e.internal(e.view.number("epsilon")));
+  void update(const Evaluation& e, const OptimizerSettings& s, double rate,
+              OptimizedElement& x) const override {
+    const double g = regularised(e, s, x);
+    x.state[0] = blended(e.internal, s.beta, x.state[0], e.internal(g * g));
+    const double root = e.internal(e.internal(std::sqrt(x.state[0])) + e.internal(s.epsilon));
     x.weight = e.internal(x.weight - e.internal(e.internal(rate * g) / root));
   }
 };
@@ -100,12 +96,13 @@ class Lion final : public OptimizerOp {
 
  protected:
   double adjusted_rate(const Evaluation&, double rate, double) const override { return rate; }
-  void update(const Evaluation& e, double rate, OptimizedElement& x) const override {
-    const double decay = e.internal(e.view.number("weight_decay"));
-    const double mixed = blended(e.internal, e.view.number("alpha"), x.state[0], x.gradient);
+  void update(const Evaluation& e, const OptimizerSettings& s, double rate,
+              OptimizedElement& x) const override {
+    const double decay = e.internal(s.weight_decay);
+    const double mixed = blended(e.internal, s.alpha, x.state[0], x.gradient);
     double step = mixed > 0.0 ? 1.0 : mixed < 0.0 ? -1.0 : mixed;  // NaN stays
     if (decay != 0.0) step = e.internal(step + e.internal(decay * x.weight));
-    x.state[0] = blended(e.internal, e.view.number("beta"), x.state[0], x.gradient);
+    x.state[0] = blended(e.internal, s.beta, x.state[0], x.gradient);
     x.weight = e.internal(x.weight - e.internal(rate * step));
   }
 };
@@ -123,17 +120,20 @@ class Lamb final : public OptimizerOp {
   }
   void forward(Evaluation& e) const override {
     const std::size_t weights = weight_count(e.inputs.size());
-    for (std::size_t k = 0; k < weights; ++k) one_weight(e, weights, k);
+    const OptimizerSettings s = settings_of(e);
+    for (std::size_t k = 0; k < weights; ++k) one_weight(e, s, weights, k);
   }
 
  protected:
   double adjusted_rate(const Evaluation&, double rate, double) const override { return rate; }
-  void update(const Evaluation&, double, OptimizedElement&) const override {}
+  void update(const Evaluation&, const OptimizerSettings&, double,
+              OptimizedElement&) const override {}
 
  private:
-  static void one_weight(Evaluation& e, std::size_t weights, std::size_t k) {
+  static void one_weight(Evaluation& e, const OptimizerSettings& s, std::size_t weights,
+                         std::size_t k) {
     const std::vector<double>& w = e.inputs[2 + k]->values;
-    const double decay = e.internal(e.view.number("weight_decay"));
+    const double decay = e.internal(s.weight_decay);
     std::vector<double> step(w.size());
     double weight_squares = 0.0, step_squares = 0.0;
     for (std::size_t i = 0; i < w.size(); ++i) {
@@ -141,7 +141,7 @@ class Lamb final : public OptimizerOp {
           w[i],
           e.inputs[2 + weights + k]->values[i],
           {e.inputs[2 + 2 * weights + k]->values[i], e.inputs[2 + 3 * weights + k]->values[i]}};
-      step[i] = moment_ratio(e, x);
+      step[i] = moment_ratio(e, s, x);
       if (decay != 0.0) step[i] = e.internal(step[i] + e.internal(decay * w[i]));
       e.outputs[weights + k].values[i] = x.state[0];
       e.outputs[2 * weights + k].values[i] = x.state[1];

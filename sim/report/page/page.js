@@ -20,12 +20,14 @@ function runSections(runs) {
 }
 
 function build(result) {
-  const sections = result.kind === 'train_result' ? trainingSections(result) : runSections(result.runs);
-  const tool = result.tool ? `${result.tool.name} ${result.tool.version} (${result.tool.git})` : `npusim ${result.tool_version}`;
+  const training = result.kind === 'train_result';
+  const sections = result.sweep ? sweepSections(result) : training ? trainingSections(result) : runSections(result.runs);
+  const what = result.sweep ? `sweep ${result.sweep.name}, ${result.total_points} points` : `${result.runs.length} runs`;
+  const tool = training ? `npusim ${result.tool_version}` : `${result.tool.name} ${result.tool.version} (${result.tool.git})`;
   const links = sections.map(made => element('a', {href: '#' + made.querySelector('h2').id}, made.querySelector('h2').textContent));
   document.querySelector('main').append(
     element('h1', {}, 'npusim report'),
-    element('p', {class: 'note'}, `${tool}, ${result.runs.length} runs`),
+    element('p', {class: 'note'}, `${tool}, ${what}`),
     element('nav', {}, ...links), ...sections);
   drawFigures(document);
   const first = document.querySelector('details.run');
