@@ -71,7 +71,7 @@ struct MappedGraph {
   std::vector<precision::Arithmetic> storage;  ///< per tensor
   std::vector<bool> on_chip;                   ///< per tensor: never goes to DRAM
   MemoryFootprint memory;
-  std::string hash() const;                    ///< over plans, units, tiles and storage
+  std::string hash() const;  ///< over plans, units, tiles and storage
 };
 
 /// One row of the coverage of the graph as given (before decomposition).

@@ -29,9 +29,8 @@ const SupportChoices& fallback_levels() {
 }
 
 const SupportChoices& dynamic_levels() {
-  static const SupportChoices levels = {{"native", Support::native},
-                                        {"host", Support::host},
-                                        {"unsupported", Support::unsupported}};
+  static const SupportChoices levels = {
+      {"native", Support::native}, {"host", Support::host}, {"unsupported", Support::unsupported}};
   return levels;
 }
 

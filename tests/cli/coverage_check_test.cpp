@@ -147,9 +147,8 @@ TEST_F(Check, SetShowsWhatAChangeWouldBreak) {
 TEST_F(Check, BisectNamesTheFirstTensorWhoseBitsDiffer) {
   ASSERT_EQ(check({"--update"}).exit_code, 0);
   EXPECT_THAT(check({"--bisect-op"}).out, HasSubstr("no tensor's bits are known to differ"));
-  const Outcome outcome =
-      check({"--bisect-op", "--set", "npu.mac_array.accumulator.format=fp16", "--json",
-             folder_.path("c.json")});
+  const Outcome outcome = check({"--bisect-op", "--set", "npu.mac_array.accumulator.format=fp16",
+                                 "--json", folder_.path("c.json")});
   EXPECT_EQ(outcome.exit_code, 1);
   EXPECT_THAT(outcome.out, HasSubstr("first tensor whose bits differ: "));
   const JsonValue report = base::parse_json(read_text(folder_.path("c.json")), "c.json");
