@@ -398,6 +398,24 @@ void add_optimizers(std::vector<Row>& rows) {
                   },
                   4.0,
                   {{"max_norm", 0.5}}});
+  rows.push_back({"AmaxScale",
+                  [](Draw& d) -> Inputs {
+                    return {d.floats({4, 3})};
+                  },
+                  1.0,
+                  {{"largest", 448.0}}});
+  rows.push_back({"DelayedScale",
+                  [](Draw& d) -> Inputs {
+                    return {d.floats({4, 3}), d.positive({5}), d.positive({})};
+                  },
+                  1.0,
+                  {{"largest", 448.0}},
+                  2});
+  rows.push_back({"QuantizeByScale",
+                  [](Draw& d) -> Inputs {
+                    return {d.floats({d.a, d.b}), d.positive({})};
+                  },
+                  1.0});
   rows.push_back({"Sgd",
                   [](Draw& d) -> Inputs {
                     return {d.floats({d.a}), d.floats({d.a})};

@@ -54,6 +54,7 @@ set(NPUSIM_OP_SOURCES
   ops/resize.cpp
   ops/roi_samples.cpp
   ops/rotary.cpp
+  ops/scales.cpp
   ops/scattering.cpp
   ops/selection.cpp
   ops/sgd.cpp
