@@ -9,7 +9,7 @@
 
 namespace npusim::sim {
 
-/// Kinds with files of their own: npu, mac_unit, workload, recipe, scenario, suite.
+/// Kinds with files of their own: npu, mac_unit, workload, recipe, scenario, suite, sweep.
 const std::vector<std::string>& file_kinds();
 
 struct CatalogEntry {

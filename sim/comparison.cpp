@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "sim/pareto.h"
+
 namespace npusim::sim {
 namespace {
 
@@ -12,29 +14,36 @@ bool same_group(const RunResult& a, const RunResult& b) {
   return a.workload == b.workload && a.mode == b.mode && a.scenario == b.scenario;
 }
 
-/// All chosen metrics no worse and one better.
-bool dominates(const RunResult& a, const RunResult& b, const std::vector<Metric>& metrics) {
-  bool better = false;
+/// The chosen metrics of a run, or nothing where one is absent.
+std::optional<Objectives> objectives_of(const RunResult& run, const std::vector<Metric>& metrics) {
+  Objectives values;
   for (const Metric metric : metrics) {
-    const std::optional<double> of_a = value_of(a, metric);
-    const double of_b = *value_of(b, metric);
-    if (!of_a || *of_a > of_b) return false;
-    better = better || *of_a < of_b;
+    const std::optional<double> value = value_of(run, metric);
+    if (!value) return {};
+    values.push_back(*value);
   }
-  return better;
+  return values;
 }
 
-bool has_all(const RunResult& run, const std::vector<Metric>& metrics) {
-  return std::all_of(metrics.begin(), metrics.end(),
-                     [&](Metric metric) { return value_of(run, metric).has_value(); });
-}
-
-std::optional<bool> on_front(const Result& result, const RunResult& run,
-                             const std::vector<Metric>& metrics) {
-  if (metrics.empty() || !has_all(run, metrics)) return {};
-  return std::none_of(result.runs.begin(), result.runs.end(), [&](const RunResult& other) {
-    return same_group(other, run) && dominates(other, run, metrics);
-  });
+/// One a run, the front taken within each group; absent where a metric is.
+std::vector<std::optional<bool>> fronts_of(const Result& result,
+                                           const std::vector<Metric>& metrics) {
+  std::vector<std::optional<bool>> flags(result.runs.size());
+  for (std::size_t first = 0; first < result.runs.size() && !metrics.empty(); ++first) {
+    if (flags[first] || !objectives_of(result.runs[first], metrics)) continue;
+    std::vector<std::size_t> group;
+    std::vector<Objectives> points;
+    for (std::size_t i = first; i < result.runs.size(); ++i) {
+      if (!same_group(result.runs[i], result.runs[first])) continue;
+      if (auto values = objectives_of(result.runs[i], metrics)) {
+        group.push_back(i);
+        points.push_back(std::move(*values));
+      }
+    }
+    const std::vector<bool> front = pareto_front(points);
+    for (std::size_t i = 0; i < group.size(); ++i) flags[group[i]] = front[i];
+  }
+  return flags;
 }
 
 const RunResult* base_of(const Result& result, const RunResult& run, const std::string& base) {
@@ -81,17 +90,19 @@ std::optional<double> value_of(const RunResult& run, Metric metric) {
     case Metric::error:
       return worst_output_error(run);
     case Metric::memory:
-      if (run.memory) return static_cast<double>(run.memory->peak_bytes);
+      if (run.memory && run.status != Status::unsupported)
+        return static_cast<double>(run.memory->footprint.peak_bytes);
       break;
   }
   return {};
 }
 
 std::vector<RunComparison> compare_runs(const Result& result, const ComparisonOptions& options) {
+  const std::vector<std::optional<bool>> fronts = fronts_of(result, options.pareto);
   std::vector<RunComparison> all;
   for (const RunResult& run : result.runs) {
     RunComparison one;
-    one.pareto = on_front(result, run, options.pareto);
+    one.pareto = fronts[all.size()];
     const RunResult* base = options.base.empty() ? nullptr : base_of(result, run, options.base);
     for (const Metric metric : kMetrics) {
       const auto m = static_cast<std::size_t>(metric);

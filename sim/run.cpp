@@ -11,18 +11,17 @@
 #include <set>
 #include <thread>
 
-#include "base/hash.h"
 #include "base/isolated.h"
 #include "base/progress.h"
 #include "base/thread_pool.h"
 #include "npu_models/npu_file.h"
 #include "sim/catalog.h"
+#include "sim/dynamic_shapes.h"
 #include "sim/explain_mapping.h"
 #include "sim/numerics.h"
+#include "sim/run_job.h"
 #include "sim/run_parts.h"
 #include "sim/tensor_files.h"
-#include "workloads/training/apply_recipe.h"
-#include "workloads/training/transform.h"
 #include "workloads/workload.h"
 
 namespace npusim::sim {
@@ -33,6 +32,11 @@ std::vector<base::Override> overrides_of(const std::vector<base::ParsedOverride>
   for (const base::ParsedOverride& item : all)
     if (item.kind == kind) chosen.push_back(item.override);
   return chosen;
+}
+
+std::string recipe_file_of(const RunRequest& request, const npu::NpuSpec& npu) {
+  return request.recipe_file.empty() ? find_file("recipe", npu.default_recipe)
+                                     : request.recipe_file;
 }
 
 namespace {
@@ -68,20 +72,6 @@ class Inputs {
   std::map<std::string, workloads::Workload> workloads_;
   std::map<std::string, workloads::Recipe> recipes_;
 };
-
-/// A request with its files read and its graph made.
-struct Job {
-  const npu::NpuSpec* npu = nullptr;
-  const workloads::Workload* workload = nullptr;
-  const workloads::Recipe* recipe = nullptr;
-  workloads::Graph graph;
-  std::optional<npu::MappedGraph> mapped;
-};
-
-std::string recipe_file_of(const RunRequest& request, const npu::NpuSpec& npu) {
-  return request.recipe_file.empty() ? find_file("recipe", npu.default_recipe)
-                                     : request.recipe_file;
-}
 
 void check_overrides(const std::vector<base::ParsedOverride>& overrides,
                      base::Diagnostics& diagnostics) {
@@ -121,11 +111,6 @@ std::vector<Job> load_jobs(const std::vector<RunRequest>& requests, const RunOpt
   return jobs;
 }
 
-void make_graph(Job& job, Mode mode) {
-  job.graph = mode == Mode::inference ? workloads::apply_recipe(job.workload->graph, *job.recipe)
-                                      : workloads::make_training_step(*job.workload, *job.recipe);
-}
-
 /// The graph of every job, and what the command line gives for it, looked at before anything runs.
 void make_graphs(std::vector<Job>& jobs, const std::vector<RunRequest>& requests,
                  const RunOptions& options) {
@@ -141,36 +126,6 @@ void make_graphs(std::vector<Job>& jobs, const std::vector<RunRequest>& requests
   diagnostics.throw_if_any();
 }
 
-RunResult describe_run(const RunRequest& request, const Job& job, const RunOptions& options) {
-  RunResult run;
-  run.npu = job.npu->name;
-  run.workload = job.workload->name;
-  run.mode = name_of(request.mode);
-  run.recipe = job.recipe->name;
-  run.scenario = request.scenario;
-  run.seed = options.seed;
-  run.config = base::JsonValue::make_object();
-  run.config.set("npu", job.npu->resolved);
-  run.config.set("workload", job.workload->resolved);
-  run.config.set("recipe", job.recipe->resolved);
-  run.config_hash =
-      base::hex64(base::fnv1a(run.mode, base::fnv1a(base::dump_json(run.config, -1))));
-  run.parameters = job.graph.parameter_count();
-  return run;
-}
-
-void map_job(Job& job, RunResult& run) {
-  try {
-    job.mapped = npu::map_graph(*job.npu, job.graph, *job.recipe);
-    run.mapping_hash = job.mapped->hash();
-    run.memory = npu::footprint_of(*job.mapped);
-  } catch (const npu::UnsupportedError& error) {
-    run.status = Status::unsupported;
-    run.error = error.what();
-    refuse(*run.coverage, error.what(), run.mode == name_of(Mode::training));
-  }
-}
-
 bool is_interrupted(const RunOptions& options) {
   return options.interrupted && options.interrupted();
 }
@@ -178,12 +133,6 @@ bool is_interrupted(const RunOptions& options) {
 int jobs_of(const RunOptions& options) {
   return options.jobs > 0 ? options.jobs
                           : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-}
-
-/// The part of the array-cycles that wait for no host.
-double time_on_npu(const npu::TimingResult& timing) {
-  const auto all = static_cast<double>(timing.cycles * timing.arrays);
-  return all > 0 ? 1.0 - static_cast<double>(timing.stall_cycles.at("host")) / all : 1.0;
 }
 
 /// Timing of all runs in worker processes. Must come before any thread starts.
@@ -207,9 +156,7 @@ void time_jobs(const std::vector<Job>& jobs, const RunOptions& options,
       run.error = "timing: " + outcomes[i].error;
       continue;
     }
-    run.timing = derive_timing(npu::parse_timing(outcomes[i].payload), *jobs[todo[i]].npu,
-                               jobs[todo[i]].workload->batch);
-    run.coverage->time_on_npu = time_on_npu(run.timing->run);
+    set_timing(run, jobs[todo[i]], npu::parse_timing(outcomes[i].payload));
   }
 }
 
@@ -278,26 +225,6 @@ std::string cpu_name() {
 
 }  // namespace
 
-const char* name_of(Mode mode) {
-  return mode == Mode::training ? "training" : "inference";
-}
-
-Timing derive_timing(npu::TimingResult result, const npu::NpuSpec& npu, std::int64_t batch) {
-  Timing timing;
-  const auto cycles = static_cast<double>(result.cycles);
-  timing.seconds = cycles / (npu.clock_mhz * 1e6);
-  timing.samples_per_s = timing.seconds > 0 ? static_cast<double>(batch) / timing.seconds : 0.0;
-  timing.utilization =
-      cycles > 0 && result.peak_macs_per_cycle > 0
-          ? static_cast<double>(result.macs) / (cycles * result.peak_macs_per_cycle)
-          : 0.0;
-  timing.peak_tops = 2.0 * result.peak_macs_per_cycle * npu.clock_mhz * 1e6 / 1e12;
-  timing.achieved_tops =
-      timing.seconds > 0 ? 2.0 * static_cast<double>(result.macs) / timing.seconds / 1e12 : 0.0;
-  timing.run = std::move(result);
-  return timing;
-}
-
 Result run_all(const std::vector<RunRequest>& requests, const RunOptions& options) {
   const auto start = std::chrono::steady_clock::now();
   Inputs inputs(options);
@@ -305,11 +232,13 @@ Result run_all(const std::vector<RunRequest>& requests, const RunOptions& option
   Result result;
   make_graphs(jobs, requests, options);
   for (std::size_t i = 0; i < jobs.size(); ++i) {
-    result.runs.push_back(describe_run(requests[i], jobs[i], options));
+    result.runs.push_back(describe_run(requests[i], jobs[i], options.seed));
     result.runs.back().coverage =
-        cover(*jobs[i].npu, jobs[i].graph, *jobs[i].recipe, requests[i].mode == Mode::training);
+        cover(*jobs[i].npu, jobs[i].graph, *jobs[i].recipe, requests[i].mode == Mode::training,
+              dynamic_nodes(requests[i], jobs[i], options));
     map_job(jobs[i], result.runs.back());
   }
+  check_parameters(result.runs, options.dynamic, "--dynamic");
   check_fidelity(jobs, options);
   if (options.timing) time_jobs(jobs, options, result.runs);
   // A signal during the workers' time is theirs to notice: the caller's flag does not show it.
@@ -335,12 +264,14 @@ Result coverage_all(const std::vector<RunRequest>& requests, const RunOptions& o
   make_graphs(jobs, requests, options);
   Result result;
   for (std::size_t i = 0; i < jobs.size(); ++i) {
-    result.runs.push_back(describe_run(requests[i], jobs[i], options));
+    result.runs.push_back(describe_run(requests[i], jobs[i], options.seed));
     result.runs.back().coverage =
-        cover(*jobs[i].npu, jobs[i].graph, *jobs[i].recipe, requests[i].mode == Mode::training);
+        cover(*jobs[i].npu, jobs[i].graph, *jobs[i].recipe, requests[i].mode == Mode::training,
+              dynamic_nodes(requests[i], jobs[i], options));
     map_job(jobs[i], result.runs.back());
     jobs[i].mapped.reset();
   }
+  check_parameters(result.runs, options.dynamic, "--dynamic");
   result.host.cpu = cpu_name();
   result.host.simd = precision::simd_path();
   result.host.jobs = 1;

@@ -18,6 +18,7 @@ namespace {
 std::vector<CommandNames> commands_of(const CLI::App& app) {
   std::vector<CommandNames> commands;
   for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
+    if (sub->get_group().empty()) continue;  // hidden: processes start it, not people
     CommandNames command{sub->get_name(), sub->get_description(), {}};
     for (const CLI::Option* option : sub->get_options()) {
       for (const std::string& name : option->get_snames()) command.options.push_back("-" + name);
@@ -45,11 +46,14 @@ void define_completion(CLI::App& app, Chosen& chosen) {
 }
 
 void define_commands(CLI::App& app, Chosen& chosen) {
-  for (const auto define :
-       {define_run, define_compare, define_coverage, define_report, define_diff, define_check,
-        define_validate, define_validate_timing, define_list, define_describe, define_formats,
-        define_quantize, define_dot, define_explain, define_import, define_onnx_test, define_train,
-        define_advise, define_completion})
+  for (const auto define : {define_run,          define_compare,   define_coverage,
+                            define_memory,       define_report,    define_diff,
+                            define_check,        define_validate,  define_validate_timing,
+                            define_list,         define_describe,  define_formats,
+                            define_quantize,     define_dot,       define_explain,
+                            define_import,       define_onnx_test, define_train,
+                            define_advise,       define_sweep,     define_merge,
+                            define_sweep_worker, define_completion})
     define(app, chosen);
 }
 

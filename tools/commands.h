@@ -10,6 +10,7 @@ namespace npusim::tools {
 int run(const RunArguments& arguments);
 int compare(const RunArguments& arguments);
 int coverage(const CoverageArguments& arguments);
+int memory(const MemoryArguments& arguments);
 int report(const ReportArguments& arguments);
 int diff(const DiffArguments& arguments);
 int check(const CheckArguments& arguments);
@@ -24,6 +25,8 @@ int explain(const ExplainArguments& arguments);
 int import(const ImportArguments& arguments);
 int train(const TrainArguments& arguments);
 int advise(const TrainArguments& arguments);
+int sweep(const SweepArguments& arguments);
+int merge(const MergeArguments& arguments);
 int onnx_test(const OnnxTestArguments& arguments);
 
 }  // namespace npusim::tools

@@ -59,6 +59,14 @@ struct CoverageArguments {
   std::string require;  ///< native | decomposed | host, or ""
   bool time = false;    ///< simulate timing for the share of time on the NPU
   bool details = false;
+  std::vector<std::string> dynamic;  ///< parameters of the workload
+};
+
+struct MemoryArguments {
+  CommonOptions common;
+  sim::Selection selection;
+  std::vector<std::string> largest;  ///< parameters of the workload
+  bool details = false;
 };
 
 struct ReportArguments {
@@ -77,6 +85,7 @@ struct CheckArguments {
   CommonOptions common;
   std::string suite;
   bool update = false;
+  bool bisect_op = false;
   std::string junit;
   std::string shard;  ///< "i/n", or ""
 };
@@ -144,6 +153,20 @@ struct TrainArguments {
   bool reference = true;
   bool timing = true;
   std::string log;  ///< JSON lines
+};
+
+struct SweepArguments {
+  CommonOptions common;
+  std::string sweep;
+  std::string store;  ///< "": NAME.sweep.db in the working folder
+  bool resume = false;
+  std::string shard;  ///< "i/n", or ""
+};
+
+struct MergeArguments {
+  CommonOptions common;
+  std::vector<std::string> stores;
+  std::string output;
 };
 
 struct OnnxTestArguments {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The JSON Schemas of scenarios and suites accept and refuse what the strict readers do. What a
-// schema cannot know (which files exist, what a metric matches) is the readers'.
+// The JSON Schemas of scenarios, suites and sweeps accept and refuse what the strict readers do.
+// What a schema cannot know (which files exist, what a metric matches) is the readers'.
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
@@ -17,6 +17,8 @@
 #include "sim/check.h"
 #include "sim/comparison.h"
 #include "sim/scenario.h"
+#include "sim/sweep/metrics.h"
+#include "sim/sweep/sweep_spec.h"
 #include "sim/writers/writers.h"
 #include "tests/source_dir.h"
 
@@ -174,6 +176,87 @@ TEST_F(Schema, SuitesAgreeWithTheReader) {
                     {"/schema_version", "2", false},
                     {"/unknown", "1", false}},
                    [](const std::string& path) { load_suite(path); });
+}
+
+TEST_F(Schema, SweepsAgreeWithTheReader) {
+  setenv("NPUSIM_DATA_DIR", test::source_dir().c_str(), 1);
+  const SchemaFile schema("sweep");
+  for (const auto& entry :
+       std::filesystem::directory_iterator(test::source_dir() + "/configs/sweeps")) {
+    EXPECT_TRUE(schema.accepts(read_json(entry.path()))) << entry.path();
+    EXPECT_NO_THROW(load_sweep(entry.path())) << entry.path();
+  }
+  const auto load = [](const std::string& path) { load_sweep(path); };
+  expect_agreement(
+      "sweep", json::parse(R"({
+    "schema_version": 1, "kind": "sweep", "name": "s", "description": "d",
+    "npu": "systolic128_bf16", "workload": "mlp", "recipe": "bf16", "mode": "training", "seed": 3,
+    "timing": true, "numerics": true, "set": ["npu.clock_mhz=500"],
+    "search": {"method": "grid"},
+    "axes": [{"path": "npu.mac_array.rows", "values": [64, 128]},
+             {"path": ["npu.clock_mhz", "npu.launch_cycles"], "from": 100, "to": 200, "count": 3,
+              "scale": "log", "integer": true}],
+    "constraints": [{"metric": "power_w", "at_most": 5, "at_least": 1}],
+    "objectives": ["seconds", "rel_error"], "limits": {"seconds": 5, "memory_gib": 2}})"),
+      {{"/description", nullptr, true},
+       {"/recipe", nullptr, true},
+       {"/search", nullptr, true},
+       {"/search", R"({"method": "random", "samples": 5, "seed": 1})", true},
+       {"/search", R"({"method": "grid", "refine": {"stride": 4}})", true},
+       {"/search", R"({"method": "grid", "refine": {"stride": 1}})", false},
+       {"/search", R"({"method": "grid", "refine": 4})", false},
+       {"/search", R"({"method": "random", "samples": 5, "refine": {"stride": 4}})", false},
+       {"/search", R"({"method": "latin_hypercube", "samples": 5})", true},
+       {"/axes", "[]", true},
+       {"/axes/0", R"({"path": "recipe", "values": ["bf16", "fp32"]})", true},
+       {"/axes/1/scale", nullptr, true},
+       {"/objectives", nullptr, true},
+       {"/constraints/0/at_least", nullptr, true},
+       {"/limits", nullptr, true},
+       {"/limits/seconds", nullptr, true},
+       {"/name", nullptr, false},
+       {"/npu", nullptr, false},
+       {"/workload", "1", false},
+       {"/axes", nullptr, false},
+       {"/points", "[]", false},
+       {"/search", R"({"method": "list"})", false},
+       {"/search", R"({"method": "all"})", false},
+       {"/search", R"({"method": "random"})", false},
+       {"/search", R"({"method": "grid", "samples": 3})", false},
+       {"/axes/0/path", nullptr, false},
+       {"/axes/0/path", R"("unknown.x")", false},
+       {"/axes/0/path", "[]", false},
+       {"/axes/0/values", nullptr, false},
+       {"/axes/0/values", "[]", false},
+       {"/axes/0/from", "1", false},
+       {"/axes/1/to", nullptr, false},
+       {"/axes/1/count", "0", false},
+       {"/axes/1/scale", R"("square")", false},
+       {"/constraints/0/metric", nullptr, false},
+       {"/constraints/0/metric", R"("power")", false},
+       {"/constraints/0/at_most", R"("5")", false},
+       {"/constraints/0", R"({"metric": "power_w"})", false},
+       {"/objectives", "[]", false},
+       {"/objectives/0", R"("time")", false},
+       {"/limits/seconds", "0", false},
+       {"/set/0", R"("npu.clock_mhz")", false},
+       {"/kind", R"("suite")", false},
+       {"/unknown", "1", false}},
+      load);
+  expect_agreement("sweep", json::parse(R"({
+    "schema_version": 1, "kind": "sweep", "name": "s", "npu": "systolic128_bf16",
+    "workload": "mlp", "search": {"method": "list"}, "points": [{"npu.clock_mhz": 5}]})"),
+                   {{"/points", "[]", true},
+                    {"/points", nullptr, false},
+                    {"/points/0", "3", false},
+                    {"/axes", "[]", false}},
+                   load);
+}
+
+TEST_F(Schema, NamesTheMetricsOfSweeps) {
+  const json schema = read_json(test::source_dir() + "/configs/schema/sweep.schema.json");
+  EXPECT_EQ(schema["definitions"]["metric"]["enum"].get<std::vector<std::string>>(),
+            sweep_metric_names());
 }
 
 /// A document of two runs, one of which has no timing.

@@ -12,8 +12,13 @@ void define_run(CLI::App& app, Chosen& chosen);
 void define_compare(CLI::App& app, Chosen& chosen);
 void define_coverage(CLI::App& app, Chosen& chosen);
 void define_sensitivity(CLI::App& app, Chosen& chosen);
+void define_memory(CLI::App& app, Chosen& chosen);
 void define_train(CLI::App& app, Chosen& chosen);
 void define_advise(CLI::App& app, Chosen& chosen);
+// sweeps.cpp
+void define_sweep(CLI::App& app, Chosen& chosen);
+void define_merge(CLI::App& app, Chosen& chosen);
+void define_sweep_worker(CLI::App& app, Chosen& chosen);
 // files.cpp
 void define_report(CLI::App& app, Chosen& chosen);
 void define_diff(CLI::App& app, Chosen& chosen);

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/check.h"
 
-#include <regex>
-
 #include "sim/catalog.h"
 #include "tools/commands.h"
 #include "tools/exit_code.h"
 #include "tools/interrupt.h"
 #include "tools/output.h"
 #include "tools/request.h"
+#include "tools/shard.h"
 
 namespace npusim::tools {
 namespace {
@@ -31,12 +30,7 @@ std::string update_text(const sim::CheckReport& report) {
 
 /// "2/3": runs 2, 5, 8, ... of the suite.
 void keep_shard(sim::Suite& suite, const std::string& shard) {
-  if (shard.empty()) return;
-  const std::regex form("([1-9][0-9]{0,5})/([1-9][0-9]{0,5})");
-  std::smatch parts;
-  if (!std::regex_match(shard, parts, form) || std::stoul(parts[1]) > std::stoul(parts[2]))
-    throw UsageError("--shard " + shard + ": expected I/N with 1 <= I <= N");
-  const std::size_t first = std::stoul(parts[1]) - 1, step = std::stoul(parts[2]);
+  const auto [first, step] = parse_shard(shard);
   std::vector<sim::SuiteRun> kept;
   for (std::size_t i = first; i < suite.runs.size(); i += step)
     kept.push_back(std::move(suite.runs[i]));
@@ -61,7 +55,8 @@ int check(const CheckArguments& arguments) {
   catch_interrupts();
   const sim::CheckReport report = sim::check_suite(suite, options, arguments.update);
   const bool passed = arguments.update ? all_ran(report) : report.passed();
-  const std::string text = arguments.update ? update_text(report) : sim::text_of(report);
+  const std::string text =
+      arguments.update ? update_text(report) : sim::text_of(report, arguments.bisect_op);
   if (!stdout_taken(files) && arguments.junit != kStdout)
     print(text);
   else if (!passed)

@@ -28,6 +28,7 @@ constexpr Describer kDescribers[] = {
     {"recipe", describe_recipe},
     {"scenario", describe_scenario},
     {"suite", describe_suite},
+    {"sweep", describe_sweep},
     {"op", describe_op},
     {"organisation", describe_organisation},
     {"format", describe_format},

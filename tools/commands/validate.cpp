@@ -4,6 +4,7 @@
 #include "sim/catalog.h"
 #include "sim/check.h"
 #include "sim/scenario.h"
+#include "sim/sweep/sweep_spec.h"
 #include "tools/commands.h"
 #include "tools/exit_code.h"
 #include "tools/output.h"
@@ -54,6 +55,8 @@ void load(const std::string& file) {
     sim::load_scenario(file);
   else if (kind == "suite")
     sim::load_suite(file, true);
+  else if (kind == "sweep")
+    sim::load_sweep(file);
 }
 
 base::JsonValue json_of(const std::vector<base::Diagnostic>& errors) {

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/run_job.h"
+
+#include "base/hash.h"
+#include "sim/run_parts.h"
+#include "workloads/training/apply_recipe.h"
+#include "workloads/training/transform.h"
+
+namespace npusim::sim {
+namespace {
+
+/// The part of the array-cycles that wait for no host.
+double time_on_npu(const npu::TimingResult& timing) {
+  const auto all = static_cast<double>(timing.cycles * timing.arrays);
+  return all > 0 ? 1.0 - static_cast<double>(timing.stall_cycles.at("host")) / all : 1.0;
+}
+
+}  // namespace
+
+const char* name_of(Mode mode) {
+  return mode == Mode::training ? "training" : "inference";
+}
+
+void make_graph(Job& job, Mode mode) {
+  job.graph = graph_of(*job.workload, *job.recipe, mode);
+}
+
+workloads::Graph graph_of(const workloads::Workload& workload, const workloads::Recipe& recipe,
+                          Mode mode) {
+  return mode == Mode::inference ? workloads::apply_recipe(workload.graph, recipe)
+                                 : workloads::make_training_step(workload, recipe);
+}
+
+RunResult describe_run(const RunRequest& request, const Job& job, std::uint64_t seed) {
+  RunResult run;
+  run.npu = job.npu->name;
+  run.workload = job.workload->name;
+  run.mode = name_of(request.mode);
+  run.recipe = job.recipe->name;
+  run.scenario = request.scenario;
+  run.seed = seed;
+  run.config = base::JsonValue::make_object();
+  run.config.set("npu", job.npu->resolved);
+  run.config.set("workload", job.workload->resolved);
+  run.config.set("recipe", job.recipe->resolved);
+  run.config_hash =
+      base::hex64(base::fnv1a(run.mode, base::fnv1a(base::dump_json(run.config, -1))));
+  run.parameters = job.graph.parameter_count();
+  return run;
+}
+
+void map_job(Job& job, RunResult& run) {
+  try {
+    job.mapped = npu::map_graph(*job.npu, job.graph, *job.recipe);
+    run.mapping_hash = job.mapped->hash();
+    run.memory = RunMemory{job.mapped->memory, job.npu->dram.capacity_bytes, {}, {}};
+    npu::check_fits(*job.npu, *job.mapped);
+  } catch (const npu::UnsupportedError& error) {
+    job.mapped.reset();
+    run.status = Status::unsupported;
+    run.error = error.what();
+    if (run.coverage) refuse(*run.coverage, error.what(), run.mode == name_of(Mode::training));
+  }
+}
+
+void set_timing(RunResult& run, const Job& job, npu::TimingResult timing) {
+  run.timing = derive_timing(std::move(timing), *job.npu, job.workload->batch);
+  if (run.coverage) run.coverage->time_on_npu = time_on_npu(run.timing->run);
+}
+
+Timing derive_timing(npu::TimingResult result, const npu::NpuSpec& npu, std::int64_t batch) {
+  Timing timing;
+  const auto cycles = static_cast<double>(result.cycles);
+  timing.seconds = cycles / (npu.clock_mhz * 1e6);
+  timing.samples_per_s = timing.seconds > 0 ? static_cast<double>(batch) / timing.seconds : 0.0;
+  timing.utilization =
+      cycles > 0 && result.peak_macs_per_cycle > 0
+          ? static_cast<double>(result.macs) / (cycles * result.peak_macs_per_cycle)
+          : 0.0;
+  timing.peak_tops = 2.0 * result.peak_macs_per_cycle * npu.clock_mhz * 1e6 / 1e12;
+  timing.achieved_tops =
+      timing.seconds > 0 ? 2.0 * static_cast<double>(result.macs) / timing.seconds / 1e12 : 0.0;
+  timing.run = std::move(result);
+  return timing;
+}
+
+}  // namespace npusim::sim

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// One (NPU, workload, recipe) triple on its way from files to a result: the steps that run_all and
+// the workers of a sweep share.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "npu_models/npu_spec.h"
+#include "sim/run.h"
+#include "workloads/recipe.h"
+#include "workloads/workload.h"
+
+namespace npusim::sim {
+
+/// A request with its files read and its graph made.
+struct Job {
+  const npu::NpuSpec* npu = nullptr;
+  const workloads::Workload* workload = nullptr;
+  const workloads::Recipe* recipe = nullptr;
+  workloads::Graph graph;
+  std::optional<npu::MappedGraph> mapped;
+};
+
+/// The inference graph with the recipe's casts, or the training step.
+void make_graph(Job& job, Mode mode);
+
+/// Names, seed, resolved configs and their hash.
+RunResult describe_run(const RunRequest& request, const Job& job, std::uint64_t seed);
+
+/// Fills job.mapped, the mapping's hash and the memory, or says why the run is unsupported (in the
+/// coverage too, where there is one).
+void map_job(Job& job, RunResult& run);
+
+void set_timing(RunResult& run, const Job& job, npu::TimingResult timing);
+
+}  // namespace npusim::sim

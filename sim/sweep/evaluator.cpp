@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/sweep/evaluator.h"
+
+#include <sys/resource.h>
+#include <sys/time.h>
+
+#include <cmath>
+#include <csignal>
+#include <new>
+
+#include "base/isolated.h"
+#include "npu_models/npu_file.h"
+#include "sim/catalog.h"
+#include "sim/numerics.h"
+#include "sim/run_job.h"
+#include "sim/run_parts.h"
+#include "sim/sweep/recent.h"
+
+namespace npusim::sim {
+namespace {
+
+using base::JsonValue;
+
+constexpr std::size_t kRecent = 8;
+const char* const kNoMemory = "out of memory";
+
+void serial(std::int64_t count, const std::function<void(std::int64_t)>& body) {
+  for (std::int64_t i = 0; i < count; ++i) body(i);
+}
+
+/// Ends the process by SIGALRM when it takes longer.
+void limit_time(double seconds) {
+  if (!(seconds > 0.0)) return;
+  ::signal(SIGALRM, SIG_DFL);
+  itimerval timer{};
+  timer.it_value.tv_sec = static_cast<time_t>(std::floor(seconds));
+  timer.it_value.tv_usec =
+      std::max<suseconds_t>(1, static_cast<suseconds_t>((seconds - std::floor(seconds)) * 1e6));
+  ::setitimer(ITIMER_REAL, &timer, nullptr);
+}
+
+void limit_memory(double gib) {
+  if (!(gib > 0.0)) return;
+  const auto bytes = static_cast<rlim_t>(gib * static_cast<double>(1 << 30));
+  const rlimit limit{bytes, bytes};
+  ::setrlimit(RLIMIT_AS, &limit);
+}
+
+std::string key_of(const std::string& file, const std::vector<base::Override>& overrides) {
+  std::string key = file;
+  for (const base::Override& override : overrides) key += "\n" + override.text;
+  return key;
+}
+
+PointOutcome with_reason(PointStatus status, std::string reason) {
+  PointOutcome outcome;
+  outcome.status = status;
+  outcome.reason = std::move(reason);
+  return outcome;
+}
+
+PointOutcome refused(const base::InputError& error) {
+  std::string reason = base::to_string(error.diagnostics().front());
+  const std::size_t more = error.diagnostics().size() - 1;
+  if (more > 0) reason += " (and " + std::to_string(more) + " more)";
+  return with_reason(PointStatus::invalid, std::move(reason));
+}
+
+/// Maps and runs what is read: in a process of its own.
+PointOutcome run_point(const RunRequest& request, Job& job, const PointSetup& setup) {
+  RunResult run = describe_run(request, job, setup.seed);
+  map_job(job, run);
+  PointOutcome outcome;
+  if (run.status == Status::unsupported) {
+    outcome = with_reason(PointStatus::unsupported, run.error);
+  } else {
+    if (setup.timing) set_timing(run, job, npu::simulate(*job.npu, *job.mapped));
+    if (setup.numerics) {
+      NumericOptions numeric;
+      numeric.seed = setup.seed;
+      numeric.most_macs = kMostNumericMacs;
+      if (!is_sampled(job.mapped->graph, numeric))
+        numeric.calibrated =
+            std::make_shared<const CalibratedValues>(calibrate(job.graph, setup.seed, serial));
+      run.numerics = execute(*job.mapped, *job.recipe, numeric, serial);
+    }
+    outcome.metrics = metrics_of(run, *job.npu);
+  }
+  outcome.config_hash = run.config_hash;
+  return outcome;
+}
+
+PointOutcome outcome_of(const base::IsolatedOutcome& child, double seconds) {
+  if (child.ok) return outcome_of_text(child.payload);
+  if (child.error == "killed by signal " + std::to_string(SIGALRM))
+    return with_reason(
+        PointStatus::timeout,
+        "took longer than " + base::dump_json(JsonValue::make_real(seconds), -1) + " s");
+  if (child.error == kNoMemory) return with_reason(PointStatus::out_of_memory, kNoMemory);
+  if (child.error.rfind("killed by", 0) == 0 || child.error.rfind("exit ", 0) == 0)
+    return with_reason(PointStatus::crashed, child.error);
+  return with_reason(PointStatus::failed, child.error);
+}
+
+}  // namespace
+
+/// What is read and stays for the points to come.
+class PointEvaluator::Files {
+ public:
+  Job& job(const PointRequest& point) {
+    std::vector<base::ParsedOverride> overrides;
+    for (const std::string& text : point.overrides) overrides.push_back(base::parse_override(text));
+    const std::vector<base::Override> of_npu = overrides_of(overrides, "npu");
+    const std::vector<base::Override> of_workload = overrides_of(overrides, "workload");
+    const std::vector<base::Override> of_recipe = overrides_of(overrides, "recipe");
+    const RunRequest& request = point.request;
+    npu::NpuSpec& npu = npus_.get(key_of(request.npu_file, of_npu),
+                                  [&] { return npu::load_npu(request.npu_file, of_npu); });
+    const std::string recipe_file =
+        request.recipe_file.empty() ? find_file("recipe", npu.default_recipe) : request.recipe_file;
+    const std::string workload_key = key_of(request.workload_file, of_workload);
+    const std::string recipe_key = key_of(recipe_file, of_recipe);
+    const std::string key = workload_key + "\n\n" + recipe_key + "\n\n" + name_of(request.mode);
+    Graph& graph = graphs_.get(key, [&] {
+      Graph made;
+      made.workload = std::make_unique<workloads::Workload>(
+          workloads::load_workload(request.workload_file, of_workload));
+      made.recipe =
+          std::make_unique<workloads::Recipe>(workloads::load_recipe(recipe_file, of_recipe));
+      made.job.workload = made.workload.get();
+      made.job.recipe = made.recipe.get();
+      make_graph(made.job, request.mode);
+      return made;
+    });
+    graph.job.npu = &npu;
+    return graph.job;
+  }
+
+ private:
+  struct Graph {
+    std::unique_ptr<workloads::Workload> workload;
+    std::unique_ptr<workloads::Recipe> recipe;
+    Job job;
+  };
+  Recent<npu::NpuSpec> npus_{kRecent};
+  Recent<Graph> graphs_{kRecent};
+};
+
+PointSetup setup_of(const Sweep& sweep) {
+  return {sweep.seed, sweep.timing, sweep.numerics, sweep.limits};
+}
+
+std::string to_text(const PointSetup& setup) {
+  JsonValue object = JsonValue::make_object();
+  object.set("seed", static_cast<std::int64_t>(setup.seed));
+  object.set("timing", setup.timing);
+  object.set("numerics", setup.numerics);
+  object.set("seconds", setup.limits.seconds);
+  object.set("memory_gib", setup.limits.memory_gib);
+  return base::dump_json(object, -1);
+}
+
+PointSetup setup_of_text(const std::string& text) {
+  const JsonValue object = base::parse_json(text, "the set-up of a worker");
+  PointSetup setup;
+  setup.seed = static_cast<std::uint64_t>(object.find("seed")->integer());
+  setup.timing = object.find("timing")->boolean();
+  setup.numerics = object.find("numerics")->boolean();
+  setup.limits.seconds = object.find("seconds")->number();
+  setup.limits.memory_gib = object.find("memory_gib")->number();
+  return setup;
+}
+
+PointEvaluator::PointEvaluator(const PointSetup& setup)
+    : setup_(setup), files_(std::make_unique<Files>()) {
+  limit_memory(setup.limits.memory_gib);
+}
+
+PointEvaluator::~PointEvaluator() = default;
+
+PointOutcome PointEvaluator::evaluate(const PointRequest& point) {
+  try {
+    Job& job = files_->job(point);
+    const auto outcomes = base::run_isolated(1, 1, [&](std::size_t) -> std::string {
+      limit_time(setup_.limits.seconds);
+      try {
+        return to_text(run_point(point.request, job, setup_));
+      } catch (const base::InputError& error) {
+        return to_text(refused(error));
+      } catch (const std::bad_alloc&) {
+        throw std::runtime_error(kNoMemory);
+      }
+    });
+    return outcome_of(outcomes.front(), setup_.limits.seconds);
+  } catch (const base::InputError& error) {
+    return refused(error);
+  } catch (const std::bad_alloc&) {
+    return with_reason(PointStatus::out_of_memory, kNoMemory);
+  }
+}
+
+}  // namespace npusim::sim

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs design points one after the other, each in a forked child, so that a crash, a hang or a
+// point that eats all memory is an outcome. Files that points share are read once and their graphs
+// made once. The process must have a single thread.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "sim/sweep/point.h"
+
+namespace npusim::sim {
+
+/// What all points of a sweep have in common beside their configs.
+struct PointSetup {
+  std::uint64_t seed = 0;
+  bool timing = true, numerics = false;
+  PointLimits limits;
+};
+PointSetup setup_of(const Sweep& sweep);
+std::string to_text(const PointSetup& setup);
+PointSetup setup_of_text(const std::string& text);
+
+class PointEvaluator {
+ public:
+  explicit PointEvaluator(const PointSetup& setup);
+  ~PointEvaluator();
+  PointEvaluator(const PointEvaluator&) = delete;
+  PointEvaluator& operator=(const PointEvaluator&) = delete;
+
+  PointOutcome evaluate(const PointRequest& point);
+
+ private:
+  class Files;
+  PointSetup setup_;
+  std::unique_ptr<Files> files_;
+};
+
+}  // namespace npusim::sim

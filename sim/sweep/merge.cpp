@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/sweep/merge.h"
+
+#include <map>
+
+#include "base/error.h"
+#include "sim/sweep/store.h"
+
+namespace npusim::sim {
+namespace {
+
+void check_same(const StoreHeader& first, const std::string& first_path, const StoreHeader& other,
+                const std::string& path) {
+  if (first.sweep != other.sweep)
+    throw base::InputError(path + " is of another sweep than " + first_path, "store");
+  if (first.identity != other.identity)
+    throw base::InputError(path + " was made by another program or seed than " + first_path + ": " +
+                               other.identity + " and " + first.identity,
+                           "store");
+}
+
+bool same(const PointOutcome& a, const PointOutcome& b) {
+  return a.status == b.status && a.reason == b.reason && a.metrics == b.metrics;
+}
+
+}  // namespace
+
+void merge_stores(const std::vector<std::string>& from, const std::string& to) {
+  StoreHeader header;
+  std::map<std::string, StoredPoint> merged;
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    const SweepStore store = SweepStore::open(from[i]);
+    if (i == 0) header = store.header();
+    check_same(header, from[0], store.header(), from[i]);
+    store.for_each([&](StoredPoint&& point) {
+      const auto [found, added] = merged.emplace(point.outcome.config_hash, point);
+      if (added) return;
+      const bool had = is_finished(found->second.outcome.status);
+      const bool has = is_finished(point.outcome.status);
+      if (had && has && !same(found->second.outcome, point.outcome))
+        throw base::InputError(from[i] + " states another outcome of config " +
+                                   point.outcome.config_hash + " than the stores before it",
+                               "store");
+      if (!had && has) found->second = std::move(point);
+    });
+  }
+  SweepStore store = SweepStore::create(to, header);
+  for (const auto& [hash, point] : merged) store.append(point);
+  store.commit();
+}
+
+}  // namespace npusim::sim

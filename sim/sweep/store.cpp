@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/sweep/store.h"
+
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <csignal>
+#include <filesystem>
+#include <system_error>
+
+#include "base/error.h"
+#include "sim/version.h"
+
+namespace npusim::sim {
+namespace {
+
+constexpr int kStoreVersion = 1;
+constexpr int kApplicationId = 0x4e505553;  // "NPUS"
+
+struct Database {
+  sqlite3* handle = nullptr;
+  std::string path;
+  ~Database() { sqlite3_close(handle); }
+
+  [[noreturn]] void fail(const std::string& what) const {
+    std::string why = sqlite3_errmsg(handle);
+    const int code = sqlite3_errcode(handle) & 0xff;
+    if (code == SQLITE_BUSY) why = "another process has it open";
+    const int error = sqlite3_system_errno(handle);
+    if (code == SQLITE_IOERR && error != 0) why += ": " + std::generic_category().message(error);
+    base::Diagnostic diagnostic;
+    diagnostic.file = path;
+    diagnostic.code = "store";
+    diagnostic.message = "cannot " + what + " the store: " + why;
+    if (code == SQLITE_FULL || code == SQLITE_IOERR)
+      diagnostic.allowed = "room on the disk; what was stored before is kept, go on by --resume";
+    throw base::InputError({diagnostic});
+  }
+  void run(const std::string& sql, const char* what) const {
+    if (sqlite3_exec(handle, sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) fail(what);
+  }
+};
+
+class Statement {
+ public:
+  Statement(const Database& database, const std::string& sql) : database_(&database) {
+    if (sqlite3_prepare_v2(database.handle, sql.c_str(), -1, &statement_, nullptr) != SQLITE_OK)
+      database.fail("read");
+  }
+  ~Statement() { sqlite3_finalize(statement_); }
+  Statement(const Statement&) = delete;
+  Statement& operator=(const Statement&) = delete;
+
+  void bind(int at, const std::string& text) {
+    sqlite3_bind_text(statement_, at, text.data(), static_cast<int>(text.size()), SQLITE_TRANSIENT);
+  }
+  void bind(int at, const std::optional<double>& value, bool integral) {
+    if (!value)
+      sqlite3_bind_null(statement_, at);
+    else if (integral)
+      sqlite3_bind_int64(statement_, at, static_cast<sqlite3_int64>(*value));
+    else
+      sqlite3_bind_double(statement_, at, *value);
+  }
+  /// True while there is a row.
+  bool step(const char* what) {
+    const int code = sqlite3_step(statement_);
+    if (code != SQLITE_ROW && code != SQLITE_DONE) {
+      sqlite3_reset(statement_);
+      database_->fail(what);
+    }
+    return code == SQLITE_ROW;
+  }
+  void reset() { sqlite3_reset(statement_); }
+  std::string text(int column) const {
+    const auto* bytes = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
+    return bytes == nullptr ? std::string() : std::string(bytes);
+  }
+  std::optional<double> number(int column) const {
+    if (sqlite3_column_type(statement_, column) == SQLITE_NULL) return {};
+    return sqlite3_column_double(statement_, column);
+  }
+
+ private:
+  const Database* database_;
+  sqlite3_stmt* statement_ = nullptr;
+};
+
+std::string metric_columns(const char* separator) {
+  std::string text;
+  for (const SweepMetric& metric : sweep_metrics()) text += separator + std::string(metric.name);
+  return text;
+}
+
+std::string schema() {
+  std::string columns;
+  for (const SweepMetric& metric : sweep_metrics())
+    columns += std::string(", ") + metric.name + (metric.integral ? " INTEGER" : " REAL");
+  return "CREATE TABLE header (name TEXT PRIMARY KEY, value TEXT NOT NULL);"
+         "CREATE TABLE points (id INTEGER PRIMARY KEY, config_hash TEXT NOT NULL, assignment TEXT "
+         "NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL" +
+         columns +
+         ");"
+         "CREATE INDEX points_by_hash ON points (config_hash, id);"
+         "CREATE TRIGGER points_stay BEFORE UPDATE ON points BEGIN SELECT RAISE(ABORT, 'outcomes "
+         "are only appended'); END;"
+         "CREATE TRIGGER points_remain BEFORE DELETE ON points BEGIN SELECT RAISE(ABORT, 'outcomes "
+         "are only appended'); END;"
+         "PRAGMA application_id = " +
+         std::to_string(kApplicationId) +
+         "; PRAGMA user_version = " + std::to_string(kStoreVersion);
+}
+
+std::string insertion() {
+  std::string marks;
+  for (std::size_t i = 0; i < 4 + sweep_metrics().size(); ++i) marks += i == 0 ? "?" : ", ?";
+  return "INSERT INTO points (config_hash, assignment, status, reason" + metric_columns(", ") +
+         ") VALUES (" + marks + ")";
+}
+
+int integer_of(const Database& database, const std::string& pragma) {
+  Statement statement(database, pragma);
+  return statement.step("read") ? static_cast<int>(*statement.number(0)) : 0;
+}
+
+PointStatus status_of(const Database& database, const std::string& name) {
+  const std::vector<std::string>& names = point_status_names();
+  const auto found = std::find(names.begin(), names.end(), name);
+  if (found == names.end()) database.fail("understand status " + name + " of");
+  return static_cast<PointStatus>(found - names.begin());
+}
+
+}  // namespace
+
+struct SweepStore::State {
+  Database database;
+  StoreHeader header;
+  std::unique_ptr<Statement> insert;
+  bool within = false;  ///< a transaction is open
+
+  ~State() { insert.reset(); }
+
+  void connect(const std::string& path, int flags) {
+    // Beyond a limit of file size a write is an error of the store, not the end of the process.
+    ::signal(SIGXFSZ, SIG_IGN);
+    database.path = path;
+    if (sqlite3_open_v2(path.c_str(), &database.handle, flags, nullptr) != SQLITE_OK)
+      database.fail("open");
+    // The write-ahead log keeps what is committed when the process dies, at no cost of a sync each
+    // time; the exclusive lock keeps a second writer out and needs no shared memory (network
+    // disks).
+    database.run("PRAGMA locking_mode = EXCLUSIVE", "open");
+    database.run("PRAGMA journal_mode = WAL", "open");
+    database.run("PRAGMA synchronous = NORMAL", "open");
+  }
+
+  void read_header() {
+    if (integer_of(database, "PRAGMA application_id") != kApplicationId)
+      throw base::InputError(database.path + " is no store of a sweep", "wrong-kind");
+    if (integer_of(database, "PRAGMA user_version") != kStoreVersion)
+      throw base::InputError(database.path + " was written by another version of npusim",
+                             "wrong-version");
+    Statement select(database, "SELECT name, value FROM header");
+    while (select.step("read"))
+      (select.text(0) == "sweep" ? header.sweep : header.identity) = select.text(1);
+  }
+};
+
+SweepStore::SweepStore(std::unique_ptr<State> state) : state_(std::move(state)) {}
+SweepStore::SweepStore(SweepStore&&) noexcept = default;
+SweepStore::~SweepStore() = default;
+
+StoreHeader header_of(const Sweep& sweep) {
+  base::JsonValue identity = base::JsonValue::make_object();
+  identity.set("version", version());
+  identity.set("git", git_id());
+  identity.set("seed", static_cast<std::int64_t>(sweep.seed));
+  identity.set("timing", sweep.timing);
+  identity.set("numerics", sweep.numerics);
+  return {base::dump_json(sweep.resolved, -1), base::dump_json(identity, -1)};
+}
+
+namespace {
+
+void fill(const Database& database, const StoreHeader& header) {
+  database.run("BEGIN IMMEDIATE", "create");
+  database.run(schema(), "create");
+  Statement insert(database, "INSERT INTO header VALUES (?, ?)");
+  for (const auto& [name, value] :
+       {std::pair<const char*, const std::string&>("sweep", header.sweep),
+        {"identity", header.identity}}) {
+    insert.bind(1, name);
+    insert.bind(2, value);
+    insert.step("create");
+    insert.reset();
+  }
+  database.run("COMMIT", "create");
+}
+
+/// What a process leaves that dies before the first commit.
+bool is_blank(const Database& database) {
+  return integer_of(database, "PRAGMA application_id") == 0 &&
+         integer_of(database, "SELECT COUNT(*) FROM sqlite_master") == 0;
+}
+
+}  // namespace
+
+SweepStore SweepStore::create(const std::string& path, const StoreHeader& header) {
+  std::error_code ignored;
+  if (std::filesystem::exists(path, ignored))
+    throw base::InputError("the store " + path + " is there already: --resume goes on with it",
+                           "store-exists");
+  return open(path, header);
+}
+
+SweepStore SweepStore::open(const std::string& path, const StoreHeader& header) {
+  auto state = std::make_unique<State>();
+  state->connect(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+  if (is_blank(state->database)) fill(state->database, header);
+  state->read_header();
+  return SweepStore(std::move(state));
+}
+
+SweepStore SweepStore::open(const std::string& path) {
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored))
+    throw base::InputError("there is no store " + path, "missing-file");
+  auto state = std::make_unique<State>();
+  state->connect(path, SQLITE_OPEN_READWRITE);
+  state->read_header();
+  return SweepStore(std::move(state));
+}
+
+const StoreHeader& SweepStore::header() const {
+  return state_->header;
+}
+
+void SweepStore::set_sweep(const std::string& sweep) {
+  if (sweep == state_->header.sweep) return;
+  Statement update(state_->database, "UPDATE header SET value = ? WHERE name = 'sweep'");
+  update.bind(1, sweep);
+  update.step("write to");
+  state_->header.sweep = sweep;
+}
+
+void SweepStore::append(const StoredPoint& point) {
+  const Database& database = state_->database;
+  if (!state_->within) {
+    database.run("BEGIN IMMEDIATE", "write to");
+    state_->within = true;
+  }
+  if (!state_->insert) state_->insert = std::make_unique<Statement>(database, insertion());
+  Statement& insert = *state_->insert;
+  insert.bind(1, point.outcome.config_hash);
+  insert.bind(2, base::dump_json(json_of(point.assignment), -1));
+  insert.bind(3, name_of(point.outcome.status));
+  insert.bind(4, point.outcome.reason);
+  for (std::size_t i = 0; i < sweep_metrics().size(); ++i)
+    insert.bind(static_cast<int>(5 + i),
+                i < point.outcome.metrics.size() ? point.outcome.metrics[i] : std::nullopt,
+                sweep_metrics()[i].integral);
+  insert.step("write to");
+  insert.reset();
+}
+
+void SweepStore::commit() {
+  if (!state_->within) return;
+  state_->database.run("COMMIT", "write to");
+  state_->within = false;
+}
+
+void SweepStore::for_each(const std::function<void(StoredPoint&&)>& body) const {
+  const Database& database = state_->database;
+  Statement select(database, "SELECT config_hash, assignment, status, reason" +
+                                 metric_columns(", ") +
+                                 " FROM points WHERE id IN (SELECT MAX(id) FROM points GROUP BY "
+                                 "config_hash) ORDER BY config_hash");
+  while (select.step("read")) {
+    StoredPoint point;
+    point.outcome.config_hash = select.text(0);
+    point.assignment = assignment_of(base::parse_json(select.text(1), database.path));
+    point.outcome.status = status_of(database, select.text(2));
+    point.outcome.reason = select.text(3);
+    if (point.outcome.status == PointStatus::ok)
+      for (std::size_t i = 0; i < sweep_metrics().size(); ++i)
+        point.outcome.metrics.push_back(select.number(static_cast<int>(4 + i)));
+    body(std::move(point));
+  }
+}
+
+std::vector<StoredPoint> SweepStore::points() const {
+  std::vector<StoredPoint> all;
+  for_each([&all](StoredPoint&& point) { all.push_back(std::move(point)); });
+  return all;
+}
+
+}  // namespace npusim::sim
