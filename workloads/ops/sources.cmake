@@ -14,6 +14,7 @@ set(NPUSIM_OP_SOURCES
   ops/conv_transpose.cpp
   ops/convolve.cpp
   ops/counting.cpp
+  ops/ctc_loss.cpp
   ops/detection.cpp
   ops/determinant.cpp
   ops/einsum.cpp
