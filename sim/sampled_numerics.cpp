@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <optional>
 #include <set>
@@ -306,7 +307,13 @@ class Sampler {
       }
       const double total = variance(by_row, layout_.products * layout_.a.rows) +
                            variance(by_column, layout_.products * layout_.b.rows);
-      const auto fewest = static_cast<std::int64_t>(std::min(by_row.size(), by_column.size()));
+      // Clusters of a kind that was drawn whole bring no uncertainty: one row of a decoding step.
+      std::int64_t fewest = std::numeric_limits<std::int64_t>::max();
+      for (const auto& [drawn_of_kind, all] :
+           {std::pair{by_row.size(), layout_.products * layout_.a.rows},
+            std::pair{by_column.size(), layout_.products * layout_.b.rows}})
+        if (static_cast<std::int64_t>(drawn_of_kind) < all)
+          fewest = std::min(fewest, static_cast<std::int64_t>(drawn_of_kind));
       const double half = student_quantile_95(std::max<std::int64_t>(1, fewest - 1)) *
                           std::sqrt(total) / references;
       error.rel_fro_low = std::sqrt(std::max(0.0, ratio - half));

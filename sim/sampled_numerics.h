@@ -15,7 +15,7 @@
 // Intervals. The relative Frobenius error is a ratio of sums over elements that share rows and
 // columns: its variance is that of the linearised ratio with clusters by row and by column added
 // (Cameron, Gelbach, Miller 2011, without the term that would make it smaller), and the interval is
-// Student's at 95% for the fewer of the two kinds of clusters.
+// Student's at 95% for the fewer of the two kinds of clusters, of those that were not drawn whole.
 //
 // Not sampled: every other op (named with the reason), errors that travel through the graph, and
 // the outputs. Sums rounded stochastically take words of their own.

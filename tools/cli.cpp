@@ -75,6 +75,7 @@ int run_command_line(int argc, char** argv) {
       "npusim COMMAND --help shows the options of a command and an example.");
   Chosen chosen;
   define_commands(app, chosen);
+  define_sensitivity(app, chosen);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -78,7 +78,8 @@ INSTANTIATE_TEST_SUITE_P(
                       Small{"lenet5", {"batch=2"}}, Small{"small_resnet", {"batch=2", "width=8"}},
                       Small{"small_unet", {"batch=1"}}, Small{"dcgan_discriminator", {"batch=2"}},
                       Small{"small_gpt", {"batch=1", "sequence=16"}},
-                      Small{"small_lstm", {"batch=2", "steps=5"}}),
+                      Small{"small_lstm", {"batch=2", "steps=5"}},
+                      Small{"deepspeech2", {"batch=2", "frames=24", "hidden=16", "length=4"}}),
     [](const auto& of) { return std::string(of.param.workload); });
 
 const std::vector<std::string> kTiny = {"hidden=32", "heads=4",  "kv_heads=2", "ffn=48",

@@ -395,6 +395,24 @@ void add_optimizers(std::vector<Row>& rows) {
                   },
                   4.0,
                   {{"max_norm", 0.5}}});
+  rows.push_back({"AmaxScale",
+                  [](Draw& d) -> Inputs {
+                    return {d.floats({4, 3})};
+                  },
+                  1.0,
+                  {{"largest", 448.0}}});
+  rows.push_back({"DelayedScale",
+                  [](Draw& d) -> Inputs {
+                    return {d.floats({4, 3}), d.positive({5}), d.positive({})};
+                  },
+                  1.0,
+                  {{"largest", 448.0}},
+                  2});
+  rows.push_back({"QuantizeByScale",
+                  [](Draw& d) -> Inputs {
+                    return {d.floats({d.a, d.b}), d.positive({})};
+                  },
+                  1.0});
   rows.push_back({"Sgd",
                   [](Draw& d) -> Inputs {
                     return {d.floats({d.a}), d.floats({d.a})};
@@ -494,6 +512,19 @@ void add_losses(std::vector<Row>& rows) {
                     return {d.positive({1 + d.a, 3}), d.indices({1 + d.a}, 3)};
                   },
                   16.0});
+  // Logarithms near 16 in FP32: their differences are exact to some 2^-20.
+  const auto sequences = [](Draw& d) -> Inputs {
+    Tensor labels = d.indices({d.a, d.b}, 3);
+    for (double& label : labels.values) ++label;
+    return {d.between({d.a, 2 * d.b + d.c - 1, 4}, -3.0, -0.25), labels};
+  };
+  rows.push_back({"CtcLoss", sequences, 16.0});
+  rows.push_back({"CtcLossGradient",
+                  [sequences](Draw& d) -> Inputs {
+                    const Inputs of_loss = sequences(d);
+                    return {scalar(1.0), of_loss[0], of_loss[1]};
+                  },
+                  256.0});
 }
 
 }  // namespace

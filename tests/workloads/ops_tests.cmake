@@ -4,6 +4,7 @@ npusim_test(workloads_ops_test
     ops_binary_test.cpp
     ops_constants_test.cpp
     ops_conv_test.cpp
+    ops_ctc_test.cpp
     ops_detection_test.cpp
     ops_elementwise_test.cpp
     ops_loss_test.cpp
