@@ -187,12 +187,13 @@ TEST(PublishedOrder, DecodeOfOneSequenceIsBoundByBandwidth) {
     RecordProperty(run.npu, std::to_string(dram));
     if (slower_than_dram.count(run.npu) == 0) {
       EXPECT_EQ(timing.bound, "memory") << run.npu;
-      EXPECT_GT(dram, 0.5) << run.npu;
+      EXPECT_GT(dram, 0.8) << run.npu;
       continue;
     }
     EXPECT_EQ(npu.mac_array.organisation, "systolic") << run.npu;
     EXPECT_LT(rate, 1.0) << run.npu;
-    EXPECT_NEAR(dram, rate, 0.2 * rate) << run.npu;
+    EXPECT_EQ(timing.bound, "compute") << run.npu;
+    EXPECT_LT(dram, 1.1 * rate) << run.npu;  // weights come no faster than the arrays take them
   }
   EXPECT_EQ(ran, 21);
 }
