@@ -202,7 +202,7 @@ TEST(ArraySplit, ClockedElementsGiveThePlansBits) {
   options.fidelity = Fidelity::pe;
   Random random(4);
   std::vector<MappedGraph> graphs;
-  for (int i = 0; i < 60; ++i) {
+  for (int i = 0; i < 25; ++i) {
     GemmCase c = random_case(random);
     c.m = c.tile_m = std::min<std::int64_t>(c.m, 5);
     graphs.push_back(planned(c, i % 2 == 0 ? "fp16" : "fp32"));
