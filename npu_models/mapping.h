@@ -11,6 +11,7 @@
 
 #include "npu_models/array_split.h"
 #include "npu_models/capability.h"
+#include "npu_models/memory_footprint.h"
 #include "npu_models/npu_spec.h"
 #include "npu_models/organisation.h"
 #include "precision/reduction_plan.h"
@@ -84,7 +85,8 @@ struct MappedGraph {
   std::vector<MappedOp> ops;                   ///< in execution order
   std::vector<precision::Arithmetic> storage;  ///< per tensor
   std::vector<bool> on_chip;                   ///< per tensor: never goes to DRAM
-  std::string hash() const;                    ///< over plans, units, tiles and storage
+  MemoryFootprint memory;
+  std::string hash() const;  ///< over plans, units, tiles and storage
 };
 
 /// One row of the coverage of the graph as given (before decomposition).
@@ -100,6 +102,9 @@ std::vector<CoverageRow> coverage_of(const NpuSpec& npu, const workloads::Graph&
 /// the same name in `reference`, where they can be; the others say why not.
 MappedGraph map_graph(const NpuSpec& npu, const workloads::Graph& graph,
                       const workloads::Recipe& recipe, const MappedGraph* reference = nullptr);
+
+/// Throws UnsupportedError when it needs more DRAM than there is.
+void check_fits(const NpuSpec& npu, const MappedGraph& mapped);
 
 /// The vector unit's part of a product whose K several arrays share: additions of their sums.
 void add_combination(const GemmMapping& gemm, std::vector<workloads::VectorWork>& work);

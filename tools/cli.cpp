@@ -46,13 +46,14 @@ void define_completion(CLI::App& app, Chosen& chosen) {
 }
 
 void define_commands(CLI::App& app, Chosen& chosen) {
-  for (const auto define :
-       {define_run,          define_compare,   define_coverage, define_report,
-        define_diff,         define_check,     define_validate, define_validate_timing,
-        define_list,         define_describe,  define_formats,  define_quantize,
-        define_dot,          define_explain,   define_import,   define_onnx_test,
-        define_train,        define_advise,    define_sweep,    define_merge,
-        define_sweep_worker, define_completion})
+  for (const auto define : {define_run,          define_compare,   define_coverage,
+                            define_memory,       define_report,    define_diff,
+                            define_check,        define_validate,  define_validate_timing,
+                            define_list,         define_describe,  define_formats,
+                            define_quantize,     define_dot,       define_explain,
+                            define_import,       define_onnx_test, define_train,
+                            define_advise,       define_sweep,     define_merge,
+                            define_sweep_worker, define_completion})
     define(app, chosen);
 }
 

@@ -17,6 +17,7 @@ const precision::Format& format_of(TensorRole role, const Recipe& recipe) {
     case TensorRole::statistics:
       return recipe.statistics;
     case TensorRole::input:
+    case TensorRole::state:
     case TensorRole::activation:
       return recipe.activations;
     case TensorRole::activation_gradient:

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/sweep/point_source.h"
 
+#include "sim/sweep/refinement.h"
+
 namespace npusim::sim {
 namespace {
 
@@ -22,6 +24,7 @@ class EveryPoint : public PointSource {
 }  // namespace
 
 std::unique_ptr<PointSource> make_source(const Sweep& sweep) {
+  if (sweep.refine_stride > 0) return make_refinement(sweep);
   return std::make_unique<EveryPoint>(sweep);
 }
 

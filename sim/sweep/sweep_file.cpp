@@ -18,6 +18,7 @@ namespace npusim::sim {
 namespace {
 
 constexpr base::IntegerRange kCount{1, 1'000'000};
+constexpr base::IntegerRange kStride{2, 1 << 20};
 constexpr base::IntegerRange kSamples{1, kMostPoints};
 constexpr base::NumberRange kSeconds{0.0, 1e6, true};
 constexpr base::NumberRange kGib{0.0, 1e6, true};
@@ -95,6 +96,13 @@ void read_search(base::ObjectReader& root, Sweep& sweep) {
       sweep.samples = search->integer("samples", kSamples);
       sweep.sample_seed =
           static_cast<std::uint64_t>(search->integer("seed", base::kNonNegative, 0));
+    }
+    if (auto refine = search->has("refine") ? search->object("refine") : std::nullopt) {
+      if (sweep.search != Search::grid)
+        search->error("refine", "illegal-combination", "only a grid has neighbours to refine",
+                      "method grid");
+      sweep.refine_stride = refine->integer("stride", kStride);
+      refine->finish();
     }
     search->finish();
   }

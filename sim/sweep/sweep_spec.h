@@ -55,6 +55,9 @@ struct Sweep {
   Search search = Search::grid;
   std::int64_t samples = 0;       ///< random, latin_hypercube
   std::uint64_t sample_seed = 0;  ///< of the choice of points
+  /// grid: first only every n-th value of each ordered axis, then around the front (refinement.h);
+  /// 0: every point.
+  std::int64_t refine_stride = 0;
   std::vector<Axis> axes;
   std::vector<Assignment> points;  ///< list
   std::vector<Constraint> constraints;

@@ -146,10 +146,7 @@ void add_products(std::vector<Row>& rows) {
                     return {d.floats({d.a, 2, d.b, 4}), d.floats({d.a, 2, d.c, 4}),
                             d.floats({d.a, 2, d.c, 4})};
                   },
-                  kShortSum,
-                  {},
-                  1,
-                  0});
+                  kShortSum});
   rows.push_back({"Det", [](Draw& d) -> Inputs { return {d.positive({d.a, 2, 2})}; }, kShortSum});
 }
 
@@ -360,7 +357,7 @@ void add_scatters(std::vector<Row>& rows) {
                   [](Draw& d) -> Inputs {
                     return {d.positive({d.a, 3, 4})};
                   },
-                  8.0,
+                  32.0,
                   {{"shape", ints({3, 1})}}});
   rows.push_back({"ExpandToShape",
                   [](Draw& d) -> Inputs { return {d.floats({3})}; },
@@ -460,7 +457,7 @@ void add_sampling(std::vector<Row>& rows) {
                   {{"mode", std::string("linear")}}});
   rows.push_back({"GridSample",
                   [](Draw& d) -> Inputs {
-                    return {d.positive({1, d.a, 4, 4}), d.between({1, 2, 3, 2}, -0.7, 0.7)};
+                    return {d.positive({1, d.a, 4, 4}), d.apart({1, 2, 3, 2})};
                   },
                   16.0});
   rows.push_back({"RoiAlign",
@@ -494,7 +491,7 @@ void add_losses(std::vector<Row>& rows) {
                   8.0});
   rows.push_back({"NegativeLogLikelihoodLoss",
                   [](Draw& d) -> Inputs {
-                    return {d.floats({1 + d.a, 3}), d.indices({1 + d.a}, 3)};
+                    return {d.positive({1 + d.a, 3}), d.indices({1 + d.a}, 3)};
                   },
                   16.0});
 }
@@ -560,11 +557,6 @@ const std::set<std::string>& without_floats() {
       // Registered with their family; these two normalisations have no such operand.
       "MeanVarianceNormalizationBiasGradient", "MeanVarianceNormalizationScaleGradient",
       "RMSNormalizationBiasGradient"};
-  return kOps;
-}
-
-const std::set<std::string>& without_gradient_row() {
-  static const std::set<std::string> kOps;
   return kOps;
 }
 

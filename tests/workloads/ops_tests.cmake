@@ -26,4 +26,4 @@ npusim_test(every_op_test
     every_op_rows.cpp
     every_op_test.cpp
     ops_support.cpp
-  LINK npusim::workloads)
+  LINK npusim::workloads rapidcheck)

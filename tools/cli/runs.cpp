@@ -68,6 +68,11 @@ int coverage_checked(const CoverageArguments& arguments) {
   return coverage(arguments);
 }
 
+int memory_checked(const MemoryArguments& arguments) {
+  require_work(arguments.selection);
+  return memory(arguments);
+}
+
 void add_run_parts(CLI::App& sub, RunArguments& arguments) {
   sub.add_flag_callback(
       "--no-numerics", [&arguments] { arguments.numerics = false; },
@@ -195,8 +200,28 @@ void define_coverage(CLI::App& app, Chosen& chosen) {
   sub.add_option("--require", arguments->require, "Exit 1 unless every op is at least this good")
       ->type_name("LEVEL")
       ->check(CLI::IsMember({"native", "decomposed", "host"}));
+  sub.add_option("--dynamic", arguments->dynamic,
+                 "A parameter of the workload that changes from run to run, as batch or sequence: "
+                 "ops with such shapes then need an NPU that takes them")
+      ->type_name("NAME");
   sub.add_flag("--time", arguments->time, "Simulate, for the share of the time on the NPU");
   sub.add_flag("-v,--details", arguments->details, "One line for each op that is not native");
+  add_run_common(sub, arguments->common);
+}
+
+void define_memory(CLI::App& app, Chosen& chosen) {
+  CLI::App& sub = add_command(
+      app, "memory", "What needs how much of the NPU's memory, and what would still fit",
+      "npusim memory --npu google_tpu_v4 --workload llama2_7b_decode --largest batch past\n"
+      "  npusim memory --npu systolic128_bf16 --workload resnet50:training --details --csv "
+      "memory.csv");
+  auto arguments = command(sub, chosen, memory_checked);
+  add_selection(sub, arguments->selection, true);
+  sub.add_option("--largest", arguments->largest,
+                 "Search the largest value of this parameter of the workload that fits, the others "
+                 "as they are")
+      ->type_name("NAME");
+  sub.add_flag("-v,--details", arguments->details, "What is alive while each op runs, in bytes");
   add_run_common(sub, arguments->common);
 }
 
@@ -218,6 +243,7 @@ void define_train(CLI::App& app, Chosen& chosen) {
   sub.add_flag_callback(
       "--no-timing", [arguments] { arguments->timing = false; }, "Skip the timing model");
   add_csv(sub, arguments->common);
+  add_html(sub, arguments->common);
 }
 
 void define_advise(CLI::App& app, Chosen& chosen) {

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // sweep and merge: searches of design spaces, and their stores.
 #include <filesystem>
-#include <thread>
 
 #include "sim/catalog.h"
 #include "sim/sweep/merge.h"
 #include "sim/sweep/sweep_report.h"
 #include "sim/sweep/sweep_run.h"
-#include "sim/sweep/worker_pool.h"
 #include "tools/commands.h"
 #include "tools/exit_code.h"
 #include "tools/interrupt.h"
 #include "tools/output.h"
+#include "tools/point_runner.h"
 #include "tools/request.h"
 #include "tools/shard.h"
 
@@ -50,14 +49,10 @@ void write_outputs(const sim::SweepResult& result, const CommonOptions& common) 
   if (!files.html.empty()) write_to(files.html, sim::html_of(result), common.quiet);
 }
 
-int jobs_of(const CommonOptions& common) {
-  return common.jobs > 0 ? common.jobs
-                         : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-}
-
 }  // namespace
 
 int sweep(const SweepArguments& arguments) {
+  enter_mpi();
   const CommonOptions& common = arguments.common;
   const ShardArgument shard = parse_shard(arguments.shard);
   const std::string file = sim::find_file("sweep", arguments.sweep);
@@ -66,6 +61,8 @@ int sweep(const SweepArguments& arguments) {
                                : std::filesystem::path(file).stem().string() + ".sweep.db";
   check_outputs(common, path);
   sim::Sweep sweep = sim::load_sweep(file);
+  if (shard.count > 1 && sweep.refine_stride > 0)
+    throw UsageError("--shard: refinement needs the outcomes of all points (mpirun shares them)");
   sim::SweepRunOptions options;
   options.shard = {shard.index, shard.count};
   options.quiet = common.quiet;
@@ -76,8 +73,8 @@ int sweep(const SweepArguments& arguments) {
     };
   sim::SweepStore store = open_store(arguments, path, sweep);
   catch_interrupts();
-  sim::WorkerPool workers(sim::npusim_executable(), sim::setup_of(sweep), jobs_of(common));
-  const sim::SweepCounts counts = sim::run_points(sweep, options, store, workers);
+  const auto workers = make_point_runner(sim::setup_of(sweep), common.jobs);
+  const sim::SweepCounts counts = sim::run_points(sweep, options, store, *workers);
   if (!common.quiet)
     note("ran " + std::to_string(counts.ran) + " points, " + std::to_string(counts.reused) +
          " were in " + path);

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "sim/catalog.h"
+#include "sim/report/report.h"
 #include "sim/training/advise.h"
 #include "sim/training/train_report.h"
 #include "tools/commands.h"
@@ -80,7 +81,7 @@ int train(const TrainArguments& arguments) {
   if (arguments.recipes.size() != 1 &&
       !(arguments.options.checkpoint.empty() && arguments.options.resume.empty()))
     throw UsageError("--checkpoint and --resume take a single recipe");
-  check_destinations({files.json, files.csv, files.markdown, arguments.log});
+  check_destinations({files.json, files.csv, files.markdown, files.html, arguments.log});
   const sim::TrainResult result = with_log(arguments, sim::train_all);
   if (!stdout_taken(files)) print(sim::table_of(result));
   if (!files.json.empty())
@@ -88,6 +89,8 @@ int train(const TrainArguments& arguments) {
   if (!files.csv.empty()) write_to(files.csv, sim::csv_of(result), arguments.common.quiet);
   if (!files.markdown.empty())
     write_to(files.markdown, sim::markdown_of(result), arguments.common.quiet);
+  if (!files.html.empty())
+    write_to(files.html, sim::html_of(sim::json_of(result)), arguments.common.quiet);
   return sim::exit_code_of(result);
 }
 
