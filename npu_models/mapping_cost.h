@@ -9,7 +9,8 @@
 //   + results of a tile / lanes                                            the last one's epilogue,
 //                                                                          parts of K combined too
 //   + DRAM bytes / bandwidth / 4                                           hidden traffic costs too
-//   + a tenth of it all where K is shared by arrays: their sums travel, which nothing else here sees
+//   + a tenth of it all where K is shared by arrays: their sums travel, which nothing else here
+//   sees
 //
 // Neighbouring ops and the vector unit are only guessed at here. The simulation charges what they
 // really take.
