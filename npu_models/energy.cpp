@@ -15,18 +15,27 @@ struct TableRow {
   double add_pj;
 };
 // By significand width, ascending.
-constexpr std::array<TableRow, 3> kTable = {{
+constexpr std::array<TableRow, 3> kTable7 = {{
     {"bf16", 8, 0.21, 0.11},
     {"fp16", 11, 0.34, 0.16},
     {"fp32", 24, 1.31, 0.38},
 }};
+constexpr std::array<TableRow, 2> kTable45 = {{
+    {"fp16", 11, 1.1, 0.4},
+    {"fp32", 24, 3.7, 0.9},
+}};
 
-const TableRow& base_row(const precision::Format& format) {
-  for (const TableRow& row : kTable)
+template <std::size_t kRows>
+const TableRow& row_in(const std::array<TableRow, kRows>& table, const precision::Format& format) {
+  for (const TableRow& row : table)
     if (format.name == row.name) return row;
-  for (const TableRow& row : kTable)
+  for (const TableRow& row : table)
     if (row.significand_bits >= format.precision()) return row;
-  return kTable.back();
+  return table.back();
+}
+
+const TableRow& base_row(const EnergySpec& energy, const precision::Format& format) {
+  return energy.table == EnergyTable::nm7 ? row_in(kTable7, format) : row_in(kTable45, format);
 }
 
 double ratio(const precision::Format& format, const TableRow& row) {
@@ -35,17 +44,22 @@ double ratio(const precision::Format& format, const TableRow& row) {
 
 }  // namespace
 
+MemoryEnergy memory_energy(EnergyTable table) {
+  if (table == EnergyTable::nm45) return {100.0 / 8.0, 20.0 / 8.0, 1300.0 / 8.0};
+  return {14.0 / 8.0, 8.5 / 8.0, 350.0 / 8.0};
+}
+
 double multiply_pj(const EnergySpec& energy, const precision::Format& format) {
   const auto given = energy.multiply_pj.find(format.name);
   if (given != energy.multiply_pj.end()) return given->second;
-  const TableRow& row = base_row(format);
+  const TableRow& row = base_row(energy, format);
   return row.multiply_pj * ratio(format, row) * ratio(format, row);
 }
 
 double add_pj(const EnergySpec& energy, const precision::Format& format) {
   const auto given = energy.add_pj.find(format.name);
   if (given != energy.add_pj.end()) return given->second;
-  const TableRow& row = base_row(format);
+  const TableRow& row = base_row(energy, format);
   return row.add_pj * ratio(format, row);
 }
 

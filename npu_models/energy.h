@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// Energy per operation: the 7 nm column of Jouppi et al., "Ten Lessons From Three Generations
-// Shaped Google's TPUv4i", ISCA 2021, Table 2, and a stated rule for formats the table does not
-// have.
+// Energy per operation: Jouppi et al., "Ten Lessons From Three Generations Shaped Google's TPUv4i",
+// ISCA 2021, Table 2, its 7 nm column or its 45 nm one (which is Horowitz, "Computing's energy
+// problem", ISSCC 2014), and a stated rule for formats the table does not have. The 45 nm column
+// has no bf16.
 #pragma once
 
 #include "npu_models/npu_spec.h"
 
 namespace npusim::npu {
 
-// Same table, per 64-bit access: SRAM of 1 MB 14 pJ, SRAM of 32 KB 8.5 pJ, HBM2 250-450 pJ (the
-// middle is taken). A config with another memory states its own figure.
-inline constexpr double kScratchpadPjPerByte = 14.0 / 8.0;
-inline constexpr double kAccumulatorPjPerByte = 8.5 / 8.0;
-inline constexpr double kDramPjPerByte = 350.0 / 8.0;
+/// Same table, per byte of a 64-bit access: SRAM of 1 MB and of 32 KB, and DRAM: at 7 nm HBM2 (the
+/// middle of 250 to 450 pJ), at 45 nm DDR3. A config with another memory states its own figure.
+struct MemoryEnergy {
+  double scratchpad_pj_per_byte, accumulator_pj_per_byte, dram_pj_per_byte;
+};
+MemoryEnergy memory_energy(EnergyTable table);
 
 /// Table values (fp16, bf16, fp32) or derived ones: multiplier by the square of the significand
 /// width and adder by its width, both scaled from the table's nearest format with as many or more

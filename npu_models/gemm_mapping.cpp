@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "base/error.h"
+#include "npu_models/ceil_div.h"
 #include "npu_models/gemm_plan.h"
 #include "npu_models/input_units.h"
 #include "npu_models/mapping.h"
@@ -7,13 +11,36 @@
 
 namespace npusim::npu {
 
-const char* name_of(LoopOrder order) {
-  return order == LoopOrder::output_resident ? "output_resident" : "weight_resident";
+std::string describe_mapping(const GemmMapping& gemm) {
+  return "tile " + std::to_string(gemm.tile_m) + " x " + std::to_string(gemm.tile_n) + " x " +
+         std::to_string(gemm.tile_k) + ", " + name_of(gemm.loop_order) + ", split " +
+         describe(gemm.split);
+}
+
+std::int64_t GemmMapping::k_tiles() const {
+  return ceil_div(ordered_k, split.k * tile_k);
+}
+
+std::int64_t GemmMapping::k_extent(std::int64_t part, std::int64_t tile) const {
+  const std::int64_t begin = part * k_part() + tile * tile_k;
+  return std::clamp<std::int64_t>(ordered_k - begin, 0, tile_k);
+}
+
+std::int64_t GemmMapping::combining_adds() const {
+  if (split.k == 1) return 0;
+  const bool from_bias = contraction.bias_input >= 0 && plan.bias == precision::BiasEntry::preload;
+  return split.k - (from_bias ? 0 : 1);
+}
+
+void add_combination(const GemmMapping& gemm, std::vector<workloads::VectorWork>& work) {
+  const workloads::Contraction& c = gemm.contraction;
+  if (gemm.split.k > 1)
+    work.insert(work.begin(), {"add", c.groups * c.m * c.n * gemm.combining_adds()});
 }
 
 GemmMapping map_gemm(const NpuSpec& npu, const workloads::Contraction& contraction,
                      const precision::Format& input, const precision::Format& accumulator,
-                     std::int64_t output_bytes) {
+                     std::int64_t output_bytes, const MappingPin* pin) {
   const MacArraySpec array = array_as(npu.mac_array, input, accumulator);
   GemmMapping gemm;
   gemm.contraction = contraction;
@@ -27,12 +54,17 @@ GemmMapping map_gemm(const NpuSpec& npu, const workloads::Contraction& contracti
     gemm.macs_per_pe_per_cycle = mode->macs_per_pe_per_cycle;
     gemm.cycles_per_step = mode->cycles_per_step;
   }
-  choose_tiles(npu, gemm.unit.a.storage_bytes(), output_bytes, gemm);
+  const std::string reason =
+      choose_tiles(npu, gemm.unit.a.storage_bytes(), output_bytes, gemm, pin);
+  if (pin != nullptr && !reason.empty()) throw IllegalPin(reason);
+  NPUSIM_CHECK(reason.empty(), "a GEMM on " + npu.name + ": " + reason);
   cut_at_tiles(array, gemm.tile_k, sums, gemm.plan);
   if (gemm.spills) {
     gemm.plan.chunks.push_back(
         {gemm.tile_k, precision::Chunk::Join::carry, array.accumulator.spill.value_or(sums)});
   }
+  if (gemm.split.k > 1)
+    gemm.plan.chunks.push_back({gemm.k_part(), precision::Chunk::Join::add, sums});
   return gemm;
 }
 

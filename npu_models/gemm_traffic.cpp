@@ -19,11 +19,8 @@ std::int64_t streamed_bytes(const GemmMapping& gemm, const GemmTileCounts& tiles
   std::int64_t sum = 0;
   for (std::int64_t i = 0; i < tiles.m; ++i) {
     const std::int64_t m0 = i * gemm.tile_m;
-    for (std::int64_t j = 0; j < tiles.k; ++j) {
-      const std::int64_t k0 = j * gemm.tile_k;
-      sum += m_side_bytes(gemm, m0, std::min(gemm.tile_m, m - m0), k0,
-                          std::min(gemm.tile_k, gemm.ordered_k - k0), element_bytes);
-    }
+    for (std::int64_t j = 0; j < tiles.k; ++j)
+      sum += tile_m_side_bytes(gemm, 1, m0, std::min(gemm.tile_m, m - m0), j, element_bytes);
   }
   return sum;
 }
@@ -41,7 +38,28 @@ std::int64_t spill_element_bytes(const GemmMapping& gemm) {
 
 GemmTileCounts gemm_tile_counts(const GemmMapping& gemm) {
   return {ceil_div(gemm.contraction.m, gemm.tile_m), ceil_div(gemm.contraction.n, gemm.tile_n),
-          ceil_div(gemm.ordered_k, gemm.tile_k), gemm.contraction.groups};
+          gemm.k_tiles(), ceil_div(gemm.contraction.groups, gemm.split.groups)};
+}
+
+std::int64_t tile_m_side_bytes(const GemmMapping& gemm, std::int64_t groups, std::int64_t m0,
+                               std::int64_t m_count, std::int64_t k_tile,
+                               std::int64_t element_bytes) {
+  std::int64_t bytes = 0;
+  for (std::int64_t part = 0; part < gemm.split.k; ++part)
+    if (const std::int64_t terms = gemm.k_extent(part, k_tile); terms > 0)
+      bytes += m_side_bytes(gemm, m0, m_count, part * gemm.k_part() + k_tile * gemm.tile_k, terms,
+                            element_bytes);
+  return groups * bytes;
+}
+
+std::int64_t tile_n_side_bytes(const GemmMapping& gemm, std::int64_t groups, std::int64_t n_count,
+                               std::int64_t k_tile, std::int64_t element_bytes) {
+  std::int64_t bytes = 0;
+  for (std::int64_t part = 0; part < gemm.split.k; ++part)
+    if (const std::int64_t terms = gemm.k_extent(part, k_tile); terms > 0)
+      bytes += n_side_bytes(gemm, n_count, part * gemm.k_part() + k_tile * gemm.tile_k, terms,
+                            element_bytes);
+  return groups * bytes;
 }
 
 GemmTraffic gemm_traffic(const GemmMapping& gemm, const GemmElementBytes& bytes) {

@@ -5,7 +5,8 @@
 // stationary side. Nothing else stays on the chip, and a new group always loads both. Outputs are
 // stored once, at their last k tile. With `spills`, partial sums are written after every k tile but
 // the last and read back before every one but the first, in the format the plan carries them in.
-// tile_m counts the positions of all arrays together: each of `arrays` takes ceil(tile_m / arrays).
+// A tile is that of all arrays together (array_split.h): what several of them use is loaded once.
+// A tile of K holds a range of every part of K; a split of groups makes a tile of several groups.
 // Not part of it: bias, per-channel parameters and the extra operands of a fused epilogue.
 #pragma once
 
@@ -34,7 +35,15 @@ std::int64_t spill_element_bytes(const GemmMapping& gemm);
 
 GemmTraffic gemm_traffic(const GemmMapping& gemm, const GemmElementBytes& bytes);
 
-/// Tiles in each direction and in all.
+/// Operands of one tile: positions [m0, m0 + m_count), or n_count channels, of `groups` groups and
+/// the ranges of tile `k_tile` of K.
+std::int64_t tile_m_side_bytes(const GemmMapping& gemm, std::int64_t groups, std::int64_t m0,
+                               std::int64_t m_count, std::int64_t k_tile,
+                               std::int64_t element_bytes);
+std::int64_t tile_n_side_bytes(const GemmMapping& gemm, std::int64_t groups, std::int64_t n_count,
+                               std::int64_t k_tile, std::int64_t element_bytes);
+
+/// Tiles in each direction and in all; groups in blocks of the split.
 struct GemmTileCounts {
   std::int64_t m = 1, n = 1, k = 1, groups = 1;
   std::int64_t total() const { return groups * m * n * k; }

@@ -37,8 +37,10 @@ bool cannot_run(const Verdict& verdict) {
 
 class GraphMapper {
  public:
-  GraphMapper(const NpuSpec& npu, const Graph& graph, const workloads::Recipe& recipe)
-      : npu_(npu), recipe_(recipe) {
+  GraphMapper(const NpuSpec& npu, const Graph& graph, const workloads::Recipe& recipe,
+              const MappedGraph* reference)
+      : npu_(npu), recipe_(recipe), has_reference_(reference != nullptr) {
+    if (has_reference_) find_reference(*reference);
     bool complete = true;
     std::vector<CoverageRow> rows = coverage_of(npu, graph, recipe);
     for (const CoverageRow& row : rows) {
@@ -101,7 +103,10 @@ class GraphMapper {
       append_work(static_cast<std::size_t>(fused), mapped.vector_work);
     if (const auto contraction = op(i).contraction(view)) {
       mapped.macs = contraction->macs();
-      if (mapped.engine == Engine::matrix) mapped.gemm = gemm_of(i, *contraction, mapped.epilogue);
+      if (mapped.engine == Engine::matrix) {
+        map_product(*contraction, mapped);
+        add_combination(*mapped.gemm, mapped.vector_work);
+      }
     }
     return mapped;
   }
@@ -111,23 +116,78 @@ class GraphMapper {
       work.push_back(std::move(part));
   }
 
+  void find_reference(const MappedGraph& reference) {
+    for (const MappedOp& op : reference.ops) {
+      if (!op.gemm) continue;
+      const GemmMapping& gemm = *op.gemm;
+      MappingPin pin;
+      pin.tile_m = gemm.tile_m;
+      pin.tile_n = gemm.tile_n;
+      pin.tile_k = gemm.tile_k;
+      pin.loop_order = gemm.loop_order;
+      pin.split = gemm.split;
+      reference_.emplace(reference.graph.nodes[static_cast<std::size_t>(op.node)].name, pin);
+    }
+  }
+
+  /// As the reference does, else as the file says, else as the search finds.
+  void map_product(const workloads::Contraction& contraction, MappedOp& mapped) {
+    const std::string& name = node(static_cast<std::size_t>(mapped.node)).name;
+    if (has_reference_) {
+      const auto found = reference_.find(name);
+      if (found == reference_.end()) {
+        mapped.not_pinned = "the reference has no such product";
+      } else {
+        try {
+          mapped.gemm = gemm_of(contraction, mapped, &found->second);
+          mapped.mapping_origin = MappingOrigin::reference;
+          return;
+        } catch (const IllegalPin& illegal) {
+          mapped.not_pinned = illegal.what();
+        }
+      }
+    }
+    const MappingPin* const pin = find_pin(npu_.mapping, name);
+    try {
+      mapped.gemm = gemm_of(contraction, mapped, pin);
+    } catch (const IllegalPin& illegal) {
+      base::Diagnostic mistake = pin->place;
+      mistake.code = "illegal-mapping";
+      mistake.message = name + " cannot be mapped so: " + illegal.what();
+      mistake.allowed = "what fits, as " + describe_mapping(gemm_of(contraction, mapped, nullptr));
+      throw base::InputError({mistake});
+    }
+    if (pin != nullptr) mapped.mapping_origin = MappingOrigin::file;
+  }
+
   /// Repeated layers are mapped once.
-  GemmMapping gemm_of(std::size_t i, const workloads::Contraction& contraction,
-                      const std::vector<int>& epilogue) {
+  GemmMapping gemm_of(const workloads::Contraction& contraction, const MappedOp& mapped,
+                      const MappingPin* pin) {
+    const auto i = static_cast<std::size_t>(mapped.node);
+    const std::vector<int>& epilogue = mapped.epilogue;
     const Node& last = epilogue.empty() ? node(i) : node(static_cast<std::size_t>(epilogue.back()));
     const std::int64_t output_bytes = stored(last.outputs.front()).format.storage_bytes();
     const precision::Format& input =
         stored(node(i).inputs[static_cast<std::size_t>(contraction.m_input)]).format;
     const precision::Format accumulator =
         recipe_.accumulator ? *recipe_.accumulator : default_accumulator(npu_.mac_array, input);
-    const std::string key = key_of(contraction, input.name, output_bytes);
+    const std::string key = key_of(contraction, input.name, output_bytes) + key_of(pin);
     const auto known = gemms_.find(key);
     GemmMapping gemm = known != gemms_.end()
                            ? known->second
-                           : map_gemm(npu_, contraction, input, accumulator, output_bytes);
+                           : map_gemm(npu_, contraction, input, accumulator, output_bytes, pin);
     if (known == gemms_.end()) gemms_.emplace(key, gemm);
     gemm.contraction = contraction;  // inputs by number and all that does not shape the mapping
     return gemm;
+  }
+
+  static std::string key_of(const MappingPin* pin) {
+    if (pin == nullptr) return {};
+    std::string key = " pinned";
+    for (const auto& side : {pin->tile_m, pin->tile_n, pin->tile_k})
+      key += side ? " " + std::to_string(*side) : " -";
+    key += pin->loop_order ? name_of(*pin->loop_order) : "-";
+    return key + (pin->split ? describe(*pin->split) : "-");
   }
 
   static std::string key_of(const workloads::Contraction& c, const std::string& input,
@@ -147,6 +207,8 @@ class GraphMapper {
 
   const NpuSpec& npu_;
   const workloads::Recipe& recipe_;
+  const bool has_reference_;
+  std::map<std::string, MappingPin> reference_;  ///< by name of the node
   MappedGraph mapped_;
   std::vector<std::string> origins_;
   std::map<std::string, Verdict> verdicts_;  ///< by name of the original node
@@ -180,8 +242,9 @@ std::vector<CoverageRow> coverage_of(const NpuSpec& npu, const Graph& graph,
   return rows;
 }
 
-MappedGraph map_graph(const NpuSpec& npu, const Graph& graph, const workloads::Recipe& recipe) {
-  MappedGraph mapped = GraphMapper(npu, graph, recipe).run();
+MappedGraph map_graph(const NpuSpec& npu, const Graph& graph, const workloads::Recipe& recipe,
+                      const MappedGraph* reference) {
+  MappedGraph mapped = GraphMapper(npu, graph, recipe, reference).run();
   mapped.memory = footprint_of(mapped);
   return mapped;
 }

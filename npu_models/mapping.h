@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "npu_models/array_split.h"
 #include "npu_models/capability.h"
 #include "npu_models/memory_footprint.h"
 #include "npu_models/npu_spec.h"
@@ -23,18 +24,12 @@ namespace npusim::npu {
 enum class Engine { matrix, vector, host, view };
 const char* name_of(Engine engine);
 
-/// Which operand stays while the loops run. Groups are the outermost loop, then n.
-enum class LoopOrder {
-  output_resident,  ///< g, n, m, k: partial sums stay in accumulator memory until they are done
-  weight_resident,  ///< g, n, k, m: each weight tile is loaded once; sums spill between k tiles
-};
-const char* name_of(LoopOrder order);
-
 struct GemmMapping {
   workloads::Contraction contraction;
   std::int64_t ordered_k = 1;  ///< K terms with padding
-  /// Scratchpad-resident tile, tile_k in ordered terms. All arrays share tile_m positions evenly.
+  /// Scratchpad-resident tile of all arrays together; tile_k ordered terms of each part of K.
   std::int64_t tile_m = 1, tile_n = 1, tile_k = 1;
+  ArraySplit split;
   LoopOrder loop_order = LoopOrder::output_resident;
   bool spills = false;                 ///< partial sums leave accumulator memory between k tiles
   std::int64_t accumulator_bytes = 4;  ///< of one partial sum
@@ -44,11 +39,29 @@ struct GemmMapping {
   precision::MacUnit unit;
   precision::ReductionPlan plan;
 
+  /// Tiles of K, and the terms of one part of it: part i begins at term i * k_part().
+  std::int64_t k_tiles() const;
+  std::int64_t k_part() const { return k_tiles() * tile_k; }
+  /// Terms that a tile of K takes of a part of it.
+  std::int64_t k_extent(std::int64_t part, std::int64_t tile) const;
+  /// Additions that combine the parts of K of one output.
+  std::int64_t combining_adds() const;
+
   /// A tile as the array sees it: a unit that multiplies slices of its operands in several passes
   /// goes through K once for each; slow operands take the array several cycles a step.
   TileShape on_array(const TileShape& tile) const {
     return {tile.m, tile.n, tile.k * unit.passes.count() * cycles_per_step};
   }
+};
+
+/// "tile 64 x 128 x 512, output_resident, split 1 x 1 x 1 x 1".
+std::string describe_mapping(const GemmMapping& gemm);
+
+/// Where the mapping of a product comes from.
+enum class MappingOrigin {
+  search,
+  file,       ///< a pin of the NPU file
+  reference,  ///< the same op of another mapped graph
 };
 
 struct MappedOp {
@@ -57,6 +70,8 @@ struct MappedOp {
   Verdict verdict;     ///< of the original node
   std::string origin;  ///< name of the node in the original graph
   std::optional<GemmMapping> gemm;
+  MappingOrigin mapping_origin = MappingOrigin::search;
+  std::string not_pinned;  ///< why it is not mapped as in the reference
   /// On the vector unit (or the host), the epilogue's included.
   std::vector<workloads::VectorWork> vector_work;
   /// Nodes fused behind this one, in order; they have no MappedOp of their own.
@@ -82,17 +97,28 @@ struct CoverageRow {
 std::vector<CoverageRow> coverage_of(const NpuSpec& npu, const workloads::Graph& graph,
                                      const workloads::Recipe& recipe);
 
-/// Throws UnsupportedError when an op can run neither natively, decomposed nor on the host.
+/// Throws UnsupportedError when an op can run neither natively, decomposed nor on the host, and
+/// base::InputError at a pin of the NPU file that cannot be obeyed. Products are mapped as those of
+/// the same name in `reference`, where they can be; the others say why not.
 MappedGraph map_graph(const NpuSpec& npu, const workloads::Graph& graph,
-                      const workloads::Recipe& recipe);
+                      const workloads::Recipe& recipe, const MappedGraph* reference = nullptr);
 
 /// Throws UnsupportedError when it needs more DRAM than there is.
 void check_fits(const NpuSpec& npu, const MappedGraph& mapped);
 
-/// The reduction plan and tiles of one contraction, for tests and explanations.
+/// The vector unit's part of a product whose K several arrays share: additions of their sums.
+void add_combination(const GemmMapping& gemm, std::vector<workloads::VectorWork>& work);
+
+/// The reduction plan and tiles of one contraction. Throws IllegalPin where the pin cannot run.
 GemmMapping map_gemm(const NpuSpec& npu, const workloads::Contraction& contraction,
                      const precision::Format& input, const precision::Format& accumulator,
-                     std::int64_t output_bytes);
+                     std::int64_t output_bytes, const MappingPin* pin = nullptr);
+
+/// The text says what does not fit.
+class IllegalPin : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
 
 /// The recipe asks for something this NPU does not declare: a row with a reason, not a failed run.
 class UnsupportedError : public std::runtime_error {

@@ -11,7 +11,9 @@ std::string text_of(const GemmMapping& gemm) {
   for (std::int64_t value : {gemm.contraction.groups, gemm.contraction.m, gemm.contraction.n,
                              gemm.ordered_k, gemm.tile_m, gemm.tile_n, gemm.tile_k})
     text += " " + std::to_string(value);
-  return text + " " + name_of(gemm.loop_order);
+  text += std::string(" ") + name_of(gemm.loop_order);
+  // One array alone needs no words.
+  return gemm.split.parts() == 1 ? text : text + " split " + describe(gemm.split);
 }
 
 }  // namespace

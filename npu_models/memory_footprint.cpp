@@ -50,12 +50,13 @@ struct Lifetime {
   int first = -1, last = -1;  ///< op positions; -1: never
 };
 
-/// Partial sums in DRAM while the op runs: all positions of one block of output channels, which
-/// the next block reuses.
+/// Partial sums in DRAM while the op runs: all positions of one block of output channels (of all
+/// groups that run at a time), which the next block reuses.
 std::int64_t spilled_bytes(const MappedOp& op) {
   if (!op.gemm || !op.gemm->spills) return 0;
   const std::int64_t columns = std::min(op.gemm->tile_n, op.gemm->contraction.n);
-  return op.gemm->contraction.m * columns * spill_element_bytes(*op.gemm);
+  const std::int64_t groups = std::min(op.gemm->split.groups, op.gemm->contraction.groups);
+  return groups * op.gemm->contraction.m * columns * spill_element_bytes(*op.gemm);
 }
 
 /// Something that comes and goes.

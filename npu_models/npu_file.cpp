@@ -5,6 +5,7 @@
 
 #include "npu_models/array_reader.h"
 #include "npu_models/input_units.h"
+#include "npu_models/mapping_reader.h"
 #include "npu_models/npu_sections.h"
 #include "npu_models/stage_reader.h"
 #include "npu_models/unit_reader.h"
@@ -41,6 +42,7 @@ void read_sections(base::ObjectReader& root, NpuSpec& npu) {
   if (auto dram = root.object("dram")) npu.dram = read_dram(*dram, npu.clock_mhz);
   if (auto vector = root.object("vector_unit")) npu.vector_unit = read_vector_unit(*vector);
   if (auto host = root.optional_object("host")) npu.host = read_host(*host, npu.clock_mhz);
+  if (auto mapping = root.optional_object("mapping")) npu.mapping = read_mapping(*mapping);
   npu.energy = read_energy(root.optional_object("energy"));
   const bool may_have_host = npu.host || root.self().json().incomplete();
   if (auto operators = root.object("operators"))

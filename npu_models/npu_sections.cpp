@@ -145,9 +145,13 @@ HostSpec read_host(base::ObjectReader& object, double clock_mhz) {
 
 EnergySpec read_energy(std::optional<base::ObjectReader> object) {
   EnergySpec energy;
-  energy.scratchpad_pj_per_byte = kScratchpadPjPerByte;
-  energy.accumulator_pj_per_byte = kAccumulatorPjPerByte;
-  energy.dram_pj_per_byte = kDramPjPerByte;
+  if (object)
+    energy.table = object->choice<EnergyTable>(
+        "table", {{"7nm", EnergyTable::nm7}, {"45nm", EnergyTable::nm45}}, EnergyTable::nm7);
+  const MemoryEnergy memory = memory_energy(energy.table);
+  energy.scratchpad_pj_per_byte = memory.scratchpad_pj_per_byte;
+  energy.accumulator_pj_per_byte = memory.accumulator_pj_per_byte;
+  energy.dram_pj_per_byte = memory.dram_pj_per_byte;
   if (!object) return energy;
   const auto read = [&](const char* key, double& figure) {
     figure = object->number(key, base::kNonNegativeNumber, figure);

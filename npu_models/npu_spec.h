@@ -11,6 +11,7 @@
 
 #include "base/json_value.h"
 #include "npu_models/capability.h"
+#include "npu_models/mapping_options.h"
 #include "npu_models/provenance.h"
 #include "precision/mac_unit.h"
 #include "precision/reduction_plan.h"
@@ -158,9 +159,13 @@ struct HostSpec {
   double elements_per_cycle = 0.0;  ///< throughput of any vector function or MAC on the host
 };
 
+/// Columns of the published table (npu_models/energy.h).
+enum class EnergyTable { nm7, nm45 };
+
 /// pJ per operation or byte. Sources in the config; npu_models/energy.h fills what a config leaves
 /// out.
 struct EnergySpec {
+  EnergyTable table = EnergyTable::nm7;       ///< of operations that the maps do not have
   std::map<std::string, double> multiply_pj;  ///< by format name
   std::map<std::string, double> add_pj;       ///< by format name
   double scratchpad_pj_per_byte = 0.0;
@@ -193,6 +198,7 @@ struct NpuSpec {
   std::optional<HostSpec> host;
   EnergySpec energy;
   OperatorTable operators;
+  MappingOptions mapping;
   base::JsonValue resolved;
 
   /// Multiply-accumulates a cycle of all arrays with this operand format, all passes counted; 0

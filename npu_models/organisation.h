@@ -10,14 +10,9 @@
 
 #include "base/error.h"
 #include "npu_models/npu_spec.h"
+#include "npu_models/tile_shape.h"
 
 namespace npusim::npu {
-
-/// A tile as one array runs it: m streamed positions, n output channels, k ordered terms (padding
-/// included).
-struct TileShape {
-  std::int64_t m = 1, n = 1, k = 1;
-};
 
 /// Where a tile's array-cycles go. `busy`: operands enter the array. The rest is exposed overhead.
 struct TileCycles {

@@ -32,7 +32,7 @@ bool states(const Fact& fact, const JsonValue& value, const std::string& newest)
   return fact.file == file || fact.file == newest || file != newest;
 }
 
-/// What needs a source: numbers, and operator entries as a whole.
+/// What needs a source: numbers, and operator entries as a whole. How ops are mapped is a choice.
 void collect(const JsonValue& value, const std::string& pointer, std::vector<SourcedValue>& out) {
   if (value.is_number()) out.push_back({pointer, &value, nullptr, false});
   if (value.is_array()) {
@@ -43,7 +43,7 @@ void collect(const JsonValue& value, const std::string& pointer, std::vector<Sou
   const bool operators = pointer == "/operators/groups" || pointer == "/operators/ops";
   for (const auto& [key, member] : value.members()) {
     const std::string below = pointer + "/" + base::pointer_token(key);
-    if (below == "/sources" || below == "/schema_version") continue;
+    if (below == "/sources" || below == "/schema_version" || below == "/mapping") continue;
     if (operators) {
       out.push_back({below, &member, nullptr, false});
     } else {

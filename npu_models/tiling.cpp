@@ -2,162 +2,199 @@
 #include "npu_models/tiling.h"
 
 #include <algorithm>
-#include <cmath>
+#include <limits>
 #include <set>
 #include <tuple>
 
-#include "npu_models/gemm_traffic.h"
+#include "npu_models/ceil_div.h"
+#include "npu_models/gemm_split.h"
+#include "npu_models/mapping_cost.h"
 #include "npu_models/organisation.h"
-#include "npu_models/organisations/organisations.h"
-#include "npu_models/tile_bytes.h"
 
 namespace npusim::npu {
 namespace {
 
-/// Splits of m tried for one (k, n): the coarsest that fits and two finer ones, which overlap
-/// better.
+/// Quick search: splits of m tried for one (k, n), the coarsest that fits and finer ones, which
+/// overlap better.
 constexpr int kFinerSplits = 5;
+/// Quick search: ways of sharing a tile over the arrays that are searched, of those that fit.
+constexpr int kSplits = 12;
+
+using Sizes = std::vector<std::int64_t>;
+using SizeSet = std::set<std::int64_t, std::greater<>>;
+
+std::int64_t even_size(std::int64_t extent, std::int64_t parts, std::int64_t granule) {
+  return std::min(extent, ceil_div(ceil_div(extent, parts), granule) * granule);
+}
 
 /// The sizes that cut `extent` into 1, 2, 3, 4, 6, 8, 12, ... even parts, in whole granules;
 /// descending.
-std::vector<std::int64_t> balanced_splits(std::int64_t extent, std::int64_t granule) {
-  std::set<std::int64_t, std::greater<>> sizes;
+Sizes balanced_splits(std::int64_t extent, std::int64_t granule) {
+  SizeSet sizes;
   const std::int64_t most = ceil_div(extent, granule);
-  const auto add = [&](std::int64_t parts) {
-    const std::int64_t size = ceil_div(ceil_div(extent, parts), granule) * granule;
-    sizes.insert(std::min(size, extent));
-  };
   for (std::int64_t power = 1; power <= most; power *= 2) {
-    add(power);
-    if (power >= 2 && power + power / 2 <= most) add(power + power / 2);
+    sizes.insert(even_size(extent, power, granule));
+    if (power >= 2 && power + power / 2 <= most)
+      sizes.insert(even_size(extent, power + power / 2, granule));
   }
-  add(most);
+  sizes.insert(even_size(extent, most, granule));
   return {sizes.begin(), sizes.end()};
 }
 
-/// Splits of m; with windows also those that end on whole rows of the image, where less is read
-/// twice.
-std::vector<std::int64_t> position_splits(const GemmMapping& gemm, std::int64_t granule) {
-  std::vector<std::int64_t> sizes = balanced_splits(gemm.contraction.m, granule);
-  if (!gemm.contraction.window) return sizes;
-  const std::int64_t row = gemm.contraction.window->out_width;
-  std::set<std::int64_t, std::greater<>> all(sizes.begin(), sizes.end());
-  for (std::int64_t size : sizes)
-    if (size > row) all.insert(size / row * row);
-  return {all.begin(), all.end()};
+/// The sizes of every number of even parts, in whole granules; descending.
+Sizes every_split(std::int64_t extent, std::int64_t granule) {
+  SizeSet sizes;
+  const std::int64_t most = ceil_div(extent, granule);
+  for (std::int64_t size = most; size >= 1;) {
+    sizes.insert(std::min(extent, size * granule));
+    if (size == 1) break;
+    const std::int64_t parts = ceil_div(most, size) + 1;  // the next number of parts
+    size = std::min(size - 1, ceil_div(most, parts));
+  }
+  return {sizes.begin(), sizes.end()};
 }
 
 class TileSearch {
  public:
   TileSearch(const NpuSpec& npu, std::int64_t element_bytes, std::int64_t output_bytes,
-             GemmMapping& gemm)
+             GemmMapping& gemm, const MappingPin* pin)
       : npu_(npu),
-        bytes_{element_bytes, element_bytes, output_bytes},
-        buffer_bytes_(npu.scratchpad.bytes / npu.scratchpad.buffers),
-        sums_(npu.mac_array.accumulator.memory_bytes / (2 * gemm.accumulator_bytes)),
+        pin_(pin == nullptr ? no_pin() : *pin),
+        exhaustive_(npu.mapping.search == MappingSearch::exhaustive),
+        cost_(npu, element_bytes, output_bytes, gemm),
         gemm_(gemm),
         best_(gemm) {}
 
-  void run() {
-    const TileShape granule =
-        find_organisation(npu_.mac_array.organisation)->granule(npu_.mac_array);
-    const std::vector<std::int64_t> m_sizes =
-        position_splits(gemm_, granule.m * npu_.mac_array.arrays);
-    for (std::int64_t k : balanced_splits(gemm_.ordered_k, granule.k))
-      for (std::int64_t n : balanced_splits(gemm_.contraction.n, granule.n)) try_m(k, n, m_sizes);
-    NPUSIM_CHECK(found_, "no tile of a GEMM fits the buffers of " + npu_.name);
+  std::string run() {
+    int tried = 0;
+    for (const RankedSplit& ranked : splits()) {
+      if (found_ &&
+          ((!exhaustive_ && tried >= kSplits) || ranked.least_cycles > std::get<0>(best_cost_)))
+        break;
+      gemm_.split = ranked.split;
+      try_split();
+      ++tried;
+    }
+    if (!found_) return reason_.empty() ? "no tile fits the buffers" : reason_;
     gemm_ = best_;
+    return {};
   }
 
  private:
-  /// Estimated cost in cycles, then what makes larger tiles win.
-  using Cost = std::tuple<std::int64_t, std::int64_t, std::int64_t>;
+  /// Estimated cost in cycles, parts of K, then what makes larger tiles win.
+  using Cost = std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t>;
 
-  void try_m(std::int64_t k, std::int64_t n, const std::vector<std::int64_t>& m_sizes) {
-    gemm_.tile_k = k;
-    gemm_.tile_n = n;
-    const std::int64_t left = buffer_bytes_ - n_side_bytes(gemm_, n, 0, k, bytes_.n_side);
-    int tried = 0;
-    for (std::int64_t m : m_sizes) {
-      gemm_.tile_m = m;
-      const std::int64_t share = ceil_div(m, npu_.mac_array.arrays);
-      if (share * n > sums_ || !streamed_fits(0, left)) continue;
-      try_order(LoopOrder::output_resident, left);
-      const bool one_tile = m >= gemm_.contraction.m || k >= gemm_.ordered_k;
-      if (!one_tile) try_order(LoopOrder::weight_resident, left);
-      if (++tried == kFinerSplits) break;
+  static const MappingPin& no_pin() {
+    static const MappingPin none;
+    return none;
+  }
+
+  std::vector<RankedSplit> splits() const {
+    if (pin_.split) return {{*pin_.split, 0, 0}};
+    return candidate_splits(npu_, gemm_, cost_.least_memory_cycles(gemm_.contraction), exhaustive_);
+  }
+
+  Sizes sizes(std::int64_t extent, std::int64_t granule,
+              const std::optional<std::int64_t>& pinned) const {
+    if (pinned) return {std::min(*pinned, extent)};
+    return exhaustive_ ? every_split(extent, granule) : balanced_splits(extent, granule);
+  }
+
+  /// Of an image also sizes that end on whole rows, where less is read twice.
+  Sizes position_sizes() const {
+    const std::int64_t m = gemm_.contraction.m;
+    const std::int64_t granule = cost_.granule().m * gemm_.split.m;
+    const Sizes even = sizes(m, granule, pin_.tile_m);
+    if (!gemm_.contraction.window || pin_.tile_m) return even;
+    SizeSet all(even.begin(), even.end());
+    const std::int64_t row = gemm_.contraction.window->out_width;
+    if (exhaustive_) {
+      for (std::int64_t size = granule; size < m; size += granule) all.insert(size);
+      for (std::int64_t size = row; size < m; size += row) all.insert(size);
+    } else {
+      for (std::int64_t size : even)
+        if (size > row) all.insert(size / row * row);
+    }
+    return {all.begin(), all.end()};
+  }
+
+  /// Of one of several parts of K in whole granules, so that parts begin where granules do.
+  Sizes term_sizes() const {
+    const std::int64_t granule = cost_.granule().k;
+    const std::int64_t part = ceil_div(gemm_.ordered_k, gemm_.split.k);
+    return sizes(gemm_.split.k == 1 ? part : ceil_div(part, granule) * granule, granule,
+                 pin_.tile_k);
+  }
+
+  void try_split() {
+    const Sizes m_sizes = position_sizes();
+    const Sizes n_sizes =
+        sizes(gemm_.contraction.n, cost_.granule().n * gemm_.split.n, pin_.tile_n);
+    for (const std::int64_t k : term_sizes()) {
+      gemm_.tile_k = k;
+      for (const std::int64_t n : n_sizes) {
+        gemm_.tile_n = n;
+        try_positions(m_sizes);
+      }
     }
   }
 
-  /// Tiles further into an image may touch one row more than the first.
-  bool all_fit(std::int64_t bytes) const {
-    if (!gemm_.contraction.window) return true;
-    for (std::int64_t m0 = gemm_.tile_m; m0 < gemm_.contraction.m; m0 += gemm_.tile_m)
-      if (!streamed_fits(m0, bytes)) return false;
-    return true;
+  void try_positions(const Sizes& m_sizes) {
+    int tried = 0;
+    for (const std::int64_t m : m_sizes) {
+      gemm_.tile_m = m;
+      const bool parts_filled = (gemm_.split.k - 1) * gemm_.k_part() < gemm_.ordered_k;
+      if (!parts_filled || !cost_.first_tile_fits(gemm_)) {
+        note_refusal();
+        continue;
+      }
+      // One tile of K or of m: both orders run the same loops. Parts of K stay in the arrays.
+      const bool one_order = m >= gemm_.contraction.m || gemm_.k_tiles() == 1;
+      const bool wants_weights = pin_.loop_order == LoopOrder::weight_resident;
+      if (one_order || !wants_weights) try_order(LoopOrder::output_resident);
+      if (!one_order && pin_.loop_order != LoopOrder::output_resident &&
+          (gemm_.split.k == 1 || wants_weights))
+        try_order(LoopOrder::weight_resident);
+      if (!exhaustive_ && ++tried == kFinerSplits) break;
+    }
   }
 
-  bool streamed_fits(std::int64_t m0, std::int64_t bytes) const {
-    const std::int64_t m = std::min(gemm_.tile_m, gemm_.contraction.m - m0);
-    return m_side_bytes(gemm_, m0, m, 0, gemm_.tile_k, bytes_.m_side) <= bytes;
+  bool is_pinned() const {
+    return pin_.tile_m || pin_.tile_n || pin_.tile_k || pin_.split || pin_.loop_order;
   }
 
-  void try_order(LoopOrder order, std::int64_t left) {
+  /// True when what is pinned cannot run; the first reason is kept.
+  bool note_refusal() {
+    if (!is_pinned()) return false;
+    const std::string reason = cost_.why_not(gemm_);
+    if (reason_.empty()) reason_ = reason;
+    return !reason.empty();
+  }
+
+  void try_order(LoopOrder order) {
     gemm_.loop_order = order;
     gemm_.spills = order == LoopOrder::weight_resident;
+    if (note_refusal()) return;
     const std::int64_t busy = array_cycles(npu_, gemm_);
-    if (found_ && least_cost(busy) > std::get<0>(best_cost_)) return;
-    if (!all_fit(left)) return;
-    const Cost cost{estimate(busy), -gemm_.tile_m * gemm_.tile_n, -gemm_.tile_k};
+    if (found_ && cost_.least(gemm_, busy) > std::get<0>(best_cost_)) return;
+    if (!cost_.all_tiles_fit(gemm_)) return;
+    const Cost cost{cost_.estimate(gemm_, busy), gemm_.split.k, -gemm_.tile_m * gemm_.tile_n,
+                    -gemm_.tile_k};
     if (found_ && cost >= best_cost_) return;
     found_ = true;
     best_cost_ = cost;
     best_ = gemm_;
   }
 
-  /// Below every estimate: the traffic of an image, which takes a walk over its tiles, left out.
-  std::int64_t least_cost(std::int64_t busy) const {
-    const workloads::Contraction& c = gemm_.contraction;
-    const GemmTileCounts tiles = gemm_tile_counts(gemm_);
-    const bool stays = tiles.k == 1 || gemm_.loop_order == LoopOrder::weight_resident;
-    const std::int64_t loads = c.groups * (stays ? 1 : tiles.m) *
-                               n_side_bytes(gemm_, c.n, 0, gemm_.ordered_k, bytes_.n_side);
-    const std::int64_t moving = transfer(loads + c.groups * c.m * c.n * bytes_.output);
-    return std::max(in_slots(busy, transfer(loads)), moving) + moving / 4;
-  }
-
-  /// The sum that tiling.h states, in cycles.
-  std::int64_t estimate(std::int64_t busy) const {
-    const GemmTraffic traffic = gemm_traffic(gemm_, bytes_);
-    const std::int64_t results = gemm_.tile_m * gemm_.tile_n;
-    const std::int64_t ends = m_side_bytes(gemm_, 0, gemm_.tile_m, 0, gemm_.tile_k, bytes_.m_side) +
-                              n_side_bytes(gemm_, gemm_.tile_n, 0, gemm_.tile_k, bytes_.n_side) +
-                              results * bytes_.output;
-    const std::int64_t moving = transfer(traffic.total_bytes());
-    return std::max(in_slots(busy, transfer(traffic.read_bytes())), moving) + transfer(ends) / 2 +
-           results / npu_.vector_unit.lanes + moving / 4;
-  }
-
-  /// Each tile holds a buffer from the request of its operands until it is computed.
-  std::int64_t in_slots(std::int64_t busy, std::int64_t loading) const {
-    const std::int64_t held =
-        gemm_tile_counts(gemm_).total() * npu_.dram.latency_cycles + loading + busy;
-    return std::max(busy, ceil_div(held, npu_.scratchpad.buffers));
-  }
-
-  std::int64_t transfer(std::int64_t bytes) const {
-    const double cycles = static_cast<double>(bytes) / npu_.dram.bandwidth_bytes_per_cycle;
-    return static_cast<std::int64_t>(std::ceil(cycles));
-  }
-
   const NpuSpec& npu_;
-  const GemmElementBytes bytes_;
-  const std::int64_t buffer_bytes_;
-  const std::int64_t sums_;  ///< of one array and one buffer
+  const MappingPin& pin_;
+  const bool exhaustive_;
+  const MappingCost cost_;
   GemmMapping& gemm_;
   GemmMapping best_;
   Cost best_cost_{};
   bool found_ = false;
+  std::string reason_;  ///< of the first pinned mapping that cannot run
 };
 
 /// Whole tiles of a split and the rest, as (size, count).
@@ -173,11 +210,14 @@ std::vector<std::pair<std::int64_t, std::int64_t>> parts(std::int64_t extent, st
 std::int64_t array_cycles(const NpuSpec& npu, const GemmMapping& gemm) {
   const MacArraySpec& array = npu.mac_array;
   const Organisation& organisation = *find_organisation(array.organisation);
+  // With several parts of K the first one has whole tiles.
+  const auto k_parts =
+      gemm.split.k == 1 ? parts(gemm.ordered_k, gemm.tile_k) : parts(gemm.k_part(), gemm.tile_k);
   std::int64_t cycles = 0;
   for (const auto& [m, m_count] : parts(gemm.contraction.m, gemm.tile_m)) {
     for (const auto& [n, n_count] : parts(gemm.contraction.n, gemm.tile_n)) {
-      for (const auto& [k, k_count] : parts(gemm.ordered_k, gemm.tile_k)) {
-        const TileShape tile{ceil_div(m, array.arrays), n, k};
+      for (const auto& [k, k_count] : k_parts) {
+        const TileShape tile{ceil_div(m, gemm.split.m), ceil_div(n, gemm.split.n), k};
         cycles += m_count * n_count * k_count *
                   organisation
                       .tile_cycles(array, gemm.macs_per_pe_per_cycle,
@@ -186,12 +226,12 @@ std::int64_t array_cycles(const NpuSpec& npu, const GemmMapping& gemm) {
       }
     }
   }
-  return cycles * gemm.contraction.groups;
+  return cycles * gemm_tile_counts(gemm).groups;
 }
 
-void choose_tiles(const NpuSpec& npu, std::int64_t element_bytes, std::int64_t output_bytes,
-                  GemmMapping& gemm) {
-  TileSearch(npu, element_bytes, output_bytes, gemm).run();
+std::string choose_tiles(const NpuSpec& npu, std::int64_t element_bytes, std::int64_t output_bytes,
+                         GemmMapping& gemm, const MappingPin* pin) {
+  return TileSearch(npu, element_bytes, output_bytes, gemm, pin).run();
 }
 
 }  // namespace npusim::npu

@@ -36,6 +36,9 @@ struct OpTiming {
   std::int64_t end_cycle = 0;    ///< last activity
   std::int64_t macs = 0;
   std::int64_t array_busy_cycles = 0;
+  /// Products on the arrays: MACs over what the array-cycles charged to the op (busy and stalls)
+  /// could do in its operand format; weighted by these they make the run's. 0 for other ops.
+  double utilization = 0.0;
   std::map<std::string, std::int64_t> stall_cycles;  ///< array-cycles charged to this op, by cause
   std::int64_t dram_read_bytes = 0, dram_write_bytes = 0;
   std::int64_t spill_bytes = 0;  ///< included in the two above

@@ -97,6 +97,15 @@ OpTiming row_of(const MappedGraph& mapped, const MappedOp& op, const OpRecord& r
   return row;
 }
 
+double utilization_of(const NpuSpec& npu, const MappedOp& op, const OpRecord& r) {
+  if (op.engine != Engine::matrix) return 0.0;
+  const double array_cycles =
+      static_cast<double>(array_cycles_charged(r)) / static_cast<double>(npu.mac_array.arrays);
+  return array_cycles > 0.0 ? static_cast<double>(op.macs) /
+                                  (array_cycles * npu.peak_macs_per_cycle(op.gemm->unit.a))
+                            : 0.0;
+}
+
 /// Ops without any activity (views) happen when the ops before them have ended.
 void place_idle_rows(std::vector<OpTiming>& rows) {
   std::int64_t latest = 0;
@@ -142,6 +151,7 @@ TimingResult assemble_timing(const NpuSpec& npu, const MappedGraph& mapped,
       energy.static_mj = static_mj * static_cast<double>(array_cycles_charged(r)) / array_cycles;
     }
     row.energy_mj = energy.total_mj();
+    row.utilization = utilization_of(npu, mapped.ops[i], r);
     add(result.energy, energy);
     if (mapped.ops[i].engine == Engine::matrix) result.macs += row.macs;
     result.busy_cycles += row.array_busy_cycles;

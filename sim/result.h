@@ -85,6 +85,14 @@ struct Timing {
   double peak_tops = 0.0;
 };
 
+/// Mapping taken from another NPU's run of the same workload, where it can be.
+struct PinnedMapping {
+  std::string reference;  ///< name of the NPU
+  std::int64_t ops = 0;   ///< mapped as there
+  /// Products that are not: node, reason.
+  std::vector<std::pair<std::string, std::string>> free;
+};
+
 /// Largest value of a workload's parameter with which a run fits.
 struct ParameterLimit {
   std::string parameter;
@@ -108,6 +116,7 @@ struct RunResult {
   std::uint64_t seed = 0;
   std::string config_hash;
   std::string mapping_hash;
+  std::optional<PinnedMapping> pinned;
   base::JsonValue config;  ///< resolved {npu, workload, recipe}
   std::int64_t parameters = 0;
   std::optional<Timing> timing;

@@ -126,6 +126,33 @@ void make_graphs(std::vector<Job>& jobs, const std::vector<RunRequest>& requests
   diagnostics.throw_if_any();
 }
 
+/// The run of the named NPU with the same workload and mode: with the same recipe, else its first.
+const Job* reference_of(std::size_t index, const std::vector<Job>& jobs,
+                        const std::vector<RunRequest>& requests, const std::string& name) {
+  const Job* found = nullptr;
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    const bool alike = jobs[i].npu->name == name && jobs[i].workload == jobs[index].workload &&
+                       requests[i].mode == requests[index].mode;
+    if (alike && (found == nullptr || jobs[i].recipe == jobs[index].recipe)) found = &jobs[i];
+    if (found != nullptr && found->recipe == jobs[index].recipe) break;
+  }
+  return found;
+}
+
+/// Those whose mapping others take come first.
+void map_jobs(std::vector<Job>& jobs, const std::vector<RunRequest>& requests,
+              const std::string& pin_mapping, std::vector<RunResult>& runs) {
+  for (std::size_t i = 0; i < jobs.size(); ++i)
+    if (pin_mapping.empty() || jobs[i].npu->name == pin_mapping) map_job(jobs[i], runs[i]);
+  if (pin_mapping.empty()) return;
+  for (std::size_t i = 0; i < jobs.size(); ++i)
+    if (jobs[i].npu->name != pin_mapping) {
+      map_job(jobs[i], runs[i], reference_of(i, jobs, requests, pin_mapping));
+      if (jobs[i].mapped && !runs[i].pinned)
+        runs[i].pinned = {pin_mapping, 0, {{"all products", pin_mapping + " cannot run this"}}};
+    }
+}
+
 bool is_interrupted(const RunOptions& options) {
   return options.interrupted && options.interrupted();
 }
@@ -236,8 +263,8 @@ Result run_all(const std::vector<RunRequest>& requests, const RunOptions& option
     result.runs.back().coverage =
         cover(*jobs[i].npu, jobs[i].graph, *jobs[i].recipe, requests[i].mode == Mode::training,
               dynamic_nodes(requests[i], jobs[i], options));
-    map_job(jobs[i], result.runs.back());
   }
+  map_jobs(jobs, requests, options.pin_mapping, result.runs);
   check_parameters(result.runs, options.dynamic, "--dynamic");
   check_fidelity(jobs, options);
   if (options.timing) time_jobs(jobs, options, result.runs);
@@ -284,9 +311,10 @@ std::vector<std::string> explain_mappings(const std::vector<RunRequest>& request
   std::vector<Job> jobs = load_jobs(requests, options, inputs);
   make_graphs(jobs, requests, options);
   std::vector<std::string> tables;
+  std::vector<RunResult> ignored(jobs.size());
+  for (std::size_t i = 0; i < jobs.size(); ++i) ignored[i].coverage.emplace();
+  map_jobs(jobs, requests, options.pin_mapping, ignored);
   for (Job& job : jobs) {
-    RunResult ignored;
-    map_job(job, ignored);
     if (job.mapped) tables.push_back(mapping_table_of(*job.npu, *job.mapped));
   }
   return tables;

@@ -15,6 +15,18 @@ double time_on_npu(const npu::TimingResult& timing) {
   return all > 0 ? 1.0 - static_cast<double>(timing.stall_cycles.at("host")) / all : 1.0;
 }
 
+PinnedMapping pinned_mapping(const npu::MappedGraph& mapped, const std::string& reference) {
+  PinnedMapping pinned;
+  pinned.reference = reference;
+  for (const npu::MappedOp& op : mapped.ops) {
+    if (op.mapping_origin == npu::MappingOrigin::reference) ++pinned.ops;
+    if (!op.not_pinned.empty())
+      pinned.free.emplace_back(mapped.graph.nodes[static_cast<std::size_t>(op.node)].name,
+                               op.not_pinned);
+  }
+  return pinned;
+}
+
 }  // namespace
 
 const char* name_of(Mode mode) {
@@ -49,10 +61,13 @@ RunResult describe_run(const RunRequest& request, const Job& job, std::uint64_t 
   return run;
 }
 
-void map_job(Job& job, RunResult& run) {
+void map_job(Job& job, RunResult& run, const Job* reference) {
+  const npu::MappedGraph* const like =
+      reference != nullptr && reference->mapped ? &*reference->mapped : nullptr;
   try {
-    job.mapped = npu::map_graph(*job.npu, job.graph, *job.recipe);
+    job.mapped = npu::map_graph(*job.npu, job.graph, *job.recipe, like);
     run.mapping_hash = job.mapped->hash();
+    if (like != nullptr) run.pinned = pinned_mapping(*job.mapped, reference->npu->name);
     run.memory = RunMemory{job.mapped->memory, job.npu->dram.capacity_bytes, {}, {}};
     npu::check_fits(*job.npu, *job.mapped);
   } catch (const npu::UnsupportedError& error) {

@@ -29,8 +29,9 @@ void make_graph(Job& job, Mode mode);
 RunResult describe_run(const RunRequest& request, const Job& job, std::uint64_t seed);
 
 /// Fills job.mapped, the mapping's hash and the memory, or says why the run is unsupported (in the
-/// coverage too, where there is one).
-void map_job(Job& job, RunResult& run);
+/// coverage too, where there is one). Products take the mapping that `reference` has for them where
+/// they can.
+void map_job(Job& job, RunResult& run, const Job* reference = nullptr);
 
 void set_timing(RunResult& run, const Job& job, npu::TimingResult timing);
 

@@ -50,6 +50,7 @@ struct RunArguments {
   std::vector<std::string> inputs;  ///< NAME=F.npy
   std::string dump_outputs;
   std::string base;                 ///< compare: an NPU of the selection, by name
+  std::string pin_mapping;          ///< compare: likewise
   std::vector<std::string> pareto;  ///< compare: names of metrics
 };
 

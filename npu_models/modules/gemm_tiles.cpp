@@ -27,10 +27,11 @@ bool GemmTiles::next(GemmTile& tile) {
   tile.index = current_;
   tile.m0 = current_.m * gemm_.tile_m;
   tile.n0 = current_.n * gemm_.tile_n;
-  tile.k0 = current_.k * gemm_.tile_k;
-  tile.m = std::min(gemm_.tile_m, gemm_.contraction.m - tile.m0);
-  tile.n = std::min(gemm_.tile_n, gemm_.contraction.n - tile.n0);
-  tile.k = std::min(gemm_.tile_k, gemm_.ordered_k - tile.k0);
+  tile.group0 = current_.group * gemm_.split.groups;
+  tile.extents = {std::min(gemm_.split.groups, gemm_.contraction.groups - tile.group0),
+                  std::min(gemm_.tile_m, gemm_.contraction.m - tile.m0),
+                  std::min(gemm_.tile_n, gemm_.contraction.n - tile.n0),
+                  gemm_.k_extent(0, current_.k), gemm_.k_extent(gemm_.split.k - 1, current_.k)};
   tile.load_streamed = !any_ || !current_.same_streamed(previous_);
   tile.load_stationary = !any_ || !current_.same_stationary(previous_);
   tile.last_of_streamed = !more_ || !current_.same_streamed(following_);

@@ -10,7 +10,7 @@
 
 namespace npusim::npu::model {
 
-/// Tile numbers in each direction.
+/// Tile numbers in each direction; groups in blocks of the split.
 struct TileIndex {
   std::int64_t group = 0, m = 0, n = 0, k = 0;
 
@@ -22,8 +22,8 @@ struct TileIndex {
 
 struct GemmTile {
   TileIndex index;
-  std::int64_t m0 = 0, n0 = 0, k0 = 0;  ///< first position, channel, ordered term
-  std::int64_t m = 0, n = 0, k = 0;     ///< extents
+  std::int64_t group0 = 0, m0 = 0, n0 = 0;  ///< first group, position, channel
+  TileExtents extents;
   bool load_streamed = true, load_stationary = true;
   bool last_of_streamed = true, last_of_stationary = true;  ///< the next tile uses another one
   bool first_k = true, last_k = true;

@@ -14,13 +14,11 @@ const Organisation& organisation_of(const MacArraySpec& spec) {
   return *found;
 }
 
-void add(TileAccount& account, const TileCycles& cycles, std::int64_t arrays,
-         std::int64_t longest) {
+void add(TileAccount& account, const TileCycles& cycles, std::int64_t arrays) {
   account.busy += arrays * cycles.busy;
   account.preload += arrays * cycles.preload;
   account.fill_drain += arrays * cycles.fill_drain;
   account.dependency += arrays * cycles.dependency;
-  account.idle += arrays * (longest - cycles.total());
 }
 
 }  // namespace
@@ -57,27 +55,23 @@ void MacArray::run() {
     progress.complete(end);
     for (const Release& release : command.give) release.at(end);
     if (elements_)
-      elements_->begin({command.op, command.gemm, command.at, command.shape, cost.cycles});
+      elements_->begin({command.op, command.gemm, command.at, command.tile, cost.cycles});
     free_at = end;
   }
 }
 
 const MacArray::Cost& MacArray::cost_of(const ArrayCommand& command) {
-  const TileShape& shape = command.shape;
   Cost& cost = last_cost_;
-  if (cost.gemm == command.gemm && cost.shape.m == shape.m && cost.shape.n == shape.n &&
-      cost.shape.k == shape.k) {
-    return cost;
+  if (cost.gemm == command.gemm && cost.tile == command.tile) return cost;
+  cost = {command.gemm, command.tile, {}, 0};
+  std::int64_t worked = 0;
+  for (const ArrayShare& share : shares_of(command.gemm->split, command.tile)) {
+    const TileCycles cycles = cycles_of(*command.gemm, share.shape);
+    add(cost.account, cycles, share.arrays);
+    worked += share.arrays * cycles.total();
+    cost.cycles = std::max(cost.cycles, cycles.total());
   }
-  const std::int64_t small = shape.m / spec_.arrays;
-  const std::int64_t with_one_more = shape.m % spec_.arrays;
-  const TileCycles large_cycles =
-      with_one_more > 0 ? cycles_of(*command.gemm, {small + 1, shape.n, shape.k}) : TileCycles{};
-  const TileCycles small_cycles =
-      small > 0 ? cycles_of(*command.gemm, {small, shape.n, shape.k}) : TileCycles{};
-  cost = {command.gemm, shape, {}, std::max(large_cycles.total(), small_cycles.total())};
-  add(cost.account, large_cycles, with_one_more, cost.cycles);
-  add(cost.account, small_cycles, spec_.arrays - with_one_more, cost.cycles);
+  cost.account.idle = spec_.arrays * cost.cycles - worked;
   return cost;
 }
 

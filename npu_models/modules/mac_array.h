@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The MAC arrays. One command is one scratchpad-resident tile; the folds inside it are the closed
 // form of the organisation (Organisation::tile_cycles), charged in full for every tile: no overlap
-// between the drain of one tile and the preload of the next. Several identical arrays split the
-// positions of a tile evenly and start it together; the largest share, ceil(m / arrays), sets the
-// time and the others' missing cycles are idle. They are simulated once, with that exact
+// between the drain of one tile and the preload of the next. Several identical arrays share a tile
+// (array_split.h) and start it together; the largest share sets the time, and the missing cycles of
+// smaller ones and of arrays without one are idle. Equal shares are computed once, with their exact
 // multiplicity. Values are not computed here: the numeric executor runs the same mapping's plan.
 // With clock_elements (fidelity pe) every tile also runs on clocked elements that carry values
 // (pe/pe_tiles.h); their cycles must be the closed form's.
@@ -27,7 +27,7 @@ namespace npusim::npu::model {
 struct ArrayCommand {
   int op = -1;
   const GemmMapping* gemm = nullptr;
-  TileShape shape;  ///< of all arrays together
+  TileExtents tile;  ///< of all arrays together
   pe::TileAt at;
   Need operands;
   std::int64_t accumulator_bytes = 0;  ///< to take before the start; 0: already held
@@ -48,7 +48,7 @@ class MacArray : public sc_core::sc_module {
  private:
   struct Cost {
     const GemmMapping* gemm = nullptr;
-    TileShape shape;
+    TileExtents tile;
     TileAccount account;
     std::int64_t cycles = 0;
   };

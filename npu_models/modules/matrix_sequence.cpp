@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "npu_models/ceil_div.h"
 #include "npu_models/modules/sequencer.h"
 #include "npu_models/modules/share.h"
 #include "npu_models/modules/sram_accesses.h"
@@ -26,20 +27,27 @@ struct Sequencer::MatrixRun {
 namespace {
 
 /// Accumulator memory that the largest share of a tile takes.
-std::int64_t share_bytes(const GemmMapping& gemm, std::int64_t arrays, std::int64_t m,
-                         std::int64_t n) {
-  return (m + arrays - 1) / arrays * n * gemm.accumulator_bytes;
+std::int64_t share_bytes(const GemmMapping& gemm, std::int64_t m, std::int64_t n) {
+  return ceil_div(m, gemm.split.m) * ceil_div(n, gemm.split.n) * gemm.accumulator_bytes;
 }
 
-void check_accumulators(const GemmMapping& gemm, const MacArraySpec& array,
-                        const std::string& node) {
+/// Results of a tile.
+std::int64_t elements_of(const TileExtents& tile) {
+  return tile.groups * tile.m * tile.n;
+}
+
+void check_arrays(const GemmMapping& gemm, const MacArraySpec& array, const std::string& node) {
   const GemmTileCounts counts = gemm_tile_counts(gemm);
   const bool column_stays =
       gemm.loop_order == LoopOrder::weight_resident && counts.k > 1 && !gemm.spills;
   const std::int64_t m = std::min(gemm.tile_m, gemm.contraction.m);
   const std::int64_t n = std::min(gemm.tile_n, gemm.contraction.n);
-  const std::int64_t needed = (column_stays ? counts.m : 1) * share_bytes(gemm, array.arrays, m, n);
+  const std::int64_t needed = (column_stays ? counts.m : 1) * share_bytes(gemm, m, n);
   const std::int64_t available = array.accumulator.memory_bytes;
+  NPUSIM_CHECK(gemm.split.parts() <= array.arrays,
+               "the mapping of " + node + " shares a tile over " +
+                   std::to_string(gemm.split.parts()) + " arrays, there are " +
+                   std::to_string(array.arrays));
   NPUSIM_CHECK(needed <= available, "the mapping of " + node + " keeps " + std::to_string(needed) +
                                         " bytes of partial sums, accumulator memory has " +
                                         std::to_string(available));
@@ -50,8 +58,8 @@ void check_accumulators(const GemmMapping& gemm, const MacArraySpec& array,
 void Sequencer::issue_matrix(int op, const OpProgram& program) {
   const MappedOp& mapped_op = mapped_.ops[static_cast<std::size_t>(op)];
   const GemmMapping& gemm = *mapped_op.gemm;
-  check_accumulators(gemm, npu_.mac_array,
-                     mapped_.graph.nodes[static_cast<std::size_t>(mapped_op.node)].name);
+  check_arrays(gemm, npu_.mac_array,
+               mapped_.graph.nodes[static_cast<std::size_t>(mapped_op.node)].name);
   MatrixRun run{op,
                 gemm,
                 program,
@@ -83,17 +91,17 @@ void Sequencer::issue_tile(MatrixRun& run, const GemmTile& tile) {
   ArrayCommand command;
   command.op = run.op;
   command.gemm = &gemm;
-  command.shape = {tile.m, tile.n, tile.k};
-  command.at = {tile.index.group, tile.m0, tile.n0, tile.k0};
+  command.tile = tile.extents;
+  command.at = {tile.group0, tile.m0, tile.n0, tile.index.k};
   command.operands = all_loads();
-  const std::int64_t held = share_bytes(gemm, npu_.mac_array.arrays, tile.m, tile.n);
+  const std::int64_t held = share_bytes(gemm, tile.extents.m, tile.extents.n);
   const Release accumulators{&engines_.accumulators.bytes, held};
   if (tile.first_k || gemm.spills) command.accumulator_bytes = held;
   if (tile.last_of_streamed) command.give[0] = {&scratchpad.m_side};
   if (tile.last_of_stationary) command.give[1] = {&scratchpad.n_side};
   if (reads_partial_sums) command.give[2] = {&scratchpad.partial_sums};
 
-  const std::int64_t elements = tile.m * tile.n;
+  const std::int64_t elements = elements_of(tile.extents);
   bool extra_loaded = false;
   if (tile.last_k) {
     extra_loaded = load_tiled_inputs(run, elements);
@@ -119,22 +127,24 @@ void Sequencer::load_operands(MatrixRun& run, const GemmTile& tile) {
   DmaCommand load;
   load.op = run.op;
   if (tile.load_stationary) {
-    load.address = tile_address(program.n_side, tile.index.group * c.n + tile.n0, c.groups * c.n);
-    load.bytes = n_side_bytes(gemm, tile.n, tile.k0, tile.k, program.element_bytes.n_side);
+    load.address = tile_address(program.n_side, tile.group0 * c.n + tile.n0, c.groups * c.n);
+    load.bytes = tile_n_side_bytes(gemm, tile.extents.groups, tile.extents.n, tile.index.k,
+                                   program.element_bytes.n_side);
     load.producers = producers(program.n_side);
     load.take[0] = &engines_.scratchpad.n_side;
     engines_.load.queue.push(load);
   }
   if (tile.load_streamed) {
-    load.address = tile_address(program.m_side, tile.index.group * c.m + tile.m0, c.groups * c.m);
-    load.bytes = m_side_bytes(gemm, tile.m0, tile.m, tile.k0, tile.k, program.element_bytes.m_side);
+    load.address = tile_address(program.m_side, tile.group0 * c.m + tile.m0, c.groups * c.m);
+    load.bytes = tile_m_side_bytes(gemm, tile.extents.groups, tile.m0, tile.extents.m, tile.index.k,
+                                   program.element_bytes.m_side);
     load.producers = producers(program.m_side);
     load.take[0] = &engines_.scratchpad.m_side;
     engines_.load.queue.push(load);
   }
   if (gemm.spills && !tile.first_k) {
     load.address = run.spill_address + static_cast<std::uint64_t>(tile.m0 * gemm.tile_n);
-    load.bytes = tile.m * tile.n * spill_element_bytes(gemm);
+    load.bytes = elements_of(tile.extents) * spill_element_bytes(gemm);
     load.spill = true;
     load.producers = nullptr;
     load.after = {&engines_.store.progress, run.spilled[static_cast<std::size_t>(tile.index.m)]};
@@ -166,7 +176,7 @@ void Sequencer::store_partial_sums(MatrixRun& run, const GemmTile& tile, const N
   DmaCommand store;
   store.op = run.op;
   store.address = run.spill_address + static_cast<std::uint64_t>(tile.m0 * run.gemm.tile_n);
-  store.bytes = tile.m * tile.n * spill_element_bytes(run.gemm);
+  store.bytes = elements_of(tile.extents) * spill_element_bytes(run.gemm);
   store.spill = true;
   store.after = sums;
   store.give[0] = accumulators;
@@ -215,18 +225,19 @@ void Sequencer::store_output(MatrixRun& run, std::int64_t elements, const Need& 
 void Sequencer::count_accesses(const MatrixRun& run, const GemmTile& tile) {
   const GemmMapping& gemm = run.gemm;
   const GemmElementBytes& bytes = run.program.element_bytes;
-  const SramAccesses accesses = sram_accesses(npu_.mac_array, granule_, {tile.m, tile.n, tile.k});
+  const SramAccesses accesses = sram_accesses(granule_, shares_of(gemm.split, tile.extents));
+  const std::int64_t elements = elements_of(tile.extents);
   OpRecord& record = ledger_.record(run.op);
   record.scratchpad_bytes += accesses.m_side * bytes.m_side + accesses.n_side * bytes.n_side;
   std::int64_t partial_sums = accesses.accumulator;
-  if (!tile.first_k) partial_sums += tile.m * tile.n;  // read by the first pass, which adds to them
+  if (!tile.first_k) partial_sums += accesses.sums;  // read by the first pass, which adds to them
   if (gemm.spills && !tile.first_k) {
-    partial_sums += tile.m * tile.n;  // brought back
-    record.scratchpad_bytes += tile.m * tile.n * spill_element_bytes(gemm);
+    partial_sums += elements;  // brought back
+    record.scratchpad_bytes += elements * spill_element_bytes(gemm);
   }
-  if (tile.last_k || gemm.spills) partial_sums += tile.m * tile.n;  // drained
+  if (tile.last_k || gemm.spills) partial_sums += elements * gemm.split.k;  // drained
   if (!tile.last_k && gemm.spills) {
-    record.scratchpad_bytes += tile.m * tile.n * spill_element_bytes(gemm);
+    record.scratchpad_bytes += elements * spill_element_bytes(gemm);
   }
   record.accumulator_bytes += partial_sums * gemm.accumulator_bytes;
 }

@@ -36,8 +36,9 @@ double made_bias(const GemmMapping& gemm, int op, std::int64_t group, std::int64
 }
 
 /// Rows of one operand in the order of K as tiles cut it: the deal to partial sums is the array's.
-std::vector<double> rows_of(const GemmMapping& gemm, int op, int side, const TileAt& at,
-                            std::int64_t first, std::int64_t count, std::int64_t terms) {
+std::vector<double> rows_of(const GemmMapping& gemm, int op, int side, std::int64_t group,
+                            std::int64_t first, std::int64_t count, std::int64_t k0,
+                            std::int64_t terms) {
   precision::ReductionPlan undealt = gemm.plan;
   undealt.deal.reset();
   const std::vector<std::int64_t> order = precision::expand_order(undealt);
@@ -45,12 +46,19 @@ std::vector<double> rows_of(const GemmMapping& gemm, int op, int side, const Til
   std::vector<double> values;
   values.reserve(static_cast<std::size_t>(count * terms));
   for (std::int64_t row = first; row < first + count; ++row) {
-    for (std::int64_t k = at.k0; k < at.k0 + terms; ++k) {
+    for (std::int64_t k = k0; k < k0 + terms; ++k) {
       const std::int64_t index = order[static_cast<std::size_t>(k)];
-      values.push_back(index < 0 ? 0.0 : made_value(format, op, side, at.group, row, index));
+      values.push_back(index < 0 ? 0.0 : made_value(format, op, side, group, row, index));
     }
   }
   return values;
+}
+
+/// Begin and extent of one of several even parts; the first ones take one more where it is uneven.
+std::pair<std::int64_t, std::int64_t> even_part(std::int64_t extent, std::int64_t parts,
+                                                std::int64_t i) {
+  const std::int64_t small = extent / parts, larger = extent % parts;
+  return {i * small + std::min(i, larger), small + (i < larger ? 1 : 0)};
 }
 
 bool same_bits(double x, double y) {
@@ -83,82 +91,119 @@ void PeTiles::run() {
   }
 }
 
-std::int64_t PeTiles::cycles_of(const PeTile& of) {
+/// What one array takes of a tile.
+struct PeTiles::Work {
+  std::int64_t group, part, m0, n0;
+  TileShape shape;
+  std::vector<double> a, b, sums;
+};
+
+std::vector<double>& PeTiles::sums_of(const PeTile& of, std::int64_t group, std::int64_t part) {
+  const GemmMapping& gemm = *of.gemm;
+  std::vector<double>& sums = sums_[{of.op, group, part}];
+  if (!sums.empty()) return sums;
+  const bool from_bias = has_bias(gemm) && gemm.split.k == 1;
+  for (std::int64_t m = 0; m < gemm.contraction.m; ++m)
+    for (std::int64_t n = 0; n < gemm.contraction.n; ++n)
+      sums.push_back(from_bias ? made_bias(gemm, of.op, group, n) : 0.0);
+  return sums;
+}
+
+std::vector<PeTiles::Work> PeTiles::shared_out(const PeTile& of) {
   const GemmMapping& gemm = *of.gemm;
   const TileAt& at = of.at;
-  const TileShape& tile = of.shape;
-  const int op = of.op;
-  const std::int64_t all_n = gemm.contraction.n;
-  std::vector<double>& sums = outputs_[{op, at.group}].sums;
-  if (sums.empty()) {
-    for (std::int64_t m = 0; m < gemm.contraction.m; ++m)
-      for (std::int64_t n = 0; n < all_n; ++n)
-        sums.push_back(has_bias(gemm) ? made_bias(gemm, op, at.group, n) : 0.0);
+  std::vector<Work> all;
+  for (std::int64_t group = at.group0; group < at.group0 + of.extents.groups; ++group) {
+    for (std::int64_t part = 0; part < gemm.split.k; ++part) {
+      const std::int64_t k0 = part * gemm.k_part() + at.k_tile * gemm.tile_k;
+      const std::int64_t k = gemm.k_extent(part, at.k_tile);
+      for (std::int64_t i = 0; i < gemm.split.m; ++i) {
+        for (std::int64_t j = 0; j < gemm.split.n; ++j) {
+          const auto [m0, m] = even_part(of.extents.m, gemm.split.m, i);
+          const auto [n0, n] = even_part(of.extents.n, gemm.split.n, j);
+          if (m == 0 || n == 0 || k == 0) continue;
+          Work work{group, part, at.m0 + m0, at.n0 + n0, {m, n, k}, {}, {}, {}};
+          work.a = rows_of(gemm, of.op, 0, group, work.m0, m, k0, k);
+          work.b = rows_of(gemm, of.op, 1, group, work.n0, n, k0, k);
+          all.push_back(std::move(work));
+        }
+      }
+    }
   }
-  const auto stored = [&](std::int64_t m, std::int64_t n) -> double& {
-    return sums[static_cast<std::size_t>((at.m0 + m) * all_n + at.n0 + n)];
-  };
-  const std::vector<double> a = rows_of(gemm, op, 0, at, at.m0, tile.m, tile.k);
-  const std::vector<double> b = rows_of(gemm, op, 1, at, at.n0, tile.n, tile.k);
-  std::vector<double> part;
-  for (std::int64_t m = 0; m < tile.m; ++m)
-    for (std::int64_t n = 0; n < tile.n; ++n) part.push_back(stored(m, n));
+  return all;
+}
 
-  // The first arrays take one position more where the split is uneven.
+std::int64_t PeTiles::cycles_of(const PeTile& of) {
+  const GemmMapping& gemm = *of.gemm;
+  const bool resumes = of.at.k_tile > 0 || (has_bias(gemm) && gemm.split.k == 1);
+  const auto stored = [&](const Work& work, std::int64_t m, std::int64_t n) -> double& {
+    const std::int64_t at = (work.m0 + m) * gemm.contraction.n + work.n0 + n;
+    return sums_of(of, work.group, work.part)[static_cast<std::size_t>(at)];
+  };
+  std::vector<Work> all = shared_out(of);
   std::vector<PeJob> jobs;
-  std::int64_t begin = 0;
-  for (std::int64_t i = 0; i < array_.arrays; ++i) {
-    const std::int64_t share = tile.m / array_.arrays + (i < tile.m % array_.arrays ? 1 : 0);
-    jobs.push_back({{share, tile.n, tile.k},
-                    &gemm.unit,
-                    gemm.macs_per_pe_per_cycle,
-                    gemm.accumulator_latency_cycles,
-                    a.data() + begin * tile.k,
-                    b.data(),
-                    part.data() + begin * tile.n,
-                    at.k0 > 0 || has_bias(gemm)});
-    begin += share;
+  for (Work& work : all) {
+    for (std::int64_t m = 0; m < work.shape.m; ++m)
+      for (std::int64_t n = 0; n < work.shape.n; ++n) work.sums.push_back(stored(work, m, n));
+    jobs.push_back({work.shape, &gemm.unit, gemm.macs_per_pe_per_cycle,
+                    gemm.accumulator_latency_cycles, work.a.data(), work.b.data(), work.sums.data(),
+                    resumes});
   }
   const std::int64_t cycles = engine_.run(jobs);
 
-  const bool last = at.k0 + tile.k >= gemm.ordered_k;
-  for (std::int64_t m = 0; m < tile.m; ++m) {
-    for (std::int64_t n = 0; n < tile.n; ++n) {
-      double& sum = part[static_cast<std::size_t>(m * tile.n + n)];
-      if (gemm.spills && !last) sum = precision::round_to(sum, gemm.plan.chunks.back().arithmetic);
-      stored(m, n) = sum;
+  const bool last = of.at.k_tile + 1 == gemm.k_tiles();
+  for (const Work& work : all) {
+    for (std::int64_t m = 0; m < work.shape.m; ++m) {
+      for (std::int64_t n = 0; n < work.shape.n; ++n) {
+        double sum = work.sums[static_cast<std::size_t>(m * work.shape.n + n)];
+        if (gemm.spills && !last)
+          sum = precision::round_to(sum, gemm.plan.chunks.back().arithmetic);
+        stored(work, m, n) = sum;
+      }
     }
   }
-  if (last) check(of, part);
+  if (!last) return cycles;
+  for (std::int64_t group = 0; group < of.extents.groups; ++group) check(of, of.at.group0 + group);
   return cycles;
 }
 
-void PeTiles::check(const PeTile& of, const std::vector<double>& sums) const {
+/// What the vector unit makes of the parts of K.
+double PeTiles::combined(const PeTile& of, std::int64_t group, std::int64_t m, std::int64_t n) {
   const GemmMapping& gemm = *of.gemm;
-  const TileAt& at = of.at;
-  const TileShape& tile = of.shape;
-  const int op = of.op;
+  const auto at = static_cast<std::size_t>(m * gemm.contraction.n + n);
+  double sum = sums_of(of, group, 0)[at];
+  if (gemm.split.k == 1) return sum;
+  const precision::Arithmetic& sums = gemm.unit.accumulator();
+  if (has_bias(gemm)) sum = precision::rounded_sum(made_bias(gemm, of.op, group, n), sum, sums);
+  for (std::int64_t part = 1; part < gemm.split.k; ++part)
+    sum = precision::rounded_sum(sum, sums_of(of, group, part)[at], sums);
+  return sum;
+}
+
+void PeTiles::check(const PeTile& of, std::int64_t group) {
+  const GemmMapping& gemm = *of.gemm;
   const std::int64_t terms = gemm.plan.terms();
   const auto row_of = [&](int side, std::int64_t row) {
     const precision::Format& format = side == 0 ? gemm.unit.a : gemm.unit.b;
     std::vector<double> values;
     for (std::int64_t k = 0; k < terms; ++k)
-      values.push_back(made_value(format, op, side, at.group, row, k));
+      values.push_back(made_value(format, of.op, side, group, row, k));
     return values;
   };
   std::vector<std::vector<double>> b;
-  for (std::int64_t n = 0; n < tile.n; ++n) b.push_back(row_of(1, at.n0 + n));
-  for (std::int64_t m = 0; m < tile.m; ++m) {
-    const std::vector<double> a = row_of(0, at.m0 + m);
-    for (std::int64_t n = 0; n < tile.n; ++n) {
-      const double bias = has_bias(gemm) ? made_bias(gemm, op, at.group, at.n0 + n) : 0.0;
+  for (std::int64_t n = 0; n < of.extents.n; ++n) b.push_back(row_of(1, of.at.n0 + n));
+  for (std::int64_t m = of.at.m0; m < of.at.m0 + of.extents.m; ++m) {
+    const std::vector<double> a = row_of(0, m);
+    for (std::int64_t i = 0; i < of.extents.n; ++i) {
+      const std::int64_t n = of.at.n0 + i;
+      const double bias = has_bias(gemm) ? made_bias(gemm, of.op, group, n) : 0.0;
       const double planned = precision::planned_dot(gemm.unit, gemm.plan, a.data(),
-                                                    b[static_cast<std::size_t>(n)].data(),
+                                                    b[static_cast<std::size_t>(i)].data(),
                                                     has_bias(gemm) ? &bias : nullptr);
-      const double sum = sums[static_cast<std::size_t>(m * tile.n + n)];
+      const double sum = combined(of, group, m, n);
       NPUSIM_CHECK(same_bits(sum, planned), "the elements' sum " + std::to_string(sum) +
                                                 " is not the plan's " + std::to_string(planned) +
-                                                " in op " + std::to_string(op));
+                                                " in op " + std::to_string(of.op));
     }
   }
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The tiles of a mapped graph on clocked elements. The values are not the workload's: each operand
 // element is a value of the unit's format, made from its op and place. When the last tile of K of
-// an output is done, its sum is held, bit for bit, against what precision computes from the
-// mapping's reduction plan; a difference ends the run with an InternalError. So does a tile that
-// takes other cycles than its closed form.
+// an output is done, its sum (parts of K that several arrays took added up) is held, bit for bit,
+// against what precision computes from the mapping's reduction plan; a difference ends the run with
+// an InternalError. So does a tile that takes other cycles than its closed form.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <systemc>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -20,9 +21,9 @@
 
 namespace npusim::npu::pe {
 
-/// Where a tile begins.
+/// Where a tile begins, and which tile of K it is.
 struct TileAt {
-  std::int64_t group = 0, m0 = 0, n0 = 0, k0 = 0;
+  std::int64_t group0 = 0, m0 = 0, n0 = 0, k_tile = 0;
 };
 
 /// A tile that begins now.
@@ -30,7 +31,7 @@ struct PeTile {
   int op = -1;
   const GemmMapping* gemm = nullptr;
   TileAt at;
-  TileShape shape;
+  TileExtents extents;
   std::int64_t cycles = 0;  ///< by the closed form
 };
 
@@ -44,18 +45,21 @@ class PeTiles : public sc_core::sc_module {
   void begin(const PeTile& tile);
 
  private:
-  struct Output {
-    std::vector<double> sums;  ///< m x n of one group
-  };
+  struct Work;
+  /// The partial sums of one part of K of one group, m x n.
+  using Part = std::tuple<int, std::int64_t, std::int64_t>;  ///< op, group, part of K
   void run();
   std::int64_t cycles_of(const PeTile& tile);
-  void check(const PeTile& tile, const std::vector<double>& sums) const;
+  std::vector<Work> shared_out(const PeTile& tile);
+  std::vector<double>& sums_of(const PeTile& tile, std::int64_t group, std::int64_t part);
+  void check(const PeTile& tile, std::int64_t group);
+  double combined(const PeTile& tile, std::int64_t group, std::int64_t m, std::int64_t n);
 
   const MacArraySpec& array_;
   PeEngine engine_;
   std::deque<std::pair<PeTile, sc_core::sc_time>> queue_;  ///< with its begin
   sc_core::sc_event begun_;
-  std::map<std::pair<int, std::int64_t>, Output> outputs_;  ///< by op and group
+  std::map<Part, std::vector<double>> sums_;
 };
 
 /// Why this graph cannot run on clocked elements: an organisation or unit without a model of its

@@ -44,7 +44,9 @@ bool fits_as_one_tile(const npu::NpuSpec& npu, const npu::TileShape& p, std::int
          share * p.n * sum_bytes <= npu.mac_array.accumulator.memory_bytes / 2;
 }
 
-void cut(npu::GemmMapping& gemm, const npu::TileShape& tile) {
+/// The arrays share positions.
+void cut(npu::GemmMapping& gemm, const npu::TileShape& tile, std::int64_t arrays) {
+  gemm.split = {1, std::min(arrays, tile.m), 1, 1};
   gemm.tile_m = tile.m;
   gemm.tile_n = tile.n;
   gemm.tile_k = tile.k;
@@ -73,13 +75,14 @@ npu::MappedGraph product_graph(const npu::NpuSpec& npu, const Product& product) 
   contraction.dims = {{"K", p.k}};
   op.gemm = npu::map_gemm(npu, contraction, format, sums, format.storage_bytes());
   if (product.tile) {
-    cut(*op.gemm, *product.tile);
+    cut(*op.gemm, *product.tile, npu.mac_array.arrays);
   } else if (fits_as_one_tile(npu, p, format.storage_bytes(), op.gemm->accumulator_bytes)) {
-    cut(*op.gemm, {p.m, p.n, op.gemm->ordered_k});
+    cut(*op.gemm, {p.m, p.n, op.gemm->ordered_k}, npu.mac_array.arrays);
   }
   op.macs = contraction.macs();
   mapped.on_chip[static_cast<std::size_t>(sum)] = true;
   op.epilogue.push_back(add_node(mapped, "Cast", {sum}, out));
+  npu::add_combination(*op.gemm, op.vector_work);
   if (npu.vector_unit.cycles_per_element.count("copy") != 0)
     op.vector_work.push_back({"copy", p.m * p.n});
   mapped.ops.push_back(op);

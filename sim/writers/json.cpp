@@ -75,6 +75,8 @@ JsonValue op_timing(const npu::OpTiming& op) {
   item.set("end_cycle", op.end_cycle);
   item.set("macs", op.macs);
   item.set("array_busy_cycles", op.array_busy_cycles);
+  item.set("utilization",
+           op.engine == "matrix" ? JsonValue::make_real(op.utilization) : JsonValue::make_null());
   item.set("stall_cycles", counts(op.stall_cycles));
   item.set("dram_read_bytes", op.dram_read_bytes);
   item.set("dram_write_bytes", op.dram_write_bytes);
@@ -221,6 +223,21 @@ JsonValue coverage(const Coverage& c) {
   return object;
 }
 
+JsonValue pinned_mapping(const PinnedMapping& pinned) {
+  JsonValue object = JsonValue::make_object();
+  object.set("reference", pinned.reference);
+  object.set("ops", pinned.ops);
+  JsonValue free = JsonValue::make_array();
+  for (const auto& [node, reason] : pinned.free) {
+    JsonValue item = JsonValue::make_object();
+    item.set("node", node);
+    item.set("reason", reason);
+    free.push_back(std::move(item));
+  }
+  object.set("free", std::move(free));
+  return object;
+}
+
 }  // namespace
 
 JsonValue json_of(const RunResult& run) {
@@ -277,11 +294,13 @@ JsonValue json_of(const Result& result, const ComparisonOptions& options) {
     metrics.push_back(JsonValue::make_string(name_of(metric)));
   object.set("pareto_metrics", std::move(metrics));
   JsonValue runs = JsonValue::make_array();
+  std::size_t index = 0;
   for (const RunComparison& run : compare_runs(result, options)) {
     JsonValue item = JsonValue::make_object();
     item.set("pareto", run.pareto ? JsonValue::make_bool(*run.pareto) : JsonValue::make_null());
     for (std::size_t m = 0; m < metric_names().size(); ++m)
       item.set(metric_names()[m] + "_ratio", optional_number(run.ratio[m]));
+    item.set("pinned_mapping", section(result.runs[index++].pinned, pinned_mapping));
     runs.push_back(std::move(item));
   }
   object.set("runs", std::move(runs));

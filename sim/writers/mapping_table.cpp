@@ -29,15 +29,29 @@ std::string fused_of(const npu::MappedGraph& mapped, const npu::MappedOp& op) {
   return text.empty() ? "-" : text;
 }
 
+std::string origin_of(const npu::MappedOp& op) {
+  if (!op.not_pinned.empty()) return "search: " + op.not_pinned;
+  switch (op.mapping_origin) {
+    case npu::MappingOrigin::search:
+      return "search";
+    case npu::MappingOrigin::file:
+      return "file";
+    case npu::MappingOrigin::reference:
+      return "reference";
+  }
+  return "";
+}
+
 }  // namespace
 
 std::string mapping_table_of(const npu::NpuSpec& npu, const npu::MappedGraph& mapped) {
   TextTable table;
-  for (const char* text : {"node", "op", "groups x m x n x k", "tile m x n x k", "loop order"})
+  for (const char* text :
+       {"node", "op", "groups x m x n x k", "tile m x n x k", "split g x m x n x k", "loop order"})
     table.column(text);
   for (const char* number : {"tiles", "array cycles", "DRAM [kB]", "spilled [kB]", "MAC/byte"})
     table.column(number, true);
-  for (const char* text : {"roof", "fused"}) table.column(text);
+  for (const char* text : {"roof", "fused", "mapped by"}) table.column(text);
   for (const npu::MappedOp& op : mapped.ops) {
     if (!op.gemm) continue;
     const npu::GemmMapping& gemm = *op.gemm;
@@ -49,13 +63,14 @@ std::string mapping_table_of(const npu::NpuSpec& npu, const npu::MappedGraph& ma
     const workloads::Node& node = mapped.graph.nodes[static_cast<std::size_t>(op.node)];
     table.row({node.name, node.op, fmt::format("{} x {} x {} x {}", c.groups, c.m, c.n, c.k()),
                fmt::format("{} x {} x {}", gemm.tile_m, gemm.tile_n, gemm.tile_k),
-               npu::name_of(gemm.loop_order), std::to_string(npu::gemm_tile_counts(gemm).total()),
+               npu::describe(gemm.split), npu::name_of(gemm.loop_order),
+               std::to_string(npu::gemm_tile_counts(gemm).total()),
                std::to_string(npu::array_cycles(npu, gemm)), fmt::format("{:.1f}", bytes / 1e3),
                fmt::format(
                    "{:.1f}",
                    static_cast<double>(traffic.spill_write_bytes + traffic.spill_read_bytes) / 1e3),
                fmt::format("{:.1f}", per_byte), per_byte >= ridge ? "compute" : "memory",
-               fused_of(mapped, op)});
+               fused_of(mapped, op), origin_of(op)});
   }
   return table.aligned();
 }

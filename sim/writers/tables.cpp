@@ -238,8 +238,8 @@ std::string op_table_of(const RunResult& run) {
   table.column("op");
   table.column("node");
   table.column("engine");
-  for (const char* number : {"end cycle", "busy", "load", "vector", "store", "other stalls",
-                             "DRAM [kB]", "local error", "total error"})
+  for (const char* number : {"end cycle", "util [%]", "busy", "load", "vector", "store",
+                             "other stalls", "DRAM [kB]", "local error", "total error"})
     table.column(number, true);
   std::map<std::string, const OpError*> errors;
   if (run.numerics)
@@ -258,8 +258,10 @@ std::string op_table_of(const RunResult& run) {
     const auto error = errors.find(op.node);
     const bool known = error != errors.end();
     table.row(
-        {op.op, op.node, op.engine, grouped(op.end_cycle), grouped(op.array_busy_cycles),
-         grouped(shown["load"]), grouped(shown["vector"]), grouped(shown["store"]), grouped(other),
+        {op.op, op.node, op.engine, grouped(op.end_cycle),
+         op.engine == "matrix" ? fmt::format("{:.1f}", op.utilization * 100.0) : std::string("-"),
+         grouped(op.array_busy_cycles), grouped(shown["load"]), grouped(shown["vector"]),
+         grouped(shown["store"]), grouped(other),
          fmt::format("{:.1f}", static_cast<double>(op.dram_read_bytes + op.dram_write_bytes) / 1e3),
          known ? error_text(error->second->local) : "-",
          known ? error_text(error->second->total) : "-"});

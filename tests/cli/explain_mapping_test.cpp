@@ -36,15 +36,45 @@ TEST(ExplainMapping, ShowsTilesThatTheSimulationRan) {
     if (op.find("engine")->string() != "matrix") continue;
     ++matrix_ops;
     const std::vector<std::string> row = row_of(outcome.out, op.find("node")->string());
-    // node op g x m x n x k (7) m x n x k (5) order tiles ...
-    ASSERT_GE(row.size(), 20U) << op.find("node")->string();
-    EXPECT_EQ(row[15], std::to_string(op.find("tiles")->integer())) << row[0];
+    // node op g x m x n x k (7) m x n x k (5) g x m x n x k (7) order tiles ...
+    ASSERT_GE(row.size(), 27U) << op.find("node")->string();
+    EXPECT_EQ(row[22], std::to_string(op.find("tiles")->integer())) << row[0];
   }
   EXPECT_EQ(matrix_ops, 54);
   const std::vector<std::string> fc = row_of(outcome.out, "fc");
-  ASSERT_GE(fc.size(), 20U);
+  ASSERT_GE(fc.size(), 27U);
   EXPECT_EQ(fc[8], "2048");
-  EXPECT_EQ(fc[20], "memory") << "a vector times a matrix has no reuse";
+  EXPECT_EQ(fc[27], "memory") << "a vector times a matrix has no reuse";
+}
+
+TEST(ExplainMapping, ShowsPartsOverArraysAndWhoChose) {
+  const Outcome outcome =
+      npusim({"run", "--npu", "google_tpu_v4", "--workload", "mlp", "--no-numerics",
+              "--explain-mapping", "--set", "workload.parameters.batch=1", "--set",
+              "npu.mapping={\"pins\": [{\"op\": \"fc1*\", \"split\": {\"n\": 2}}]}"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("split g x m x n x k"));
+  EXPECT_THAT(outcome.out, HasSubstr("1 x 1 x 2 x 1"));
+  EXPECT_EQ(row_of(outcome.out, "fc1.gemm").back(), "file");
+  EXPECT_EQ(row_of(outcome.out, "fc2.gemm").back(), "search");
+}
+
+TEST(PinMapping, ACompareRunsEveryDesignAsMappedForOne) {
+  const std::string result = ::testing::TempDir() + "npusim_pinned.json";
+  const Outcome outcome =
+      npusim({"compare", "--npu", "systolic_128x128_fp32", "systolic_128x128_bf16", "cube16_fp16",
+              "--workload", "mlp", "--recipe", "bf16", "fp16", "--no-numerics", "--pin-mapping",
+              "systolic_128x128_fp32", "--json", result});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("3 products mapped as on systolic_128x128_fp32, 0 not"));
+  const base::JsonValue document = base::parse_json(read_text(result), result);
+  EXPECT_EQ(at(document, "/comparison/runs/0/pinned_mapping").kind(), base::JsonValue::Kind::null);
+  EXPECT_EQ(at(document, "/comparison/runs/2/pinned_mapping/ops").integer(), 3);
+  EXPECT_EQ(at(document, "/comparison/runs/2/pinned_mapping/reference").string(),
+            "systolic_128x128_fp32");
+  EXPECT_EQ(npusim({"compare", "--npu", "cube16_fp16", "--workload", "mlp", "--pin-mapping", "x"})
+                .exit_code,
+            2);
 }
 
 TEST(ExplainMapping, NeedsStandardOutput) {

@@ -32,6 +32,8 @@ TEST(Fidelity, ClockedElementsGiveTheTimesOfTheTileModel) {
       {},
       {"--mode", "training"},
       {"--set", "npu.mac_array.arrays=3"},
+      {"--set", "npu.mac_array.arrays=6", "--set",
+       "npu.mapping={\"pins\": [{\"op\": \"fc*\", \"split\": {\"m\": 3, \"k\": 2}}]}"},
       {"--set", "npu.mac_array.partial_sums=reinject_above"},
       {"--set", "npu.mac_array.dataflow=input_stationary", "--set",
        "npu.mac_array.completion=written"},

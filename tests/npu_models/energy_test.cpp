@@ -47,5 +47,15 @@ TEST(Energy, ConfiguredFiguresWin) {
   EXPECT_DOUBLE_EQ(npu.energy.scratchpad_pj_per_byte, 1.75);
 }
 
+TEST(Energy, The45NmColumnIsAnOptionAsAWhole) {
+  const NpuSpec npu = testing::load_shipped("cube16_fp16", {"energy={\"table\": \"45nm\"}"});
+  EXPECT_DOUBLE_EQ(multiply_pj(npu.energy, precision::fp16()), 1.1);
+  EXPECT_DOUBLE_EQ(add_pj(npu.energy, precision::fp32()), 0.9);
+  EXPECT_DOUBLE_EQ(multiply_pj(npu.energy, precision::bf16()), 1.1 * 64 / 121);  // no row: scaled
+  EXPECT_DOUBLE_EQ(npu.energy.scratchpad_pj_per_byte, 12.5);
+  EXPECT_DOUBLE_EQ(npu.energy.accumulator_pj_per_byte, 2.5);
+  EXPECT_DOUBLE_EQ(npu.energy.dram_pj_per_byte, 162.5);
+}
+
 }  // namespace
 }  // namespace npusim::npu

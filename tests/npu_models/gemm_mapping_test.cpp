@@ -204,14 +204,21 @@ RC_GTEST_PROP(Tiles, FitTheirBuffersAndCoverTheGemm, ()) {
   RC_ASSERT(gemm.tile_m >= 1 && gemm.tile_m <= contraction.m);
   RC_ASSERT(gemm.tile_n >= 1 && gemm.tile_n <= contraction.n);
   RC_ASSERT(gemm.tile_k >= 1 && gemm.tile_k <= gemm.ordered_k);
-  const std::int64_t share = (gemm.tile_m + npu.mac_array.arrays - 1) / npu.mac_array.arrays;
-  RC_ASSERT(2 * share * gemm.tile_n * gemm.accumulator_bytes <=
+  RC_ASSERT(gemm.split.parts() <= npu.mac_array.arrays);
+  const std::int64_t share_m = (gemm.tile_m + gemm.split.m - 1) / gemm.split.m;
+  const std::int64_t share_n = (gemm.tile_n + gemm.split.n - 1) / gemm.split.n;
+  RC_ASSERT(2 * share_m * share_n * gemm.accumulator_bytes <=
             npu.mac_array.accumulator.memory_bytes);
   for (std::int64_t m0 = 0; m0 < contraction.m; m0 += gemm.tile_m) {
     const std::int64_t m = std::min(gemm.tile_m, contraction.m - m0);
-    RC_ASSERT(m_side_bytes(gemm, m0, m, 0, gemm.tile_k, 2) +
-                  n_side_bytes(gemm, gemm.tile_n, 0, gemm.tile_k, 2) <=
-              npu.scratchpad.bytes / npu.scratchpad.buffers);
+    std::int64_t bytes = 0;
+    for (std::int64_t part = 0; part < gemm.split.k; ++part) {
+      const std::int64_t k0 = part * gemm.k_part();
+      const std::int64_t k = std::min(gemm.tile_k, gemm.ordered_k - k0);
+      RC_ASSERT(k > 0);
+      bytes += m_side_bytes(gemm, m0, m, k0, k, 2) + n_side_bytes(gemm, gemm.tile_n, k0, k, 2);
+    }
+    RC_ASSERT(bytes <= npu.scratchpad.bytes / npu.scratchpad.buffers);
   }
   if (gemm.tile_k < gemm.ordered_k && name == "systolic128_bf16") RC_ASSERT(gemm.tile_k % 128 == 0);
   RC_ASSERT(gemm.spills == (gemm.loop_order == LoopOrder::weight_resident));

@@ -66,10 +66,10 @@ TEST(GemmTiles, OrderEdgesAndReuseFollowThePlainLoops) {
     for (std::size_t t = 0; t < order.size(); ++t) {
       ASSERT_TRUE(tiles.next(tile));
       const auto [g, m, n, k] = order[t];
-      EXPECT_EQ(Key(tile.index.group, tile.m0, tile.n0, tile.k0), order[t]);
-      EXPECT_EQ(tile.m, std::min(c.tile_m, c.m - m));
-      EXPECT_EQ(tile.n, std::min(c.tile_n, c.n - n));
-      EXPECT_EQ(tile.k, std::min(c.tile_k, c.k - k));
+      EXPECT_EQ(Key(tile.group0, tile.m0, tile.n0, tile.index.k * c.tile_k), order[t]);
+      const std::int64_t terms = std::min(c.tile_k, c.k - k);
+      EXPECT_EQ(tile.extents, (TileExtents{1, std::min(c.tile_m, c.m - m),
+                                           std::min(c.tile_n, c.n - n), terms, terms}));
       const auto changes = [&](std::size_t u, bool streamed) {
         const auto [g2, m2, n2, k2] = order[u];
         return g2 != g || k2 != k || (streamed ? m2 != m : n2 != n);
@@ -148,16 +148,18 @@ TEST(Share, PartsAddUpWithoutOverflow) {
 }
 
 TEST(SramAccesses, FollowThePassesOfTheOrganisation) {
-  MacArraySpec array;
   // 8 x 10 x 12 tile, passes of 1 x 4 x 4 (systolic): n in 3 blocks, k in 3 passes
-  SramAccesses systolic = sram_accesses(array, {1, 4, 4}, {8, 10, 12});
+  const SramAccesses systolic = sram_accesses({1, 4, 4}, {{{8, 10, 12}, 1}});
   EXPECT_EQ(systolic.m_side, 8 * 12 * 3);
   EXPECT_EQ(systolic.n_side, 10 * 12);
   EXPECT_EQ(systolic.accumulator, 8 * 10 * 5);
   // cube of 4 x 4 x 4: two blocks of positions each read the stationary side
-  EXPECT_EQ(sram_accesses(array, {4, 4, 4}, {8, 10, 12}).n_side, 10 * 12 * 2);
-  array.arrays = 3;
-  EXPECT_EQ(sram_accesses(array, {1, 4, 4}, {2, 10, 12}).n_side, 10 * 12 * 2);
+  EXPECT_EQ(sram_accesses({4, 4, 4}, {{{8, 10, 12}, 1}}).n_side, 10 * 12 * 2);
+  // two arrays with a position each read all of the stationary side
+  const SramAccesses two = sram_accesses({1, 4, 4}, {{{1, 10, 12}, 2}});
+  EXPECT_EQ(two.n_side, 10 * 12 * 2);
+  EXPECT_EQ(two.m_side, 2 * 12 * 3);
+  EXPECT_EQ(two.sums, 2 * 10);
 }
 
 }  // namespace

@@ -152,6 +152,7 @@ TEST(TimingGemm, FullAccumulatorMemoryMakesTheArrayWaitForTheDrain) {
 TEST(TimingGemm, UnevenSplitOverArraysIsIdleTime) {
   GemmCase gemm;
   gemm.m = gemm.tile_m = 5;
+  gemm.split.m = 2;
   NpuSpec npu = tiny_npu();
   npu.mac_array.arrays = 2;
   const TimingResult result = run(npu, single_gemm(gemm));

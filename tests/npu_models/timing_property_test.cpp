@@ -48,12 +48,11 @@ GemmCase random_gemm(Random& random) {
 /// Tile cycles one after the other, from plain loops.
 std::int64_t sum_of_tile_cycles(const NpuSpec& npu, const GemmCase& g) {
   const Organisation& organisation = *find_organisation(npu.mac_array.organisation);
-  const std::int64_t arrays = npu.mac_array.arrays;
   std::int64_t sum = 0;
   for (std::int64_t m = 0; m < g.m; m += g.tile_m) {
     for (std::int64_t n = 0; n < g.n; n += g.tile_n) {
       for (std::int64_t k = 0; k < g.k; k += g.tile_k) {
-        const TileShape tile{(std::min(g.tile_m, g.m - m) + arrays - 1) / arrays,
+        const TileShape tile{(std::min(g.tile_m, g.m - m) + g.split.m - 1) / g.split.m,
                              std::min(g.tile_n, g.n - n), std::min(g.tile_k, g.k - k)};
         sum += organisation.tile_cycles(npu.mac_array, 1, 1, tile).total();
       }
@@ -73,6 +72,7 @@ TEST(TimingProperty, ComputeBoundGemmTakesItsTileCycles) {
     std::vector<MappedGraph> graphs;
     for (int i = 0; i < 60; ++i) {
       cases.push_back(random_gemm(random));
+      cases.back().split.m = arrays;
       graphs.push_back(single_gemm(cases.back()));
     }
     const std::vector<TimingResult> results = run_all(npu, graphs);
@@ -105,7 +105,7 @@ std::int64_t count(const std::vector<workloads::TensorId>& list) {
 }
 
 /// A chain of ops on all engines, sometimes reading a tensor from further back.
-MappedGraph random_graph(Random& random) {
+MappedGraph random_graph(Random& random, std::int64_t arrays = 1) {
   HandGraph graph;
   std::vector<workloads::TensorId> ready = {graph.tensor({8, 8})};
   const std::int64_t ops = random.in(1, 12);
@@ -120,6 +120,7 @@ MappedGraph random_graph(Random& random) {
     gemm.tile_m = random.in(1, 8);
     gemm.tile_n = random.in(1, 8);
     gemm.tile_k = random.in(1, 8);
+    gemm.split.n = arrays;
     switch (random.in(0, 4)) {
       case 0:
       case 1: {
@@ -158,7 +159,7 @@ TEST(TimingProperty, EveryArrayCycleOfARandomGraphHasOneCause) {
     npu.mac_array.arrays = random.in(1, 3);
     npu.mac_array.accumulator.memory_bytes = random.in(256, 600);
     npu.vector_unit.startup_cycles = random.in(0, 5);
-    const MappedGraph graph = random_graph(random);
+    const MappedGraph graph = random_graph(random, npu.mac_array.arrays);
     const std::vector<TimingResult> twice = run_all(npu, {graph, graph});
     testing::expect_every_cycle_has_a_cause(twice[0]);
     EXPECT_EQ(serialize(twice[0]), serialize(twice[1]));

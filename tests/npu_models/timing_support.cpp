@@ -54,6 +54,7 @@ GemmMapping mapping_of(const GemmCase& gemm) {
   mapping.tile_k = gemm.tile_k;
   mapping.loop_order = gemm.order;
   mapping.spills = gemm.spills;
+  mapping.split = gemm.split;
   mapping.unit.a = mapping.unit.b = precision::fp16();
   mapping.unit.stages = {{0, precision::Combine::chain, fp32_sums()}};
   mapping.plan.dims = mapping.contraction.dims;
@@ -96,6 +97,7 @@ int HandGraph::matrix(const GemmCase& gemm, TensorId a, TensorId b, TensorId out
   const int op = add(Engine::matrix, inputs, out);
   mapped.ops.back().gemm = mapping_of(gemm);
   mapped.ops.back().macs = mapped.ops.back().gemm->contraction.macs();
+  add_combination(*mapped.ops.back().gemm, mapped.ops.back().vector_work);
   return op;
 }
 
@@ -141,9 +143,11 @@ MappedGraph single_gemm(const GemmCase& gemm) {
   return graph.mapped;
 }
 
-std::vector<TimingResult> run_all(const NpuSpec& npu, const std::vector<MappedGraph>& graphs) {
-  const auto outcomes = base::run_isolated(
-      graphs.size(), 2, [&](std::size_t i) { return serialize(simulate(npu, graphs[i])); });
+std::vector<TimingResult> run_all(const NpuSpec& npu, const std::vector<MappedGraph>& graphs,
+                                  const SimulationOptions& options) {
+  const auto outcomes = base::run_isolated(graphs.size(), 2, [&](std::size_t i) {
+    return serialize(simulate(npu, graphs[i], options));
+  });
   std::vector<TimingResult> results;
   for (const base::IsolatedOutcome& outcome : outcomes) {
     if (!outcome.ok) throw std::runtime_error(outcome.error);
@@ -152,8 +156,8 @@ std::vector<TimingResult> run_all(const NpuSpec& npu, const std::vector<MappedGr
   return results;
 }
 
-TimingResult run(const NpuSpec& npu, const MappedGraph& mapped) {
-  return run_all(npu, {mapped}).front();
+TimingResult run(const NpuSpec& npu, const MappedGraph& mapped, const SimulationOptions& options) {
+  return run_all(npu, {mapped}, options).front();
 }
 
 void expect_every_cycle_has_a_cause(const TimingResult& result) {

@@ -25,6 +25,7 @@ struct GemmCase {
   std::int64_t groups = 1;
   LoopOrder order = LoopOrder::output_resident;
   bool spills = false;
+  ArraySplit split{};
 };
 GemmMapping mapping_of(const GemmCase& gemm);
 
@@ -55,8 +56,10 @@ class HandGraph {
 MappedGraph single_gemm(const GemmCase& gemm);
 
 /// simulate() in a child; a failure of the child is a std::runtime_error.
-TimingResult run(const NpuSpec& npu, const MappedGraph& mapped);
-std::vector<TimingResult> run_all(const NpuSpec& npu, const std::vector<MappedGraph>& graphs);
+TimingResult run(const NpuSpec& npu, const MappedGraph& mapped,
+                 const SimulationOptions& options = {});
+std::vector<TimingResult> run_all(const NpuSpec& npu, const std::vector<MappedGraph>& graphs,
+                                  const SimulationOptions& options = {});
 
 /// Busy and stalls add up to cycles * arrays, in total and over the ops.
 void expect_every_cycle_has_a_cause(const TimingResult& result);

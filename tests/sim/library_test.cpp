@@ -6,7 +6,9 @@
 #include <gmock/gmock.h>
 
 #include <map>
+#include <set>
 
+#include "npu_models/npu_file.h"
 #include "sim/scenario.h"
 
 namespace npusim::sim {
@@ -195,6 +197,49 @@ TEST(PublishedOrder, ProductsOfOneRowAreBoundByMemory) {
     ASSERT_EQ(run.status, Status::ok) << npu << run.error;
     EXPECT_LT(run.timing->utilization, 0.05) << npu;
   }
+}
+
+/// Weights that enter all arrays in a cycle when one row of positions streams, in bytes: a row of
+/// stationary weights, or a step of K of the columns of an output-stationary array.
+double weight_bytes_per_cycle(const npu::NpuSpec& npu) {
+  const npu::MacArraySpec& array = npu.mac_array;
+  return static_cast<double>(array.arrays * array.cols / array.outputs_per_pe) *
+         static_cast<double>(array.inputs.front().format.storage_bytes());
+}
+
+// Generation at batch 1 reads every weight for one product. DRAM decides on every NPU that runs it,
+// but for systolic arrays whose edges take weights more slowly than DRAM gives them: these are
+// bound by that rate.
+TEST(PublishedOrder, DecodeOfOneSequenceIsBoundByBandwidth) {
+  const std::set<std::string> slower_than_dram = {"google_tpu_v2",         "habana_gaudi2",
+                                                  "habana_gaudi3",         "systolic_256x256_bf16",
+                                                  "systolic_256x256_fp16", "systolic_256x256_fp32"};
+  std::vector<RunRequest> requests;
+  for (const std::string& npu : shipped("configs/npus")) {
+    requests.push_back(request("systolic128_bf16", "llama2_7b_decode", Mode::inference));
+    requests.back().npu_file = npu;
+  }
+  int ran = 0;
+  for (const RunResult& run : run_all(requests, timing_only()).runs) {
+    if (run.status != Status::ok) continue;
+    ++ran;
+    const npu::TimingResult& timing = run.timing->run;
+    const double dram =
+        static_cast<double>(timing.dma_busy_cycles) / static_cast<double>(timing.cycles);
+    const npu::NpuSpec npu = npu::load_npu(find_file("npu", run.npu));
+    const double rate = weight_bytes_per_cycle(npu) / npu.dram.bandwidth_bytes_per_cycle;
+    RecordProperty(run.npu, std::to_string(dram));
+    if (slower_than_dram.count(run.npu) == 0) {
+      EXPECT_EQ(timing.bound, "memory") << run.npu;
+      EXPECT_GT(dram, 0.8) << run.npu;
+      continue;
+    }
+    EXPECT_EQ(npu.mac_array.organisation, "systolic") << run.npu;
+    EXPECT_LT(rate, 1.0) << run.npu;
+    EXPECT_EQ(timing.bound, "compute") << run.npu;
+    EXPECT_LT(dram, 1.1 * rate) << run.npu;  // weights come no faster than the arrays take them
+  }
+  EXPECT_EQ(ran, 21);
 }
 
 }  // namespace

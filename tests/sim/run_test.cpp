@@ -251,6 +251,25 @@ TEST(Run, MacsOfTheHostAreNotTheArrays) {
   EXPECT_EQ(result.timing->run.macs, arrays);
 }
 
+// Weighted by the array-cycles charged to them, the layers' utilisation is the run's.
+TEST(Run, UtilisationOfTheLayersMakesThatOfTheRun) {
+  RunOptions options = quiet();
+  options.numerics = false;
+  const RunResult result = run(request("google_tpu_v4", "small_cnn", "bf16"), options);
+  ASSERT_EQ(result.status, Status::ok) << result.error;
+  const npu::TimingResult& timing = result.timing->run;
+  double used = 0.0;
+  for (const npu::OpTiming& op : timing.ops) {
+    EXPECT_EQ(op.utilization > 0.0, op.engine == "matrix") << op.node;
+    EXPECT_LE(op.utilization, 1.0) << op.node;
+    std::int64_t charged = op.array_busy_cycles;
+    for (const auto& stall : op.stall_cycles) charged += stall.second;
+    used += op.utilization * static_cast<double>(charged);
+  }
+  EXPECT_NEAR(used / static_cast<double>(timing.cycles * timing.arrays), result.timing->utilization,
+              1e-12);
+}
+
 TEST(Run, UndeclaredFormatsAreUnsupportedRowsNotFailures) {
   const Result result = run_all({request("systolic128_bf16", "mlp", "fp16_fp16_accumulate"),
                                  request("systolic128_bf16", "mlp")},

@@ -176,6 +176,9 @@ void define_compare(CLI::App& app, Chosen& chosen) {
   sub.add_option("--base", arguments->base,
                  "Ratios of time, energy and error to this NPU's run of the same workload and mode")
       ->type_name("NAME");
+  sub.add_option("--pin-mapping", arguments->pin_mapping,
+                 "Map products as on this NPU, where the others can")
+      ->type_name("NAME");
   sub.add_option("--pareto", arguments->pareto,
                  "Metrics of the Pareto front, less being better: time, energy, error, memory "
                  "(default: time error)")

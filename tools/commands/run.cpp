@@ -108,18 +108,31 @@ sim::ComparisonOptions comparison_of(const RunArguments& arguments) {
 }
 
 /// Names of NPUs are known once their files are read.
-void check_base(const sim::Result& result, const std::string& base) {
+void check_name(const sim::Result& result, const std::string& option, const std::string& base) {
   std::set<std::string> names;
   for (const sim::RunResult& run : result.runs) names.insert(run.npu);
   if (base.empty() || names.count(base) != 0) return;
   std::string known;
   for (const std::string& name : names) known += (known.empty() ? "" : ", ") + name;
-  throw UsageError("--base " + base + " is none of the NPUs compared: " + known);
+  throw UsageError(option + " " + base + " is none of the NPUs compared: " + known);
+}
+
+/// What --pin-mapping could not pin, and why: the first op, or with -v all of them.
+std::string pinned_text(const sim::RunResult& run, bool all) {
+  if (!run.pinned) return {};
+  const auto& free = run.pinned->free;
+  std::string text = "\n" + run.npu + " " + run.workload + " " + run.mode + ": " +
+                     std::to_string(run.pinned->ops) + " products mapped as on " +
+                     run.pinned->reference + ", " + std::to_string(free.size()) + " not";
+  for (std::size_t i = 0; i < free.size() && (all || i == 0); ++i)
+    text += "\n  " + free[i].first + ": " + free[i].second;
+  return text + "\n";
 }
 
 std::string narration(const sim::Result& result, const sim::ComparisonOptions& comparison,
                       bool verbose) {
   std::string text = sim::table_of(result, comparison);
+  for (const sim::RunResult& run : result.runs) text += pinned_text(run, verbose);
   if (!verbose) return text;
   for (const sim::RunResult& run : result.runs) {
     text += "\n";
@@ -157,7 +170,12 @@ int run_requests(const RunArguments& arguments) {
   if (!options.dump_outputs.empty()) sim::coverage_all(requests, options);
   prepare_folder(options.dump_outputs, requests.size());
   const sim::ComparisonOptions comparison = comparison_of(arguments);
-  if (!comparison.base.empty()) check_base(sim::coverage_all(requests, options), comparison.base);
+  options.pin_mapping = arguments.pin_mapping;
+  if (!comparison.base.empty() || !options.pin_mapping.empty()) {
+    const sim::Result known = sim::coverage_all(requests, options);
+    check_name(known, "--base", comparison.base);
+    check_name(known, "--pin-mapping", options.pin_mapping);
+  }
   catch_interrupts();
   const sim::Result result = sim::run_all(requests, options);
   if (!stdout_taken(files)) {

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a file says about how ops are mapped: how hard to search, and mappings that it fixes.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "npu_models/array_split.h"
+
+namespace npusim::npu {
+
+/// Which operand stays while the loops run. Groups are the outermost loop, then n.
+enum class LoopOrder {
+  output_resident,  ///< g, n, m, k: partial sums stay in accumulator memory until they are done
+  weight_resident,  ///< g, n, k, m: each weight tile is loaded once; sums spill between k tiles
+};
+const char* name_of(LoopOrder order);
+
+enum class MappingSearch {
+  quick,       ///< a few balanced splits and the most promising shares of the arrays
+  exhaustive,  ///< every number of tiles and every share of the arrays
+};
+const char* name_of(MappingSearch search);
+
+/// Fixes (parts of) the mapping of ops; what it leaves open is searched. A tile longer than the op
+/// is the whole op.
+struct MappingPin {
+  std::string op;  ///< name of the node; * stands for any characters
+  std::optional<std::int64_t> tile_m, tile_n, tile_k;
+  std::optional<LoopOrder> loop_order;
+  std::optional<ArraySplit> split;
+  base::Diagnostic place;  ///< where it stands
+};
+
+struct MappingOptions {
+  MappingSearch search = MappingSearch::quick;
+  std::vector<MappingPin> pins;  ///< the first that fits an op counts
+};
+
+/// nullptr when no pin names the op.
+const MappingPin* find_pin(const MappingOptions& options, const std::string& op);
+
+}  // namespace npusim::npu
