@@ -253,6 +253,7 @@ const char* name_of(Gap gap) {
                                        "needs wider steps inside",
                                        "function missing",
                                        "shape limit",
+                                       "dynamic shape",
                                        "part not native",
                                        "no source says"};
   return kNames[static_cast<std::size_t>(gap)];
@@ -260,6 +261,15 @@ const char* name_of(Gap gap) {
 
 const char* name_of(Support support) {
   return support_names()[static_cast<std::size_t>(support)].c_str();
+}
+
+Verdict judge_dynamic(const NpuSpec& npu, const Verdict& present) {
+  const std::optional<Support>& level = npu.operators.dynamic_shapes;
+  if (level.value_or(Support::unknown) <= present.support) return present;
+  if (!level)
+    return {Support::unknown, "no source says whether shapes may change from run to run",
+            Gap::dynamic};
+  return {*level, "shapes are fixed when the program is compiled", Gap::dynamic};
 }
 
 Verdict judge(const NpuSpec& npu, const Graph& graph, const Node& node,

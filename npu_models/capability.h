@@ -40,6 +40,8 @@ struct OperatorEntry {
 
 struct OperatorTable {
   Support fallback = Support::unsupported;  ///< for ops that are not listed
+  /// What becomes of ops whose shapes change from run to run; absent: no source says.
+  std::optional<Support> dynamic_shapes;
   std::map<std::string, OperatorEntry> entries;
 };
 
@@ -52,6 +54,7 @@ enum class Gap {
   internal,     ///< needs steps in a precision that the vector unit has not
   function,     ///< the vector unit lacks a function
   shape,        ///< rank, dimension, batch or window beyond the limits
+  dynamic,      ///< a dimension that changes from run to run
   part,         ///< a part of its decomposition is not native
   unknown,      ///< no source says
 };
@@ -70,5 +73,9 @@ struct Verdict {
 /// limits, whether a decomposition exists and all its ops are native.
 Verdict judge(const NpuSpec& npu, const workloads::Graph& graph, const workloads::Node& node,
               const std::vector<precision::Arithmetic>& storage, const workloads::Recipe& recipe);
+
+/// The verdict on a node of which some dimension changes from run to run, from the verdict on its
+/// present shape.
+Verdict judge_dynamic(const NpuSpec& npu, const Verdict& present);
 
 }  // namespace npusim::npu

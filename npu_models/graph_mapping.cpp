@@ -182,13 +182,16 @@ std::vector<CoverageRow> coverage_of(const NpuSpec& npu, const Graph& graph,
 
 MappedGraph map_graph(const NpuSpec& npu, const Graph& graph, const workloads::Recipe& recipe) {
   MappedGraph mapped = GraphMapper(npu, graph, recipe).run();
-  const MemoryFootprint footprint = footprint_of(mapped);
-  if (footprint.peak_bytes > npu.dram.capacity_bytes) {
-    throw UnsupportedError(npu.name + " has " + std::to_string(npu.dram.capacity_bytes) +
-                           " bytes of memory; " + footprint.peak_op + " needs " +
-                           std::to_string(footprint.peak_bytes));
-  }
+  mapped.memory = footprint_of(mapped);
   return mapped;
+}
+
+void check_fits(const NpuSpec& npu, const MappedGraph& mapped) {
+  const MemoryFootprint& memory = mapped.memory;
+  if (memory.peak_bytes > npu.dram.capacity_bytes)
+    throw UnsupportedError(npu.name + " has " + std::to_string(npu.dram.capacity_bytes) +
+                           " bytes of memory; " + memory.peak_op + " needs " +
+                           std::to_string(memory.peak_bytes));
 }
 
 }  // namespace npusim::npu

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "npu_models/capability.h"
+#include "npu_models/memory_footprint.h"
 #include "npu_models/npu_spec.h"
 #include "npu_models/organisation.h"
 #include "precision/reduction_plan.h"
@@ -69,7 +70,8 @@ struct MappedGraph {
   std::vector<MappedOp> ops;                   ///< in execution order
   std::vector<precision::Arithmetic> storage;  ///< per tensor
   std::vector<bool> on_chip;                   ///< per tensor: never goes to DRAM
-  std::string hash() const;                    ///< over plans, units, tiles and storage
+  MemoryFootprint memory;
+  std::string hash() const;  ///< over plans, units, tiles and storage
 };
 
 /// One row of the coverage of the graph as given (before decomposition).
@@ -83,6 +85,9 @@ std::vector<CoverageRow> coverage_of(const NpuSpec& npu, const workloads::Graph&
 /// Throws UnsupportedError when an op can run neither natively, decomposed nor on the host.
 MappedGraph map_graph(const NpuSpec& npu, const workloads::Graph& graph,
                       const workloads::Recipe& recipe);
+
+/// Throws UnsupportedError when it needs more DRAM than there is.
+void check_fits(const NpuSpec& npu, const MappedGraph& mapped);
 
 /// The reduction plan and tiles of one contraction, for tests and explanations.
 GemmMapping map_gemm(const NpuSpec& npu, const workloads::Contraction& contraction,

@@ -2,8 +2,11 @@
 #include "npu_models/memory_footprint.h"
 
 #include <algorithm>
+#include <numeric>
 
+#include "npu_models/buffer_plan.h"
 #include "npu_models/gemm_traffic.h"
+#include "npu_models/mapping.h"
 #include "workloads/op.h"
 
 namespace npusim::npu {
@@ -14,26 +17,33 @@ using workloads::Node;
 using workloads::TensorId;
 using workloads::TensorRole;
 
-enum class Kind { weight, optimizer, activation, gradient };
-
-Kind kind_of(TensorRole role) {
+MemoryKind kind_of(TensorRole role) {
   switch (role) {
     case TensorRole::weight:
     case TensorRole::statistics:
+      return MemoryKind::weights;
     case TensorRole::master_weight:
-      return Kind::weight;
+      return MemoryKind::master_weights;
     case TensorRole::optimizer_state:
-      return Kind::optimizer;
+      return MemoryKind::optimizer_state;
+    case TensorRole::state:
+      return MemoryKind::state;
     case TensorRole::activation_gradient:
+      return MemoryKind::activation_gradients;
     case TensorRole::weight_gradient:
-      return Kind::gradient;
+      return MemoryKind::weight_gradients;
     case TensorRole::input:
     case TensorRole::label:
     case TensorRole::activation:
     case TensorRole::loss:
-      return Kind::activation;
+      return MemoryKind::activations;
   }
-  return Kind::activation;
+  return MemoryKind::activations;
+}
+
+constexpr bool stays(MemoryKind kind) {
+  return kind == MemoryKind::weights || kind == MemoryKind::master_weights ||
+         kind == MemoryKind::optimizer_state || kind == MemoryKind::state;
 }
 
 struct Lifetime {
@@ -48,37 +58,70 @@ std::int64_t spilled_bytes(const MappedOp& op) {
   return op.gemm->contraction.m * columns * spill_element_bytes(*op.gemm);
 }
 
+/// Something that comes and goes.
+struct Transient {
+  MemoryKind kind;
+  Buffer buffer;
+};
+
 class Footprint {
  public:
   explicit Footprint(const MappedGraph& mapped)
-      : mapped_(mapped), graph_(mapped.graph), owner_(graph_.tensors.size()) {
-    for (std::size_t i = 0; i < owner_.size(); ++i) owner_[i] = i;
+      : mapped_(mapped),
+        graph_(mapped.graph),
+        owner_(graph_.tensors.size()),
+        kinds_(graph_.tensors.size()),
+        updated_(graph_.tensors.size(), false) {
+    std::iota(owner_.begin(), owner_.end(), std::size_t{0});
     lifetimes_.resize(owner_.size());
-  }
-
-  MemoryFootprint run() {
+    for (std::size_t i = 0; i < kinds_.size(); ++i) kinds_[i] = kind_of(graph_.tensors[i].role);
     find_owners();
     find_lifetimes();
-    MemoryFootprint result = constant_part();
-    add_peaks(result);
+    collect();
+  }
+
+  MemoryFootprint footprint() const {
+    MemoryFootprint result;
+    std::int64_t highest = -1;
+    each_moment([&](std::size_t position, const BytesByKind& bytes) {
+      for (const MemoryKind kind : memory_kinds())
+        result.most[kind] = std::max(result.most[kind], bytes[kind]);
+      result.most_gradients =
+          std::max(result.most_gradients, bytes[MemoryKind::activation_gradients] +
+                                              bytes[MemoryKind::weight_gradients] +
+                                              bytes[MemoryKind::unscaled_gradients]);
+      if (bytes.total() <= highest) return;
+      highest = bytes.total();
+      result.at_peak = bytes;
+      result.peak_op = name_at(position);
+    });
+    std::vector<Buffer> buffers;
+    for (const Transient& transient : transients_) buffers.push_back(transient.buffer);
+    result.peak_bytes = resident_.total() + plan_buffers(buffers).bytes;
     return result;
+  }
+
+  std::vector<MemoryMoment> over_time() const {
+    std::vector<MemoryMoment> moments;
+    each_moment([&](std::size_t position, const BytesByKind& bytes) {
+      moments.push_back({name_at(position), bytes});
+    });
+    return moments;
   }
 
  private:
   static std::size_t index(TensorId id) { return static_cast<std::size_t>(id); }
 
-  /// Views share their input's memory; the update writes weights and states in place.
+  const std::string& name_at(std::size_t position) const {
+    return graph_.nodes[index(mapped_.ops[position].node)].name;
+  }
+
+  /// Views share their input's memory.
   void find_owners() {
     for (const Node& node : graph_.nodes) {
       const bool view = workloads::ops().at(node.op).op_class() == workloads::OpClass::view;
       if (view) owner_[index(node.outputs.front())] = owner_[index(node.inputs.front())];
     }
-  }
-
-  bool in_place(const Node& node, TensorId output) const {
-    const Kind kind = kind_of(graph_.tensor(output).role);
-    return node.phase == workloads::Phase::update &&
-           (kind == Kind::weight || kind == Kind::optimizer);
   }
 
   void touch(TensorId tensor, int position) {
@@ -92,8 +135,14 @@ class Footprint {
     for (TensorId tensor : node.inputs) touch(tensor, position);
     for (TensorId tensor : node.outputs) {
       if (tensor == workloads::kNoTensor) continue;
-      if (in_place(node, tensor)) updated_.push_back(tensor);
       touch(tensor, position);
+      const bool update = node.phase == workloads::Phase::update;
+      MemoryKind& kind = kinds_[index(tensor)];
+      // Statistics that a node writes are those of the next step.
+      if (graph_.tensor(tensor).role == TensorRole::statistics || (update && stays(kind)))
+        updated_[index(tensor)] = true;
+      if (!update) continue;
+      if (kind == MemoryKind::weight_gradients) kind = MemoryKind::unscaled_gradients;
     }
   }
 
@@ -102,72 +151,104 @@ class Footprint {
     for (TensorId tensor : graph_.inputs) touch(tensor, 0);
     for (int i = 0; i <= end; ++i) {
       const MappedOp& op = mapped_.ops[static_cast<std::size_t>(i)];
-      visit(graph_.nodes[static_cast<std::size_t>(op.node)], i);
-      for (int fused : op.epilogue) visit(graph_.nodes[static_cast<std::size_t>(fused)], i);
+      visit(graph_.nodes[index(op.node)], i);
+      for (int fused : op.epilogue) visit(graph_.nodes[index(fused)], i);
     }
     for (TensorId tensor : graph_.outputs) touch(tensor, end);
   }
 
   std::int64_t bytes_of(std::size_t tensor) const {
-    if (owner_[tensor] != tensor || mapped_.on_chip[tensor]) return 0;
+    if (owner_[tensor] != tensor || mapped_.on_chip[tensor] || updated_[tensor]) return 0;
     return workloads::element_count(graph_.tensors[tensor].shape) *
            mapped_.storage[tensor].format.storage_bytes();
   }
 
-  bool is_updated_copy(std::size_t tensor) const {
-    return std::find(updated_.begin(), updated_.end(), static_cast<TensorId>(tensor)) !=
-           updated_.end();
-  }
-
-  MemoryFootprint constant_part() const {
-    MemoryFootprint result;
-    for (std::size_t i = 0; i < graph_.tensors.size(); ++i) {
-      const Kind kind = kind_of(graph_.tensors[i].role);
-      if (is_updated_copy(i)) continue;
-      if (kind == Kind::weight) result.weight_bytes += bytes_of(i);
-      if (kind == Kind::optimizer) result.optimizer_bytes += bytes_of(i);
-    }
-    return result;
-  }
-
-  void add_peaks(MemoryFootprint& result) const {
-    const std::size_t count = mapped_.ops.size();
-    // Changes at each position, so that one sweep finds every sum.
-    std::vector<std::int64_t> activation(count + 1, 0), gradient(count + 1, 0);
-    for (std::size_t i = 0; i < graph_.tensors.size(); ++i) {
-      const Kind kind = kind_of(graph_.tensors[i].role);
+  void collect() {
+    for (std::size_t i = 0; i < kinds_.size(); ++i) {
       const Lifetime& life = lifetimes_[i];
-      if (life.first < 0 || (kind != Kind::activation && kind != Kind::gradient)) continue;
-      std::vector<std::int64_t>& change = kind == Kind::activation ? activation : gradient;
-      change[static_cast<std::size_t>(life.first)] += bytes_of(i);
-      change[static_cast<std::size_t>(life.last) + 1] -= bytes_of(i);
+      if (stays(kinds_[i]))
+        resident_[kinds_[i]] += bytes_of(i);
+      else if (life.first >= 0 && bytes_of(i) > 0)
+        transients_.push_back({kinds_[i], {bytes_of(i), life.first, life.last}});
     }
-    const std::int64_t constant = result.weight_bytes + result.optimizer_bytes;
-    std::int64_t activations = 0, gradients = 0;
-    result.peak_bytes = constant;
-    for (std::size_t i = 0; i < count; ++i) {
-      activations += activation[i];
-      gradients += gradient[i];
-      result.activation_bytes = std::max(result.activation_bytes, activations);
-      result.gradient_bytes = std::max(result.gradient_bytes, gradients);
-      const std::int64_t all = constant + activations + gradients + spilled_bytes(mapped_.ops[i]);
-      if (all <= result.peak_bytes && i > 0) continue;
-      result.peak_bytes = all;
-      result.peak_op = graph_.nodes[static_cast<std::size_t>(mapped_.ops[i].node)].name;
+    for (std::size_t i = 0; i < mapped_.ops.size(); ++i)
+      if (const std::int64_t bytes = spilled_bytes(mapped_.ops[i]); bytes > 0)
+        transients_.push_back(
+            {MemoryKind::workspace, {bytes, static_cast<int>(i), static_cast<int>(i)}});
+  }
+
+  template <class Visit>
+  void each_moment(const Visit& visit) const {
+    // Changes at each position, so that one sweep finds every sum.
+    std::vector<BytesByKind> change(mapped_.ops.size() + 1);
+    for (const Transient& transient : transients_) {
+      const Buffer& buffer = transient.buffer;
+      change[static_cast<std::size_t>(buffer.first)][transient.kind] += buffer.bytes;
+      change[static_cast<std::size_t>(buffer.last) + 1][transient.kind] -= buffer.bytes;
+    }
+    BytesByKind now = resident_;
+    for (std::size_t i = 0; i < mapped_.ops.size(); ++i) {
+      for (const MemoryKind kind : memory_kinds()) now[kind] += change[i][kind];
+      visit(i, now);
     }
   }
 
   const MappedGraph& mapped_;
   const Graph& graph_;
   std::vector<std::size_t> owner_;  ///< tensor whose memory a tensor lives in
+  std::vector<MemoryKind> kinds_;
+  std::vector<bool> updated_;  ///< the new value of something that stays, written in its place
   std::vector<Lifetime> lifetimes_;
-  std::vector<TensorId> updated_;
+  BytesByKind resident_;
+  std::vector<Transient> transients_;
 };
 
 }  // namespace
 
+const char* name_of(MemoryKind kind) {
+  switch (kind) {
+    case MemoryKind::weights:
+      return "weights";
+    case MemoryKind::master_weights:
+      return "master_weights";
+    case MemoryKind::optimizer_state:
+      return "optimizer_state";
+    case MemoryKind::state:
+      return "state";
+    case MemoryKind::activations:
+      return "activations";
+    case MemoryKind::activation_gradients:
+      return "activation_gradients";
+    case MemoryKind::weight_gradients:
+      return "weight_gradients";
+    case MemoryKind::unscaled_gradients:
+      return "unscaled_gradients";
+    case MemoryKind::workspace:
+      return "workspace";
+  }
+  return "";
+}
+
+const std::array<MemoryKind, kMemoryKinds>& memory_kinds() {
+  static const std::array<MemoryKind, kMemoryKinds> kAll = {
+      MemoryKind::weights,          MemoryKind::master_weights,
+      MemoryKind::optimizer_state,  MemoryKind::state,
+      MemoryKind::activations,      MemoryKind::activation_gradients,
+      MemoryKind::weight_gradients, MemoryKind::unscaled_gradients,
+      MemoryKind::workspace};
+  return kAll;
+}
+
+std::int64_t BytesByKind::total() const {
+  return std::accumulate(bytes_.begin(), bytes_.end(), std::int64_t{0});
+}
+
 MemoryFootprint footprint_of(const MappedGraph& mapped) {
-  return Footprint(mapped).run();
+  return Footprint(mapped).footprint();
+}
+
+std::vector<MemoryMoment> memory_over_time(const MappedGraph& mapped) {
+  return Footprint(mapped).over_time();
 }
 
 }  // namespace npusim::npu

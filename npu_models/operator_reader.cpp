@@ -28,6 +28,12 @@ const SupportChoices& fallback_levels() {
   return levels;
 }
 
+const SupportChoices& dynamic_levels() {
+  static const SupportChoices levels = {
+      {"native", Support::native}, {"host", Support::host}, {"unsupported", Support::unsupported}};
+  return levels;
+}
+
 void check_host(base::ObjectReader& object, const char* key, Support support, bool has_host) {
   if (support == Support::host && !has_host)
     object.error(key, "no-host", "work is sent to a host but the file has no host section",
@@ -178,6 +184,10 @@ OperatorTable read_operators(base::ObjectReader& object, bool has_host) {
   OperatorTable table;
   table.fallback = object.choice<Support>("default", fallback_levels(), Support::unsupported);
   check_host(object, "default", table.fallback, has_host);
+  if (object.has("dynamic_shapes")) {
+    table.dynamic_shapes = object.choice<Support>("dynamic_shapes", dynamic_levels());
+    check_host(object, "dynamic_shapes", *table.dynamic_shapes, has_host);
+  }
   TableReader reader(table, has_host);
   if (const auto groups = object.optional("groups"))
     for (const auto& [name, value] : groups->members()) reader.group(name, value);

@@ -2,7 +2,9 @@
 #include "precision/format.h"
 
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <stdexcept>
 
 namespace npusim::precision {
@@ -96,7 +98,13 @@ double Format::lowest() const {
 }
 
 double Format::min_normal() const {
-  return std::ldexp(1.0, min_exponent());
+  // Asked for every operand of units that read no subnormals: no call where binary64 has it too.
+  const int exponent = min_exponent();
+  if (exponent < -1022 || exponent > 1023) return std::ldexp(1.0, exponent);
+  const std::uint64_t bits = static_cast<std::uint64_t>(exponent + 1023) << 52;
+  double result = 0.0;
+  std::memcpy(&result, &bits, sizeof result);
+  return result;
 }
 
 double Format::min_subnormal() const {

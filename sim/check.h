@@ -53,8 +53,9 @@ struct CheckRow {
   std::string error;  ///< the run did not come about, or the baseline is missing
   std::vector<Violation> violations;
   BitsMoved bits = BitsMoved::unknown;  ///< of a run with violations
-  std::string first_op;                 ///< whose numeric figures differ first
+  std::string first_op;                 ///< whose bits differ first
   double wall_seconds = 0.0;
+  std::optional<MovedTensor> moved = {};  ///< of any run, violations or not
   bool passed() const { return error.empty() && violations.empty(); }
 };
 
@@ -75,7 +76,8 @@ std::vector<Violation> compare_to_baseline(const base::JsonValue& baseline,
 
 std::string junit_of(const CheckReport& report);
 std::string markdown_of(const CheckReport& report);
-std::string text_of(const CheckReport& report);
+/// bisect: with the first tensor whose bits differ from the baseline's, run by run.
+std::string text_of(const CheckReport& report, bool bisect = false);
 base::JsonValue json_of(const CheckReport& report);
 
 }  // namespace npusim::sim

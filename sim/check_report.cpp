@@ -51,12 +51,15 @@ std::size_t failures(const CheckReport& report) {
 
 }  // namespace
 
-std::string text_of(const CheckReport& report) {
+std::string text_of(const CheckReport& report, bool bisect) {
   std::string text;
   for (const CheckRow& row : report.rows) {
     text += fmt::format("{} {}{}\n", row.passed() ? "PASS" : "FAIL", row.name,
                         sentence_of(row.bits, row.first_op));
     if (!row.error.empty()) text += fmt::format("  {}\n", row.error);
+    if (bisect && row.error.empty())
+      text += "  " +
+              (row.moved ? sentence_of(*row.moved) : "no tensor's bits are known to differ") + "\n";
     for (const Violation& violation : row.violations)
       text += fmt::format("  {}: {}\n", row.name, line_of(violation));
   }
@@ -123,6 +126,17 @@ base::JsonValue json_of(const CheckReport& report) {
     item.set("bits", name_of(row.bits));
     item.set("first_op", row.first_op.empty() ? base::JsonValue::make_null()
                                               : base::JsonValue::make_string(row.first_op));
+    base::JsonValue moved = base::JsonValue::make_null();
+    if (row.moved) {
+      moved = base::JsonValue::make_object();
+      moved.set("tensor", row.moved->tensor);
+      moved.set("node", row.moved->node);
+      moved.set("op", row.moved->op);
+      moved.set("phase", row.moved->phase);
+      moved.set("plan_before", row.moved->plan_before);
+      moved.set("plan_after", row.moved->plan_after);
+    }
+    item.set("first_moved_tensor", std::move(moved));
     item.set("violations", std::move(violations));
     rows.push_back(std::move(item));
   }

@@ -90,7 +90,8 @@ std::optional<double> value_of(const RunResult& run, Metric metric) {
     case Metric::error:
       return worst_output_error(run);
     case Metric::memory:
-      if (run.memory) return static_cast<double>(run.memory->peak_bytes);
+      if (run.memory && run.status != Status::unsupported)
+        return static_cast<double>(run.memory->footprint.peak_bytes);
       break;
   }
   return {};

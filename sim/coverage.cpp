@@ -45,14 +45,16 @@ void add_reasons(Coverage& coverage) {
 }  // namespace
 
 Coverage cover(const npu::NpuSpec& npu, const workloads::Graph& graph,
-               const workloads::Recipe& recipe, bool training) {
+               const workloads::Recipe& recipe, bool training, const std::vector<bool>& dynamic) {
   Coverage coverage;
   for (const Support level : {Support::native, Support::decomposed, Support::host, Support::unknown,
                               Support::unsupported})
     coverage.counts[level] = 0;
   coverage.ops = npu::coverage_of(npu, graph, recipe);
   for (std::size_t i = 0; i < coverage.ops.size(); ++i) {
-    const Support support = coverage.ops[i].verdict.support;
+    npu::Verdict& verdict = coverage.ops[i].verdict;
+    if (!dynamic.empty() && dynamic[i]) verdict = npu::judge_dynamic(npu, verdict);
+    const Support support = verdict.support;
     const workloads::Node& node = graph.nodes[i];
     const std::int64_t macs = workloads::ops().at(node.op).macs(workloads::NodeView(graph, node));
     ++coverage.counts[support];
@@ -63,6 +65,19 @@ Coverage cover(const npu::NpuSpec& npu, const workloads::Graph& graph,
   coverage.verdict = verdict_of(coverage.worst, training);
   add_reasons(coverage);
   return coverage;
+}
+
+std::vector<bool> nodes_that_change(const workloads::Graph& graph, const workloads::Graph& other) {
+  const auto changes = [&](workloads::TensorId id) {
+    if (id == workloads::kNoTensor) return false;
+    const workloads::TensorId twin = other.find(graph.tensor(id).name);
+    return twin == workloads::kNoTensor || other.tensor(twin).shape != graph.tensor(id).shape;
+  };
+  std::vector<bool> result;
+  for (const workloads::Node& node : graph.nodes)
+    result.push_back(std::any_of(node.inputs.begin(), node.inputs.end(), changes) ||
+                     std::any_of(node.outputs.begin(), node.outputs.end(), changes));
+  return result;
 }
 
 void refuse(Coverage& coverage, const std::string& reason, bool training) {

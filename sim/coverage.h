@@ -27,8 +27,14 @@ struct Coverage {
 };
 inline constexpr std::size_t kMostReasons = 3;
 
+/// dynamic: one for each node, true where a dimension changes from run to run; empty: nowhere.
 Coverage cover(const npu::NpuSpec& npu, const workloads::Graph& graph,
-               const workloads::Recipe& recipe, bool training);
+               const workloads::Recipe& recipe, bool training,
+               const std::vector<bool>& dynamic = {});
+
+/// Nodes that read or write a tensor whose shape is another one in `other`: the same graph with
+/// another value of a parameter.
+std::vector<bool> nodes_that_change(const workloads::Graph& graph, const workloads::Graph& other);
 
 /// A run that is refused although its ops are there (it does not fit the memory, say) cannot run.
 void refuse(Coverage& coverage, const std::string& reason, bool training);

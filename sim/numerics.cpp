@@ -266,8 +266,14 @@ class Executor {
       error.plan = precision::describe(op->gemm->plan);
     const std::pair<precision::ErrorMetrics*, const Tensor*> references[] = {
         {&error.local, &local[0]}, {&error.propagated, &propagated[0]}, {&error.total, &total[0]}};
-    parallel_(3, [&](std::int64_t i) {
-      *references[i].first = metrics(emulated[0], *references[i].second, format);
+    parallel_(4, [&](std::int64_t i) {
+      if (i < 3) {
+        *references[i].first = metrics(emulated[0], *references[i].second, format);
+        return;
+      }
+      for (const Tensor& output : emulated)
+        error.bits_hash =
+            base::hash_of(output.values.data(), output.values.size(), error.bits_hash);
     });
     if (result_.first_nonfinite_op.empty() && error.total.nan + error.total.inf > 0)
       result_.first_nonfinite_op = node.name;

@@ -43,6 +43,7 @@ struct OpError {
   std::vector<TensorDistribution> inputs;    ///< as the machine reads them
   std::optional<TensorDistribution> output;  ///< as it writes its first output
   std::string plan;                          ///< the reduction plan of a product, else ""
+  std::uint64_t bits_hash = 0;               ///< over the bits of its outputs
   precision::ErrorMetrics local;             ///< FP64 of the op on the operands it received
   precision::ErrorMetrics propagated;  ///< FP64 through the graph from rounded inputs and weights
   precision::ErrorMetrics total;       ///< FP64 through the graph from unrounded ones
@@ -84,6 +85,22 @@ struct Timing {
   double peak_tops = 0.0;
 };
 
+/// Largest value of a workload's parameter with which a run fits.
+struct ParameterLimit {
+  std::string parameter;
+  std::int64_t largest = 0;  ///< 0: not even the smallest fits
+  bool at_least = false;     ///< no larger one was tried
+  std::int64_t peak_bytes = 0;
+  std::string limited_by;  ///< what the next one meets
+};
+
+struct RunMemory {
+  npu::MemoryFootprint footprint;
+  std::int64_t capacity_bytes = 0;  ///< of the NPU's DRAM
+  std::vector<ParameterLimit> limits;
+  std::vector<npu::MemoryMoment> over_time;
+};
+
 struct RunResult {
   std::string npu, workload, mode, recipe, scenario;
   Status status = Status::ok;
@@ -95,7 +112,7 @@ struct RunResult {
   std::int64_t parameters = 0;
   std::optional<Timing> timing;
   std::optional<Numerics> numerics;
-  std::optional<npu::MemoryFootprint> memory;
+  std::optional<RunMemory> memory;
   std::optional<Coverage> coverage;
 };
 

@@ -64,6 +64,7 @@ ResultDifference difference_of(const JsonValue& before, const JsonValue& after) 
     } else {
       found.changes = changes_of(run, *other->second);
       found.bits = bits_moved(run, *other->second, &found.first_op);
+      found.moved = first_moved_tensor(run, *other->second);
     }
     difference.runs.push_back(std::move(found));
   }

@@ -23,7 +23,8 @@ struct RunDifference {
   enum class Side { both, only_before, only_after } side = Side::both;
   std::vector<Change> changes;
   BitsMoved bits = BitsMoved::unknown;
-  std::string first_op;  ///< whose numeric figures differ first; "" if none does
+  std::string first_op;  ///< whose bits differ first; "" if none does
+  std::optional<MovedTensor> moved;
 };
 
 struct ResultDifference {

@@ -12,4 +12,7 @@ namespace npusim::sim {
 /// writes, or runs without what identifies them (npu, workload, mode, recipe, status).
 base::JsonValue load_result(const std::string& path);
 
+/// The same, or what `npusim train --json` wrote.
+base::JsonValue load_for_report(const std::string& path);
+
 }  // namespace npusim::sim

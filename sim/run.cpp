@@ -16,6 +16,7 @@
 #include "base/thread_pool.h"
 #include "npu_models/npu_file.h"
 #include "sim/catalog.h"
+#include "sim/dynamic_shapes.h"
 #include "sim/explain_mapping.h"
 #include "sim/numerics.h"
 #include "sim/run_job.h"
@@ -31,6 +32,11 @@ std::vector<base::Override> overrides_of(const std::vector<base::ParsedOverride>
   for (const base::ParsedOverride& item : all)
     if (item.kind == kind) chosen.push_back(item.override);
   return chosen;
+}
+
+std::string recipe_file_of(const RunRequest& request, const npu::NpuSpec& npu) {
+  return request.recipe_file.empty() ? find_file("recipe", npu.default_recipe)
+                                     : request.recipe_file;
 }
 
 namespace {
@@ -66,11 +72,6 @@ class Inputs {
   std::map<std::string, workloads::Workload> workloads_;
   std::map<std::string, workloads::Recipe> recipes_;
 };
-
-std::string recipe_file_of(const RunRequest& request, const npu::NpuSpec& npu) {
-  return request.recipe_file.empty() ? find_file("recipe", npu.default_recipe)
-                                     : request.recipe_file;
-}
 
 void check_overrides(const std::vector<base::ParsedOverride>& overrides,
                      base::Diagnostics& diagnostics) {
@@ -233,9 +234,11 @@ Result run_all(const std::vector<RunRequest>& requests, const RunOptions& option
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     result.runs.push_back(describe_run(requests[i], jobs[i], options.seed));
     result.runs.back().coverage =
-        cover(*jobs[i].npu, jobs[i].graph, *jobs[i].recipe, requests[i].mode == Mode::training);
+        cover(*jobs[i].npu, jobs[i].graph, *jobs[i].recipe, requests[i].mode == Mode::training,
+              dynamic_nodes(requests[i], jobs[i], options));
     map_job(jobs[i], result.runs.back());
   }
+  check_parameters(result.runs, options.dynamic, "--dynamic");
   check_fidelity(jobs, options);
   if (options.timing) time_jobs(jobs, options, result.runs);
   // A signal during the workers' time is theirs to notice: the caller's flag does not show it.
@@ -263,10 +266,12 @@ Result coverage_all(const std::vector<RunRequest>& requests, const RunOptions& o
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     result.runs.push_back(describe_run(requests[i], jobs[i], options.seed));
     result.runs.back().coverage =
-        cover(*jobs[i].npu, jobs[i].graph, *jobs[i].recipe, requests[i].mode == Mode::training);
+        cover(*jobs[i].npu, jobs[i].graph, *jobs[i].recipe, requests[i].mode == Mode::training,
+              dynamic_nodes(requests[i], jobs[i], options));
     map_job(jobs[i], result.runs.back());
     jobs[i].mapped.reset();
   }
+  check_parameters(result.runs, options.dynamic, "--dynamic");
   result.host.cpu = cpu_name();
   result.host.simd = precision::simd_path();
   result.host.jobs = 1;

@@ -32,6 +32,9 @@ struct RunOptions {
   std::uint64_t seed = 0;
   int jobs = 0;        ///< 0: one per core
   bool quiet = false;  ///< no progress
+  /// Parameters of the workloads that change from run to run: coverage then says which ops have a
+  /// shape that is not fixed.
+  std::vector<std::string> dynamic;
   std::vector<base::ParsedOverride> overrides;
   npu::SimulationOptions simulation;
   std::int64_t max_numeric_macs = 0;  ///< above, products are sampled; 0: kMostNumericMacs

@@ -22,8 +22,13 @@ const char* name_of(Mode mode) {
 }
 
 void make_graph(Job& job, Mode mode) {
-  job.graph = mode == Mode::inference ? workloads::apply_recipe(job.workload->graph, *job.recipe)
-                                      : workloads::make_training_step(*job.workload, *job.recipe);
+  job.graph = graph_of(*job.workload, *job.recipe, mode);
+}
+
+workloads::Graph graph_of(const workloads::Workload& workload, const workloads::Recipe& recipe,
+                          Mode mode) {
+  return mode == Mode::inference ? workloads::apply_recipe(workload.graph, recipe)
+                                 : workloads::make_training_step(workload, recipe);
 }
 
 RunResult describe_run(const RunRequest& request, const Job& job, std::uint64_t seed) {
@@ -48,8 +53,10 @@ void map_job(Job& job, RunResult& run) {
   try {
     job.mapped = npu::map_graph(*job.npu, job.graph, *job.recipe);
     run.mapping_hash = job.mapped->hash();
-    run.memory = npu::footprint_of(*job.mapped);
+    run.memory = RunMemory{job.mapped->memory, job.npu->dram.capacity_bytes, {}, {}};
+    npu::check_fits(*job.npu, *job.mapped);
   } catch (const npu::UnsupportedError& error) {
+    job.mapped.reset();
     run.status = Status::unsupported;
     run.error = error.what();
     if (run.coverage) refuse(*run.coverage, error.what(), run.mode == name_of(Mode::training));

@@ -4,12 +4,21 @@
 
 #include "npu_models/npu_spec.h"
 #include "sim/run.h"
+#include "workloads/recipe.h"
+#include "workloads/workload.h"
 
 namespace npusim::sim {
 
 /// Figures that follow from cycles, clock and batch. utilization = macs / (cycles * peak MACs a
 /// cycle).
 Timing derive_timing(npu::TimingResult result, const npu::NpuSpec& npu, std::int64_t batch);
+
+/// The recipe a run takes: its own, or else the NPU's default.
+std::string recipe_file_of(const RunRequest& request, const npu::NpuSpec& npu);
+
+/// What runs: the forward graph or a training step, with the recipe's formats.
+workloads::Graph graph_of(const workloads::Workload& workload, const workloads::Recipe& recipe,
+                          Mode mode);
 
 /// The overrides whose path starts with this kind word.
 std::vector<base::Override> overrides_of(const std::vector<base::ParsedOverride>& all,

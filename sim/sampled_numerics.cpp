@@ -10,7 +10,9 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "precision/indexed_rounding.h"
+#include "sim/matrix_engines.h"
 #include "workloads/detmath.h"
+#include "workloads/evaluate.h"
 #include "workloads/ops/product_layout.h"
 #include "workloads/random.h"
 
@@ -49,12 +51,43 @@ bool moves_elements(const std::string& op) {
   return kOps.count(op) > 0;
 }
 
-/// Where the elements of a tensor come from: a tensor with initial values, or draws through a
-/// function.
+/// True for those that leave each element in its channel (the last dimension).
+bool keeps_channels(const Node& node) {
+  static const std::set<std::string> kOps = {"Reshape",   "Identity", "Cast",  "Squeeze",
+                                             "Unsqueeze", "Flatten",  "Gather"};
+  const auto axis = node.attributes.find("axis");
+  const bool along_rows = axis == node.attributes.end() ||
+                          std::get<std::int64_t>(axis->second) == 0 || node.op != "Gather";
+  return kOps.count(node.op) > 0 && along_rows;
+}
+
+bool is_activation(const Node& node) {
+  static const std::set<std::string> kOps = {"Clip", "Gelu",    "HardSwish", "LeakyRelu", "Mish",
+                                             "Relu", "Sigmoid", "Swish",     "Tanh"};
+  return kOps.count(node.op) > 0 && node.inputs.size() == 1;
+}
+
+/// An element-wise op on values, in FP64.
+void apply(const Node& node, double* values, std::size_t count) {
+  Graph graph;
+  TensorInfo info;
+  info.name = "x";
+  info.shape = {static_cast<std::int64_t>(count)};
+  const TensorId x = graph.add_tensor(info);
+  graph.add_node(node.op, node.name, {x}, node.attributes, {"y"});
+  workloads::Tensor drawn(info.shape);
+  drawn.values.assign(values, values + count);
+  const precision::ParallelFor serial = precision::serial();
+  const workloads::Tensor y =
+      workloads::evaluate(graph, graph.nodes[0], {&drawn}, HostEngine(serial), {}, serial)[0];
+  std::copy(y.values.begin(), y.values.end(), values);
+}
+
+/// Where the elements of a tensor come from: a tensor with initial values, or draws through what
+/// wrote it.
 struct Source {
   TensorId tensor = workloads::kNoTensor;  ///< with initial values, perhaps moved around
-  std::string function;                    ///< of draws: "", Relu or Softmax
-  double row_length = 1.0;                 ///< of Softmax
+  const Node* writer = nullptr;  ///< of draws: an activation, Softmax or a normalisation of rows
 };
 
 class Sampler {
@@ -80,6 +113,7 @@ class Sampler {
  private:
   Source source_of(TensorId id) const {
     Source source;
+    bool in_channels = true;
     for (;;) {
       if (graph_.tensor(id).initializer) {
         source.tensor = id;
@@ -88,12 +122,13 @@ class Sampler {
       const int writer = writers_[static_cast<std::size_t>(id)];
       if (writer < 0) return source;
       const Node& node = graph_.nodes[static_cast<std::size_t>(writer)];
-      if (node.op == "Relu" || node.op == "Softmax") {
-        source.function = node.op;
-        source.row_length = static_cast<double>(graph_.tensor(id).shape.back());
+      const bool norm = node.op == "LayerNormalization" || node.op == "RMSNormalization";
+      if (node.op == "Softmax" || is_activation(node) || (norm && in_channels)) {
+        source.writer = &node;
         return source;
       }
       if (!moves_elements(node.op) || node.inputs.empty()) return source;
+      in_channels = in_channels && keeps_channels(node);
       id = node.inputs[0];
     }
   }
@@ -127,11 +162,26 @@ class Sampler {
     }
     workloads::make_elements(options_.activations, info.shape, workloads::ElementType::floating,
                              info.name + "/sampled", options_.seed, indices, out);
-    constexpr double kMeanOfExp = 1.6487212707001282;  // of a standard normal number: e^0.5
-    for (std::size_t i = 0; i < indices.size(); ++i) {
-      if (source.function == "Relu") out[i] = std::max(out[i], 0.0);
-      if (source.function == "Softmax")
-        out[i] = workloads::det_exp(out[i]) / (source.row_length * kMeanOfExp);
+    if (source.writer != nullptr) through(*source.writer, indices, out);
+  }
+
+  /// What a node makes of normal draws.
+  void through(const Node& node, const Indices& indices, double* out) const {
+    if (is_activation(node)) return apply(node, out, indices.size());
+    if (node.op == "Softmax") {
+      constexpr double kMeanOfExp = 1.6487212707001282;  // of a standard normal number: e^0.5
+      const auto length = static_cast<double>(graph_.tensor(node.outputs[0]).shape.back());
+      for (std::size_t i = 0; i < indices.size(); ++i)
+        out[i] = workloads::det_exp(out[i]) / (length * kMeanOfExp);
+      return;
+    }
+    std::vector<double> parameters(indices.size());
+    for (std::size_t input = 1; input < node.inputs.size(); ++input) {  // gain, then offset
+      const TensorId id = node.inputs[input];
+      if (id == workloads::kNoTensor) continue;
+      read(id, indices, parameters.data());
+      for (std::size_t i = 0; i < indices.size(); ++i)
+        out[i] = input == 1 ? out[i] * parameters[i] : out[i] + parameters[i];
     }
   }
 

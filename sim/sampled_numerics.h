@@ -8,8 +8,10 @@
 // Operands. Tensors with initial values have exactly those: a generator makes the elements that are
 // read, so no tensor is ever held. Activations have stated distributions instead: independent
 // draws of NumericOptions::activations (standard normal by default), through what wrote them where
-// that is Relu (negative ones are 0) or Softmax (exp of the draw, divided by the row length and
-// e^0.5, so that rows add to about 1). Reshapes, transposes, casts and the like are looked through.
+// that is an activation function (Relu, Gelu, Swish, Clip, ...), Softmax (exp of the draw, divided
+// by the row length and e^0.5, so that rows add to about 1), LayerNormalization or RMSNormalization
+// (gain and offset of the element's channel, outlier channels among them). Reshapes, transposes,
+// casts and the like are looked through; behind a transpose a normalisation's channels are not.
 // Intervals. The relative Frobenius error is a ratio of sums over elements that share rows and
 // columns: its variance is that of the linearised ratio with clusters by row and by column added
 // (Cameron, Gelbach, Miller 2011, without the term that would make it smaller), and the interval is

@@ -46,13 +46,14 @@ void define_completion(CLI::App& app, Chosen& chosen) {
 }
 
 void define_commands(CLI::App& app, Chosen& chosen) {
-  for (const auto define :
-       {define_run,          define_compare,   define_coverage, define_report,
-        define_diff,         define_check,     define_validate, define_validate_timing,
-        define_list,         define_describe,  define_formats,  define_quantize,
-        define_dot,          define_explain,   define_import,   define_onnx_test,
-        define_train,        define_advise,    define_sweep,    define_merge,
-        define_sweep_worker, define_completion})
+  for (const auto define : {define_run,          define_compare,   define_coverage,
+                            define_memory,       define_report,    define_diff,
+                            define_check,        define_validate,  define_validate_timing,
+                            define_list,         define_describe,  define_formats,
+                            define_quantize,     define_dot,       define_explain,
+                            define_import,       define_onnx_test, define_train,
+                            define_advise,       define_sweep,     define_merge,
+                            define_sweep_worker, define_completion})
     define(app, chosen);
 }
 
@@ -74,6 +75,7 @@ int run_command_line(int argc, char** argv) {
       "npusim COMMAND --help shows the options of a command and an example.");
   Chosen chosen;
   define_commands(app, chosen);
+  define_sensitivity(app, chosen);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

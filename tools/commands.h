@@ -10,6 +10,7 @@ namespace npusim::tools {
 int run(const RunArguments& arguments);
 int compare(const RunArguments& arguments);
 int coverage(const CoverageArguments& arguments);
+int memory(const MemoryArguments& arguments);
 int report(const ReportArguments& arguments);
 int diff(const DiffArguments& arguments);
 int check(const CheckArguments& arguments);

@@ -59,6 +59,14 @@ struct CoverageArguments {
   std::string require;  ///< native | decomposed | host, or ""
   bool time = false;    ///< simulate timing for the share of time on the NPU
   bool details = false;
+  std::vector<std::string> dynamic;  ///< parameters of the workload
+};
+
+struct MemoryArguments {
+  CommonOptions common;
+  sim::Selection selection;
+  std::vector<std::string> largest;  ///< parameters of the workload
+  bool details = false;
 };
 
 struct ReportArguments {
@@ -77,6 +85,7 @@ struct CheckArguments {
   CommonOptions common;
   std::string suite;
   bool update = false;
+  bool bisect_op = false;
   std::string junit;
   std::string shard;  ///< "i/n", or ""
 };

@@ -19,6 +19,8 @@ const char* name_of(TensorRole role) {
       return "weight";
     case TensorRole::statistics:
       return "statistics";
+    case TensorRole::state:
+      return "state";
     case TensorRole::activation:
       return "activation";
     case TensorRole::activation_gradient:

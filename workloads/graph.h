@@ -27,6 +27,7 @@ enum class TensorRole {
   label,       ///< integer targets
   weight,      ///< working copy that the ops read (trainable parameter)
   statistics,  ///< kept, not trained: running mean and variance, integer constants
+  state,       ///< kept from run to run: key-value caches
   activation,
   activation_gradient,
   weight_gradient,

@@ -86,8 +86,7 @@ class Generator {
 
   void at(const std::vector<std::int64_t>& indices, double* out) const {
     if (normal_) {
-      draw_normal_at(stream_, normal_->mean, normal_->stddev, indices.data(),
-                     static_cast<std::int64_t>(indices.size()), out);
+      normal_at(indices, out);
     } else {
       double pair[2] = {};
       for (std::size_t i = 0; i < indices.size(); ++i) {
@@ -101,6 +100,31 @@ class Generator {
   }
 
  private:
+  /// Normal draws: long rows of neighbours in pairs, what lies apart one by one.
+  void normal_at(const std::vector<std::int64_t>& indices, double* out) const {
+    constexpr std::size_t kRow = 16;
+    const auto end_of_row = [&](std::size_t i) {
+      for (++i; i < indices.size() && indices[i] == indices[i - 1] + 1;) ++i;
+      return i;
+    };
+    const auto apart = [&](std::size_t begin, std::size_t end) {
+      draw_normal_at(stream_, normal_->mean, normal_->stddev, indices.data() + begin,
+                     static_cast<std::int64_t>(end - begin), out + begin);
+    };
+    std::size_t pending = 0;  // what lies apart and is not drawn yet begins here
+    for (std::size_t i = 0; i < indices.size();) {
+      const std::size_t end = end_of_row(i);
+      if (end - i >= kRow) {
+        if (indices[i] % 2 != 0) ++i;
+        apart(pending, i);
+        draw({indices[i], static_cast<std::int64_t>(end - i)}, out + i);
+        pending = end;
+      }
+      i = end;
+    }
+    apart(pending, indices.size());
+  }
+
   void symmetric(double bound, ElementRange range, double* out) const {
     draw_uniform(stream_, -bound, bound, range, out);
   }

@@ -6,6 +6,7 @@
 #include "base/object_reader.h"
 #include "workloads/format_reader.h"
 #include "workloads/op.h"
+#include "workloads/training/recipe_sections.h"
 
 namespace npusim::workloads {
 namespace {
@@ -109,6 +110,8 @@ LossScalingSpec read_loss_scaling(ObjectReader reader) {
 
 void read_training_options(ObjectReader& reader, Recipe& recipe) {
   recipe.operands = optional_format(reader, "operands");
+  read_autocast(reader);         // checked here, read again by
+  read_operand_scaling(reader);  // who applies the recipe
   for (const ValueReader& rule : reader.optional_array("rules"))
     recipe.rules.push_back(read_rule(rule));
   if (auto scaling = reader.optional_object("loss_scaling"))

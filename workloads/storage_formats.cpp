@@ -8,15 +8,15 @@ namespace npusim::workloads {
 namespace {
 
 const precision::Format& format_of(TensorRole role, const Recipe& recipe) {
-  static const precision::Format kExact = precision::fp64();
   switch (role) {
-    case TensorRole::label:
-      return kExact;
+    case TensorRole::label:  // of floating values: what the loss is computed in
+      return recipe.loss;
     case TensorRole::weight:
       return recipe.weights;
     case TensorRole::statistics:
       return recipe.statistics;
     case TensorRole::input:
+    case TensorRole::state:
     case TensorRole::activation:
       return recipe.activations;
     case TensorRole::activation_gradient:

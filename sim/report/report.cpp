@@ -14,6 +14,7 @@ extern const std::string_view tables_js;
 extern const std::string_view charts_js;
 extern const std::string_view sections_js;
 extern const std::string_view sweep_js;
+extern const std::string_view training_js;
 
 }  // namespace report
 
@@ -47,8 +48,9 @@ std::string html_of(const base::JsonValue& result) {
       "</style>\n</head>\n<body>\n<main></main>\n"
       "<script type=\"application/json\" id=\"result\">" +
       for_script(base::dump_json(result, -1)) + "</script>\n";
-  for (const std::string_view source : {report::chart_js, report::tables_js, report::charts_js,
-                                        report::sections_js, report::sweep_js, report::page_js})
+  for (const std::string_view source :
+       {report::chart_js, report::tables_js, report::charts_js, report::sections_js,
+        report::sweep_js, report::training_js, report::page_js})
     page += script(source);
   return page + "</body>\n</html>\n";
 }

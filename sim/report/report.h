@@ -9,7 +9,7 @@
 
 namespace npusim::sim {
 
-/// `result`: the document that json_of(Result) writes, or that of a sweep.
+/// `result`: the document that json_of(Result) or json_of(TrainResult) writes, or that of a sweep.
 std::string html_of(const base::JsonValue& result);
 
 }  // namespace npusim::sim

@@ -107,7 +107,7 @@ class Adviser {
   void consider_memory() {
     if (!first().memory) return;
     const npu::MemoryFootprint memory = *first().memory;
-    const double share = static_cast<double>(memory.activation_bytes) /
+    const double share = static_cast<double>(memory.most[npu::MemoryKind::activations]) /
                          static_cast<double>(std::max<std::int64_t>(1, memory.peak_bytes));
     const double full = static_cast<double>(memory.peak_bytes) /
                         static_cast<double>(std::max<std::int64_t>(1, npu_.dram.capacity_bytes));

@@ -25,7 +25,7 @@ DataTensors data_tensors(const workloads::Workload& workload, const Graph& graph
 }
 
 workloads::SampleShape sample_shape(const workloads::Workload& workload) {
-  if (!workloads::takes_integer_labels(workload.training->loss))
+  if (!workloads::takes_classes(workload.training->loss))
     throw base::InputError("training on data takes classes as labels; " + workload.name + " has " +
                                workload.training->loss,
                            "not-trainable");

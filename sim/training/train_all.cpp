@@ -73,7 +73,7 @@ class Experiment {
       try {
         job.mappings = is_reference(i) ? map_training(workload_, job.recipe)
                                        : map_training(npu_, workload_, job.recipe);
-        if (!is_reference(i)) job.run.memory = npu::footprint_of(job.mappings->step);
+        if (!is_reference(i)) job.run.memory = job.mappings->step.memory;
       } catch (const npu::UnsupportedError& error) {
         job.run.status = TrainStatus::unsupported;
         job.run.error = error.what();

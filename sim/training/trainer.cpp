@@ -368,8 +368,12 @@ Graph forward_graph(const workloads::Workload& workload, const workloads::Recipe
 
 TrainMappings map_training(const npu::NpuSpec& npu, const workloads::Workload& workload,
                            const workloads::Recipe& recipe) {
-  return {npu::map_graph(npu, workloads::make_training_step(workload, recipe), recipe),
-          npu::map_graph(npu, forward_graph(workload, recipe), recipe)};
+  TrainMappings mappings = {
+      npu::map_graph(npu, workloads::make_training_step(workload, recipe), recipe),
+      npu::map_graph(npu, forward_graph(workload, recipe), recipe)};
+  npu::check_fits(npu, mappings.step);
+  npu::check_fits(npu, mappings.forward);
+  return mappings;
 }
 
 TrainMappings map_training(const workloads::Workload& workload, const workloads::Recipe& recipe) {

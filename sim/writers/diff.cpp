@@ -37,7 +37,8 @@ std::string summary(const RunDifference& run, bool details) {
   std::size_t hidden = 0;
   for (const Change& change : run.changes) hidden += is_detail(change.pointer) ? 1 : 0;
   if (!details && hidden != 0) text += fmt::format(" ({} of single ops, see --details)", hidden);
-  return text + sentence_of(run.bits, run.first_op);
+  text += sentence_of(run.bits, run.first_op);
+  return details && run.moved ? text + "\n" + sentence_of(*run.moved) : text;
 }
 
 const char* name_of_side(Side side) {

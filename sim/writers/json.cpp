@@ -183,6 +183,7 @@ JsonValue numerics(const Numerics& n) {
     item.set("op", op.op);
     item.set("phase", op.phase);
     item.set("plan", op.plan.empty() ? JsonValue::make_null() : JsonValue::make_string(op.plan));
+    item.set("bits_hash", base::hex64(op.bits_hash));
     item.set("local", metrics(op.local));
     item.set("propagated", metrics(op.propagated));
     item.set("total", metrics(op.total));
@@ -222,18 +223,6 @@ JsonValue coverage(const Coverage& c) {
 
 }  // namespace
 
-JsonValue json_of(const npu::MemoryFootprint& m) {
-  JsonValue object = JsonValue::make_object();
-  object.set("weight_bytes", m.weight_bytes);
-  object.set("activation_bytes", m.activation_bytes);
-  object.set("gradient_bytes", m.gradient_bytes);
-  object.set("optimizer_bytes", m.optimizer_bytes);
-  object.set("peak_bytes", m.peak_bytes);
-  object.set("peak_op", m.peak_op);
-  object.set("max_batch", JsonValue::make_null());
-  return object;
-}
-
 JsonValue json_of(const RunResult& run) {
   JsonValue object = JsonValue::make_object();
   object.set("npu", run.npu);
@@ -252,8 +241,7 @@ JsonValue json_of(const RunResult& run) {
   object.set("parameters", run.parameters);
   object.set("timing", section(run.timing, timing));
   object.set("numerics", section(run.numerics, numerics));
-  object.set("memory",
-             section(run.memory, [](const npu::MemoryFootprint& m) { return json_of(m); }));
+  object.set("memory", section(run.memory, [](const RunMemory& m) { return json_of(m); }));
   object.set("coverage", section(run.coverage, coverage));
   object.set("training", JsonValue::make_null());
   object.set("config", run.config);

@@ -213,7 +213,7 @@ std::string csv_of(const Result& result, const ComparisonOptions& options) {
     const std::optional<double> worst = worst_output_error(run);
     cells.push_back(worst ? exact(*worst) : "");
     cells.push_back(run.numerics ? run.numerics->first_nonfinite_op : "");
-    cells.push_back(run.memory ? std::to_string(run.memory->peak_bytes) : "");
+    cells.push_back(run.memory ? std::to_string(run.memory->footprint.peak_bytes) : "");
     for (const npu::Support level :
          {npu::Support::native, npu::Support::decomposed, npu::Support::host, npu::Support::unknown,
           npu::Support::unsupported})

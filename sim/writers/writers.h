@@ -16,6 +16,7 @@ base::JsonValue json_of(const Result& result);
 base::JsonValue json_of(const Result& result, const ComparisonOptions& options);
 base::JsonValue json_of(const RunResult& run);
 base::JsonValue json_of(const npu::MemoryFootprint& memory);
+base::JsonValue json_of(const RunMemory& memory);
 
 /// One row a run, a column a metric, units in the header.
 std::string csv_of(const Result& result, const ComparisonOptions& options = {});
@@ -33,5 +34,11 @@ std::string numerics_table_of(const RunResult& run);
 /// NPU × workload coverage counts; details: one line an op that is not native, with the reason.
 std::string coverage_table_of(const Result& result, bool details);
 std::string coverage_markdown_of(const Result& result, bool details);
+
+/// Bytes by kind, the most that is alive at once, limits; over_time: op by op, where it was asked
+/// for. CSV has one of the two: op by op when there is any.
+std::string memory_table_of(const Result& result);
+std::string memory_markdown_of(const Result& result);
+std::string memory_csv_of(const Result& result);
 
 }  // namespace npusim::sim

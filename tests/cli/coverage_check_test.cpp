@@ -142,6 +142,23 @@ TEST_F(Check, SetShowsWhatAChangeWouldBreak) {
   EXPECT_EQ(check({"--set", "npu.clock_mhz=250", "--update"}).exit_code, 2);
 }
 
+// The accumulator changes the first product; a store in another format changes what is stored
+// before that.
+TEST_F(Check, BisectNamesTheFirstTensorWhoseBitsDiffer) {
+  ASSERT_EQ(check({"--update"}).exit_code, 0);
+  EXPECT_THAT(check({"--bisect-op"}).out, HasSubstr("no tensor's bits are known to differ"));
+  const Outcome outcome = check({"--bisect-op", "--set", "npu.mac_array.accumulator.format=fp16",
+                                 "--json", folder_.path("c.json")});
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_THAT(outcome.out, HasSubstr("first tensor whose bits differ: "));
+  const JsonValue report = base::parse_json(read_text(folder_.path("c.json")), "c.json");
+  const JsonValue baseline = base::parse_json(read_text(folder_.path("mlp.json")), "mlp.json");
+  const JsonValue& first = at(baseline, "/numerics/by_op/0");
+  EXPECT_EQ(at(report, "/runs/0/first_moved_tensor/node").string(), at(first, "/node").string());
+  EXPECT_EQ(at(report, "/runs/0/first_moved_tensor/tensor").string(),
+            at(first, "/output/tensor").string());
+}
+
 TEST_F(Check, UpdateSaysWhatChanged) {
   ASSERT_EQ(check({"--update"}).exit_code, 0);
   std::string baseline = read_text(folder_.path("mlp.json"));

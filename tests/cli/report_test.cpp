@@ -40,7 +40,9 @@ TEST(Diff, AnotherAccumulatorShowsInCyclesAndErrors) {
   EXPECT_THAT(outcome.out, HasSubstr("/config/npu/mac_array/accumulator/format"));
   EXPECT_THAT(outcome.out, HasSubstr("/numerics/outputs/"));
   EXPECT_THAT(outcome.out, Not(HasSubstr("/by_op/")));
-  EXPECT_THAT(npusim({"diff", first, second, "--details"}).out, HasSubstr("/numerics/by_op/"));
+  const std::string details = npusim({"diff", first, second, "--details"}).out;
+  EXPECT_THAT(details, HasSubstr("/numerics/by_op/"));
+  EXPECT_THAT(details, HasSubstr("first tensor whose bits differ: "));
   EXPECT_EQ(npusim({"diff", first, second, "--exit-code"}).exit_code, 1);
   const JsonValue document =
       base::parse_json(npusim({"diff", first, second, "--json", "-"}).out, "stdout");

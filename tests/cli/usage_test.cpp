@@ -10,9 +10,10 @@ using testing::HasSubstr;
 using testing::Not;
 
 const std::vector<std::string> kCommands = {
-    "run",   "compare",  "coverage",  "report",   "diff", "check",   "validate", "validate-timing",
-    "list",  "describe", "formats",   "quantize", "dot",  "explain", "import",   "onnx-test",
-    "train", "advise",   "completion"};
+    "run",      "compare",  "coverage",        "memory",     "report",     "diff",
+    "check",    "validate", "validate-timing", "list",       "describe",   "formats",
+    "quantize", "dot",      "explain",         "import",     "onnx-test",  "train",
+    "advise",   "sweep",    "merge",           "completion", "sensitivity"};
 
 TEST(Usage, HelpListsExactlyTheCommandsThatWork) {
   const Outcome help = npusim({"--help"});

@@ -161,7 +161,10 @@ TEST(Mapping, RefusesWhatCannotRunWithNodeAndReason) {
 TEST(Mapping, RefusesWhatDoesNotFitMemory) {
   NpuSpec npu = load_shipped("systolic128_bf16");
   npu.dram.capacity_bytes = 4096;
-  EXPECT_THROW(map_bf16(residual_block(), npu), UnsupportedError);
+  const MappedGraph mapped = map_bf16(residual_block(), npu);
+  EXPECT_THROW(check_fits(npu, mapped), UnsupportedError);
+  npu.dram.capacity_bytes = mapped.memory.peak_bytes;
+  EXPECT_NO_THROW(check_fits(npu, mapped));
 }
 
 TEST(Mapping, RecipeSelectsTheAccumulator) {

@@ -59,6 +59,74 @@ function checkRun(run, root) {
   }
 }
 
+function checkMemory(result) {
+  const known = result.runs.filter(run => run.memory);
+  expectSame('peak', cells(document, 'Memory', 'peak'), texts(known.map(run => run.memory.peak_bytes)));
+  expectSame('activations', cells(document, 'Memory', 'activations'), texts(known.map(run => run.memory.most.activations)));
+  for (const run of known.filter(candidate => candidate.memory.over_time)) {
+    const chart = chartOf(document, 'Memory over time: ' + [run.npu, run.workload, run.mode, run.recipe].join(' / '));
+    expectSame('moments', chart.data.labels, run.memory.over_time.map(moment => moment.op));
+    for (const set of chart.data.datasets)
+      expectSame('memory ' + set.label, set.data, run.memory.over_time.map(moment => moment[set.label]));
+    const total = chart.data.datasets.flatMap(set => set.data).reduce((sum, value) => sum + value, 0);
+    expectSame('all bytes', total, run.memory.over_time.flatMap(({op, ...kinds}) => Object.values(kinds)).reduce((sum, value) => sum + value, 0));
+  }
+}
+
+function checkVerdicts(result) {
+  const uses = [...new Set(result.runs.map(run => run.scenario || run.workload + ' ' + run.mode))];
+  const npus = [...new Set(result.runs.map(run => run.npu))];
+  expectSame('NPUs', cells(document, 'Verdicts', 'NPU'), npus);
+  for (const use of uses)
+    for (const [i, verdict] of cells(document, 'Verdicts', use).entries()) {
+      const own = result.runs.filter(run => run.npu === npus[i] && (run.scenario || run.workload + ' ' + run.mode) === use);
+      if (!own.some(run => run.coverage.verdict === verdict)) wrong.push(`${use} on ${npus[i]}: ${verdict}`);
+    }
+}
+
+function checkTraining(result) {
+  const runs = (result.reference ? [result.reference] : []).concat(result.runs);
+  expectSame('recipes', cells(document, 'Recipes', 'recipe'), runs.map(run => run.recipe));
+  expectSame('accuracy', cells(document, 'Recipes', 'accuracy'), texts(runs.map(run => run.evaluations[run.evaluations.length - 1].accuracy)));
+  const checkLines = (title, shown, listOf, key) => {
+    const chart = chartOf(document, title);
+    expectSame(title + ' lines', chart.data.datasets.map(set => set.label), shown.map(run => run.recipe));
+    shown.forEach((run, i) => {
+      expectSame(title + ' ' + run.recipe, chart.data.datasets[i].data, listOf(run).map(item => item[key]));
+      expectSame(title + ' table ' + run.recipe, cells(document, title, run.recipe), texts(listOf(run).map(item => item[key])));
+    });
+  };
+  checkLines('Loss of each step', runs, run => run.steps, 'loss');
+  checkLines('Accuracy on the test samples', runs, run => run.evaluations, 'accuracy');
+  checkLines('Loss scale', runs.filter(run => run.loss_scaling), run => run.steps, 'loss_scale');
+  const looked = runs.filter(run => run.gradients.length);
+  if (!looked.length) wrong.push('no gradients to show');
+  for (const run of looked) {
+    const step = Math.max(...run.gradients.map(row => row.step));
+    const rows = run.gradients.filter(row => row.step === step);
+    const chart = chartOf(document, `Exponents of gradients at step ${step}: ${run.recipe}`);
+    for (const [i, row] of rows.entries()) {
+      const counted = chart.data.datasets[i].data.reduce((sum, value) => sum + value, 0);
+      expectSame('exponents of ' + row.tensor, counted, Object.values(row.exponents).reduce((sum, value) => sum + value, 0));
+      for (const [exponent, count] of Object.entries(row.exponents))
+        expectSame(row.tensor + ' ' + exponent, chart.data.datasets[i].data[chart.data.labels.indexOf(Number(exponent))], count);
+    }
+    expectSame('gradients of ' + run.recipe, cells(document, 'Gradients: ' + run.recipe, 'tensor'), run.gradients.map(row => row.tensor));
+  }
+}
+
+function checkRunResult(result) {
+  checkRuns(result);
+  if (result.runs.some(run => run.timing)) checkScatter(result);
+  checkMemory(result);
+  checkVerdicts(result);
+  const shown = [...document.querySelectorAll('details.run')];
+  result.runs.filter(run => run.timing && run.numerics).forEach((run, i) => checkRun(run, shown[i]));
+  expectSame('coverage', cells(document, 'Coverage', 'op').length,
+             new Set(result.runs.flatMap(run => run.coverage.ops.map(row => row.op))).size);
+  if (result.runs.some(run => run.timing)) checkSorting();
+}
+
 function checkSorting() {
   const header = [...document.querySelectorAll('table[aria-label="Runs"] th button')].find(button => button.textContent === 'cycles');
   const numbers = () => cells(document, 'Runs', 'cycles').filter(text => text !== null).map(Number);
@@ -73,13 +141,8 @@ setTimeout(() => {
   setTimeout(() => {
     try {
       const result = JSON.parse(document.getElementById('result').textContent);
-      checkRuns(result);
-      checkScatter(result);
-      const shown = [...document.querySelectorAll('details.run')];
-      result.runs.filter(run => run.timing && run.numerics).forEach((run, i) => checkRun(run, shown[i]));
-      expectSame('coverage', cells(document, 'Coverage', 'op').length,
-                 new Set(result.runs.flatMap(run => run.coverage.ops.map(row => row.op))).size);
-      checkSorting();
+      if (result.kind === 'train_result') checkTraining(result);
+      else checkRunResult(result);
     } catch (error) {
       wrong.push(String(error.stack));
     }

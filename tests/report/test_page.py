@@ -15,7 +15,13 @@ import subprocess
 import sys
 
 SKIPPED = 77
-RUNS = ["--npu", "systolic128_bf16", "cube16_fp16", "nvdla_fp16", "--workload", "small_cnn", "mlp:training"]
+PAGES = {
+    "comparison": ["compare", "--npu", "systolic128_bf16", "cube16_fp16", "nvdla_fp16", "--workload", "small_cnn", "mlp:training"],
+    "memory": ["memory", "--npu", "systolic128_bf16", "google_tpu_v4", "--workload", "lenet5:training", "--details", "--largest", "batch",
+               "--set", "npu.dram.gib=0.03"],
+    "training": ["train", "--npu", "systolic128_bf16", "--workload", "lenet5", "--recipe", "fp16_dynamic_scale", "bf16_pure",
+                 "--max-steps", "4", "--test-samples", "64", "--train-samples", "256", "--statistics-every", "2"],
+}
 
 SWEEP = {
     "schema_version": 1, "kind": "sweep", "name": "page", "npu": "systolic128_bf16", "workload": "mlp",
@@ -30,6 +36,12 @@ def browse(page, *options):
     command = [chromium, "--headless=new", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--v=0",
                "--window-size=1300,2400", "--virtual-time-budget=5000", *options, page.as_uri()]
     return subprocess.run(command, capture_output=True, text=True, timeout=100, check=True)
+
+
+def shoot(page, folder):
+    """The page as people see it, light and dark."""
+    for name, options in (("light", []), ("dark", ["--blink-settings=preferredColorScheme=0"])):
+        browse(page, f"--screenshot={folder / (page.stem + '_' + name + '.png')}", *options)
 
 
 def check(page, script, folder):
@@ -52,20 +64,22 @@ def main(npusim, folder):
         return SKIPPED
     folder = pathlib.Path(folder).resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    result, page, search = folder / "result.json", folder / "report.html", folder / "sweep.html"
-    subprocess.run([npusim, "compare", *RUNS, "--json", result, "--quiet"], check=True, stdout=subprocess.DEVNULL)
-    subprocess.run([npusim, "report", result, "--html", page, "--quiet"], check=True)
-    for name, options in (("light", []), ("dark", ["--blink-settings=preferredColorScheme=0"])):
-        browse(page, f"--screenshot={folder / (name + '.png')}", *options)
-    wrong = check(page, "check_page.js", folder)
+    wrong = []
+    for name, command in PAGES.items():
+        result, page = folder / f"{name}.json", folder / f"{name}.html"
+        subprocess.run([npusim, *command, "--json", result, "--quiet"], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([npusim, "report", result, "--html", page, "--quiet"], check=True)
+        wrong += [f"{name}: {line}" for line in check(page, "check_page.js", folder)]
+        shoot(page, folder)
+    search = folder / "sweep.html"
     description = folder / "sweep.json"
     description.write_text(json.dumps(SWEEP), encoding="utf-8")
     store = folder / "sweep.db"
     store.unlink(missing_ok=True)
     subprocess.run([npusim, "sweep", description, "--store", store, "--html", search, "--quiet"], check=True,
                    stdout=subprocess.DEVNULL)
-    browse(search, f"--screenshot={folder / 'sweep.png'}")
-    wrong += check(search, "check_sweep_page.js", folder)
+    shoot(search, folder)
+    wrong += [f"sweep: {line}" for line in check(search, "check_sweep_page.js", folder)]
     for line in wrong:
         print(line[:2000])
     return 1 if wrong else 0

@@ -9,8 +9,10 @@
 #include "npu_models/npu_file.h"
 #include "precision/gemm.h"
 #include "precision/rounding.h"
+#include "sim/training/step_executor.h"
 #include "tests/source_dir.h"
 #include "workloads/random.h"
+#include "workloads/training/transform.h"
 
 namespace npusim::sim {
 namespace {
@@ -74,6 +76,127 @@ TEST(AccumulationLength, Fp16BreaksLongWeightGradientsAndFp32DoesNot) {
   for (const double mean : {0.0, 0.1})
     for (const std::int64_t n : {4096, 65536, 262144})
       EXPECT_LT(error_of("fp16_fp32_chain", n, mean), 1e-4) << n;
+}
+
+precision::MacUnit shipped(const char* name) {
+  return npu::load_mac_unit(std::string(test::source_dir()) + "/configs/mac_units/" + name +
+                            ".json");
+}
+
+/// y = x w with w = 0 and the loss mean((y - t)^2): its gradient by y is -2 t / count, so that the
+/// labels say what the gradient is. Everything but the weight gradient is FP64.
+class LinearLayer {
+ public:
+  LinearLayer(std::int64_t batch, std::int64_t in, std::int64_t out) : batch_(batch), out_(out) {
+    workloads::Workload layer;
+    const auto tensor = [&](const char* name, workloads::Shape shape, workloads::TensorRole role) {
+      workloads::TensorInfo info;
+      info.name = name;
+      info.shape = std::move(shape);
+      info.role = role;
+      info.initializer = workloads::Initializer{};
+      return layer.graph.add_tensor(std::move(info));
+    };
+    const auto x = tensor("x", {batch, in}, workloads::TensorRole::input);
+    const auto t = tensor("t", {batch, out}, workloads::TensorRole::label);
+    const auto w = tensor("w", {in, out}, workloads::TensorRole::weight);
+    layer.graph.inputs = {x, t};
+    layer.graph.outputs = layer.graph.add_node("Gemm", "fc", {x, w}, {}, {"y"});
+    layer.training.emplace();
+    layer.training->logits = "y";
+    layer.training->labels = "t";
+    layer.training->loss = "MeanSquaredError";
+    layer.training->optimizer.learning_rate = 1.0;
+    step_.graph = workloads::make_training_step(layer, false);
+    step_.storage.assign(step_.graph.tensors.size(), {precision::fp64(), precision::Rounding::rne});
+    step_.on_chip.assign(step_.graph.tensors.size(), false);
+  }
+
+  /// The weight gradient through a unit: w.next is -1 times it.
+  std::vector<double> gradient(const precision::MacUnit& unit, const std::vector<double>& x,
+                               const std::vector<double>& dy) {
+    step_.ops.clear();
+    for (std::size_t n = 0; n < step_.graph.nodes.size(); ++n) {
+      if (step_.graph.nodes[n].name != "fc.db") continue;
+      npu::MappedOp op;
+      op.node = static_cast<int>(n);
+      op.engine = npu::Engine::matrix;
+      op.gemm.emplace();
+      op.gemm->unit = unit;
+      op.gemm->plan.dims = {{"N", batch_}};
+      step_.ops.push_back(std::move(op));
+    }
+    EXPECT_EQ(step_.ops.size(), 1U);
+    const precision::ParallelFor serial = precision::serial();
+    StepExecutor executor(step_, precision::fp64(), 0, serial);
+    std::vector<double> labels = dy;
+    for (double& label : labels) label *= -0.5 * static_cast<double>(batch_ * out_);
+    executor.load(step_.graph.find(workloads::kLossScale), {1.0});
+    executor.load(step_.graph.find("x"), x);
+    executor.load(step_.graph.find("t"), labels);
+    executor.run(0, {}, {});
+    std::vector<double> gradient = executor.value(step_.graph.find("w.next")).values;
+    for (double& value : gradient) value = -value;
+    return gradient;
+  }
+
+ private:
+  std::int64_t batch_, out_;
+  npu::MappedGraph step_;
+};
+
+std::vector<double> rounded_draws(const char* name, std::int64_t count, double low, double high,
+                                  const char* format) {
+  const workloads::RandomStream stream(2, name);
+  std::vector<double> values(static_cast<std::size_t>(count));
+  for (std::size_t i = 0; i < values.size(); ++i)
+    values[i] = precision::round_to(low + (high - low) * workloads::unit_interval(stream.bits(i)),
+                                    precision::format_from_name(format), precision::Rounding::rne);
+  return values;
+}
+
+/// T2 in a training step: terms of mean and deviation 1, summed in (1,6,9).
+TEST(AccumulationLength, ChunksOf64RepairWeightGradientsUpTo65536Samples) {
+  const precision::MacUnit chunks = shipped("wang_fp8_chunk64");
+  precision::MacUnit chain = chunks;
+  chain.stages.erase(chain.stages.begin());
+  const auto ratio = [&](const precision::MacUnit& unit, std::int64_t n) {
+    const double half = std::sqrt(3.0);
+    const std::vector<double> x = rounded_draws("x", n, 1.0 - half, 1.0 + half, "fp8_e5m2");
+    double exact = 0.0;
+    for (const double value : x) exact += value;
+    const std::vector<double> ones(x.size(), 1.0);
+    return LinearLayer(n, 1, 1).gradient(unit, x, ones)[0] / exact;
+  };
+  EXPECT_NEAR(ratio(chain, 16384), 0.25, 0.01);  // sticks at 4096
+  for (const std::int64_t n : {4096, 16384, 65536}) EXPECT_NEAR(ratio(chunks, n), 1.0, 0.01) << n;
+  EXPECT_LT(ratio(chunks, 262144), 0.55);
+}
+
+/// T8 in a training step: E4M3 operands up to 448, 4096 samples, 64 x 64 weights.
+TEST(AccumulationLength, PromotionRecoversWeightGradientsOfTheNarrowFp8Accumulator) {
+  const std::int64_t n = 4096, side = 64;
+  const std::vector<double> x = rounded_draws("x8", n * side, 0.0, 448.0, "fp8_e4m3");
+  const std::vector<double> dy = rounded_draws("dy8", n * side, 0.0, 448.0, "fp8_e4m3");
+  std::vector<double> exact(static_cast<std::size_t>(side * side), 0.0);
+  for (std::int64_t k = 0; k < n; ++k)
+    for (std::int64_t i = 0; i < side; ++i)
+      for (std::int64_t j = 0; j < side; ++j)
+        exact[static_cast<std::size_t>(i * side + j)] +=
+            x[static_cast<std::size_t>(k * side + i)] * dy[static_cast<std::size_t>(k * side + j)];
+  LinearLayer layer(n, side, side);
+  const auto error = [&](const char* unit) {
+    const std::vector<double> got = layer.gradient(shipped(unit), x, dy);
+    double worst = 0.0;
+    for (std::size_t i = 0; i < exact.size(); ++i)
+      worst = std::fmax(worst, std::fabs(got[i] - exact[i]) / exact[i]);
+    return worst;
+  };
+  const double narrow = error("nvidia_h100_e4m3_fp32");
+  const double promoted = error("deepseek_h800_fp8_e4m3_fp32");
+  EXPECT_NEAR(narrow, 0.079, 0.012);  // the literature's 7.9 %
+  EXPECT_LT(promoted, 1e-3);          // 6.6e-4
+  EXPECT_GT(narrow, 100.0 * promoted);
 }
 
 }  // namespace

@@ -55,6 +55,34 @@ TEST(Check, UlpsCountPlacesOfTheBaseline) {
   EXPECT_EQ(compare(R"({"e":0.5})", R"({"e":0.5000000000000004})", {two}).size(), 1u);
 }
 
+TEST(Check, HashesOfOpsAreNoMetrics) {
+  EXPECT_TRUE(compare(R"({"by_op":[{"node":"a","bits_hash":"1"}]})",
+                      R"({"by_op":[{"node":"a","bits_hash":"2"}]})")
+                  .empty());
+}
+
+TEST(Check, TheFirstTensorThatMovedIsFoundByItsBits) {
+  const auto run = [](const char* of_b, const char* plan, const char* weight) {
+    return json(std::string(R"({"numerics":{"by_op":[
+      {"node":"a","op":"Relu","phase":"forward","plan":null,"bits_hash":"1","inputs":[],"output":{"tensor":"a.out"}},
+      {"node":"b","op":"Gemm","phase":"forward","plan":")") +
+                plan + R"(","bits_hash":")" + of_b +
+                R"(","inputs":[{"tensor":"a.out","mean":1.0},{"tensor":"w","mean":)" + weight +
+                R"(}],"output":{"tensor":"b.out"}}]}})");
+  };
+  const base::JsonValue before = run("2", "k", "0.5");
+  EXPECT_FALSE(first_moved_tensor(before, run("2", "k", "0.5")).has_value());
+  const auto moved = first_moved_tensor(before, run("3", "k", "0.5"));
+  ASSERT_TRUE(moved.has_value());
+  EXPECT_EQ(moved->tensor, "b.out");
+  EXPECT_TRUE(moved->inputs_moved.empty());
+  EXPECT_THAT(sentence_of(*moved), HasSubstr("it sums in the same order"));
+  EXPECT_THAT(sentence_of(*first_moved_tensor(before, run("3", "j", "0.5"))),
+              HasSubstr("sums as \"j\", before as \"k\""));
+  EXPECT_THAT(sentence_of(*first_moved_tensor(before, run("3", "k", "0.75"))),
+              HasSubstr("it reads another w"));
+}
+
 TEST(Check, SaysThroughWhatBitsMoved) {
   CheckReport report;
   report.suite = "s";

@@ -114,6 +114,50 @@ double samples_per_s(const std::string& npu, const std::string& recipe = "") {
   return run.timing->samples_per_s;
 }
 
+/// Ops with this gap on one NPU, where these parameters change from run to run.
+std::vector<std::string> gaps(const std::string& npu, const std::string& workload, npu::Gap gap,
+                              const std::vector<std::string>& dynamic, npu::Support* worst) {
+  RunOptions options = timing_only();
+  options.dynamic = dynamic;
+  const RunResult run = coverage_all({request(npu, workload, Mode::inference)}, options).runs.at(0);
+  if (worst != nullptr) *worst = run.coverage->worst;
+  std::vector<std::string> nodes;
+  for (const npu::CoverageRow& row : run.coverage->ops)
+    if (row.verdict.gap == gap) nodes.push_back(row.node);
+  return nodes;
+}
+
+// OpenVINO's NPU plugin takes no dynamic shapes; of a TPU no source says; a design may state that
+// it does.
+TEST(CoverageVerdict, DynamicShapesAreAGapOfTheirOwn) {
+  npu::Support worst = npu::Support::native;
+  EXPECT_TRUE(gaps("intel_npu_4000", "small_cnn", npu::Gap::dynamic, {}, nullptr).empty());
+  EXPECT_FALSE(gaps("intel_npu_4000", "small_cnn", npu::Gap::dynamic, {"batch"}, &worst).empty());
+  EXPECT_EQ(worst, npu::Support::unsupported);
+  EXPECT_FALSE(gaps("google_tpu_v4", "small_cnn", npu::Gap::dynamic, {"batch"}, &worst).empty());
+  EXPECT_EQ(worst, npu::Support::unknown);
+}
+
+// Only what the parameter reaches: the image of a transformer's tokens is as large as ever, the
+// scores are not.
+TEST(CoverageVerdict, OnlyShapesThatChangeAreDynamic) {
+  const std::vector<std::string> all =
+      gaps("intel_npu_4000", "gpt2_small", npu::Gap::dynamic, {"batch"}, nullptr);
+  const std::vector<std::string> some =
+      gaps("intel_npu_4000", "llama2_7b_decode", npu::Gap::dynamic, {"past"}, nullptr);
+  EXPECT_FALSE(all.empty());
+  ASSERT_FALSE(some.empty());
+  for (const std::string& node : some)
+    EXPECT_EQ(node.find("mlp"), std::string::npos) << node << " does not see the cache";
+}
+
+TEST(CoverageVerdict, UnknownDynamicParametersAreErrors) {
+  RunOptions options = timing_only();
+  options.dynamic = {"sequence"};
+  EXPECT_THROW(coverage_all({request("google_tpu_v4", "mlp", Mode::inference)}, options),
+               base::InputError);
+}
+
 TEST(PublishedOrder, LaterTpusTrainFaster) {
   const double v2 = samples_per_s("google_tpu_v2"), v3 = samples_per_s("google_tpu_v3");
   const double v4 = samples_per_s("google_tpu_v4"), v5p = samples_per_s("google_tpu_v5p");

@@ -9,6 +9,7 @@
 #include "npu_models/npu_file.h"
 #include "sim/catalog.h"
 #include "workloads/ops/product_layout.h"
+#include "workloads/workload.h"
 
 namespace npusim::sim {
 namespace {
@@ -130,6 +131,82 @@ TEST(SampledNumerics, ActivationsAreDrawnAsStated) {
   EXPECT_EQ(sampled.skipped.at("Add"), 1);
 }
 
+/// Moments of a product's operand that `op` and `moves` made of normal draws.
+precision::Distribution seen_through(const std::string& op, const std::vector<TensorId>& more,
+                                     workloads::Graph graph, const TensorId x,
+                                     const std::vector<std::string>& moves = {}) {
+  const auto h = graph.add_node("Add", "twice", {x, x}, {}, {"h"});
+  std::vector<TensorId> inputs = {h[0]};
+  inputs.insert(inputs.end(), more.begin(), more.end());
+  TensorId a = graph.add_node(op, "function", inputs, {}, {"a"})[0];
+  for (const std::string& move : moves) a = graph.add_node(move, move, {a}, {}, {move + ".out"})[0];
+  const TensorId w = add(graph, "w", {64, 64}, 0.0);
+  graph.outputs = graph.add_node("MatMul", "product", {a, w}, {}, {"y"});
+  return sample_numerics(mapped(graph, "fp16_fp32_master"), options_of(1), precision::serial())
+      .by_op.at(0)
+      .inputs.at(0)
+      .values;
+}
+
+TEST(SampledNumerics, DrawsGoThroughActivationFunctions) {
+  workloads::Graph graph;
+  const TensorId x = add(graph, "x", {64, 64}, 0.0);
+  // Of a standard normal number z: mean of z sigmoid(z) 0.2066, of z Phi(z) 1 / (2 sqrt(pi)).
+  EXPECT_NEAR(seen_through("Swish", {}, graph, x).mean, 0.2066, 0.02);
+  EXPECT_NEAR(seen_through("Gelu", {}, graph, x).mean, 0.28209, 0.02);
+  EXPECT_NEAR(seen_through("Sigmoid", {}, graph, x).mean, 0.5, 0.01);
+  EXPECT_NEAR(seen_through("Tanh", {}, graph, x).mean, 0.0, 0.02);
+}
+
+TEST(SampledNumerics, DrawsGoThroughGainAndOffsetOfANormalisation) {
+  workloads::Graph graph;
+  const TensorId x = add(graph, "x", {64, 64}, 0.0);
+  const TensorId gain = add(graph, "gain", {64}, 0.0);
+  const TensorId offset = add(graph, "offset", {64}, 0.0);
+  const auto set = [&](TensorId id, double mean, double share) {
+    Initializer initializer = drawn(mean);
+    initializer.stddev = 0.0;
+    initializer.outlier_channels = share;
+    initializer.outlier_scale = 20.0;
+    graph.tensors[static_cast<std::size_t>(id)].initializer = initializer;
+  };
+  set(gain, 1.0, 1.0 / 64.0);  // one channel of 64 is 20 times larger: variance (63 + 400) / 64
+  set(offset, 0.5, 0.0);
+  for (const char* op : {"LayerNormalization", "RMSNormalization"}) {
+    const bool centred = op == std::string("LayerNormalization");
+    const std::vector<TensorId> inputs =
+        centred ? std::vector<TensorId>{gain, offset} : std::vector<TensorId>{gain};
+    const precision::Distribution seen = seen_through(op, inputs, graph, x);
+    EXPECT_NEAR(seen.mean, centred ? 0.5 : 0.0, 0.2) << op;
+    EXPECT_NEAR(seen.stddev, std::sqrt(463.0 / 64.0), 0.5) << op;
+    EXPECT_GT(seen.max_abs, 20.0) << op;
+    // Behind a transpose the channels are not where they were: plain draws.
+    EXPECT_NEAR(seen_through(op, inputs, graph, x, {"Transpose"}).stddev, 1.0, 0.1) << op;
+  }
+}
+
+// Attention runs as its parts there: keys are multiplied as they are stored.
+TEST(SampledNumerics, ShippedLlamaGivesAnErrorForEachProduct) {
+  for (const char* name : {"llama2_7b_prefill", "llama2_7b_decode"}) {
+    const workloads::Workload llama =
+        workloads::load_workload(find_file("workload", name),
+                                 {base::parse_override("workload.parameters.layers=1").override});
+    const npu::MappedGraph graph =
+        npu::map_graph(npu::load_npu(find_file("npu", "google_tpu_v3")), llama.graph,
+                       workloads::load_recipe(find_file("recipe", "bf16_fp32_master")));
+    const SampledNumerics sampled = sample_numerics(graph, options_of(1), precision::serial());
+    ASSERT_EQ(sampled.by_op.size(), 10U)
+        << name;  // q, k, v, o, gate, up, down, head, scores, values
+    for (const SampledOpError& op : sampled.by_op) {
+      EXPECT_GT(*op.local.rel_fro, 1e-8) << op.node;  // FP32 where an addition is fused behind it
+      EXPECT_LT(*op.local.rel_fro, 1e-2) << op.node;
+      EXPECT_LE(op.rel_fro_low, *op.local.rel_fro) << op.node;
+      EXPECT_GE(op.rel_fro_high, *op.local.rel_fro) << op.node;
+    }
+    EXPECT_GT(sampled.by_op[0].inputs[0].values.kurtosis, 20.0) << name;  // outlier channels
+  }
+}
+
 TEST(SampledNumerics, DoNotDependOnTheOrderOfWork) {
   const npu::MappedGraph graph = mapped(product(200, 64, 200), "fp16_fp16_accumulate");
   const precision::ParallelFor backwards = [](std::int64_t count,
@@ -217,6 +294,8 @@ TEST(ProductLayout, IsWhatTheOpsHandToTheirEngine) {
   expect_layout("MatMul", {{3, 5}, {5, 4}}, {});
   expect_layout("MatMul", {{2, 1, 3, 5}, {4, 5, 2}}, {});
   expect_layout("MatMul", {{5}, {2, 5, 3}}, {});
+  expect_layout("MatMul", {{2, 5, 3}, {2, 4, 5}}, {{"transA", yes}, {"transB", yes}});
+  expect_layout("MatMul", {{3, 2, 4, 5}, {1, 2, 6, 5}}, {{"transB", yes}});
   expect_layout("Conv", {{2, 3, 6, 5}, {4, 3, 3, 2}, {4}}, {{"pads", Integers{1, 0, 2, 1}}});
   expect_layout("Conv", {{1, 4, 7, 7}, {6, 2, 3, 3}},
                 {{"group", std::int64_t{2}},

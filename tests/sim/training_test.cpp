@@ -270,6 +270,44 @@ TEST(Training, Fp16LosesSmallGradientsThatScalingKeepsAndBf16Has) {
     EXPECT_GT(loss_drop(run(workload, recipe(name), o)), 0.8 * loss_drop(fp32)) << name;
 }
 
+/// E4M3 through the H100's own unit; E4M3 and E5M2 on the machine that computes as the recipe says.
+TEST(Training, Fp8WithScalesFollowsBf16) {
+  const npu::NpuSpec h100 = npu("nvidia_h100");
+  const Workload workload = spirals(kSgd, 32, 16);
+  const TrainOptions o = options(640, 2);
+  const TrainRun bf16 = run(workload, recipe("bf16_fp32_master"), o, &h100);
+  const auto follows = [&](const char* name, const npu::NpuSpec* machine) {
+    const TrainRun fp8 = run(workload, recipe(name), o, machine);
+    EXPECT_EQ(fp8.status, TrainStatus::ok) << fp8.error;
+    EXPECT_GT(loss_drop(fp8), 0.8 * loss_drop(bf16)) << name;
+    EXPECT_NE(fp8.weights_hash, bf16.weights_hash) << name;
+  };
+  follows("fp8_e4m3_current_scaling", &h100);
+  follows("fp8_e4m3_delayed_scaling", &h100);
+  follows("fp8_current_scaling", nullptr);
+  follows("fp8_delayed_scaling", nullptr);
+  EXPECT_THROW(map_training(h100, workload, recipe("fp8_delayed_scaling")), npu::UnsupportedError);
+  // Every product reads E4M3 in the backward pass too.
+  int products = 0;
+  for (const npu::MappedOp& op :
+       map_training(h100, workload, recipe("fp8_e4m3_current_scaling")).step.ops) {
+    if (!op.gemm) continue;
+    ++products;
+    EXPECT_EQ(op.gemm->unit.name, "nvidia_h100_e4m3_fp32");
+  }
+  EXPECT_EQ(products, 5);  // two forward, two weight gradients, one data gradient
+  // Scales go on with a checkpoint.
+  const Folder folder;
+  TrainOptions half = o;
+  half.max_steps = 33;
+  half.checkpoint = folder.file("c.safetensors");
+  run(workload, recipe("fp8_e4m3_delayed_scaling"), half, &h100);
+  TrainOptions rest = o;
+  rest.resume = half.checkpoint;
+  EXPECT_EQ(run(workload, recipe("fp8_e4m3_delayed_scaling"), rest, &h100).weights_hash,
+            run(workload, recipe("fp8_e4m3_delayed_scaling"), o, &h100).weights_hash);
+}
+
 TEST(Training, UpdatesOfFp16WeightsStallWithoutAMasterCopy) {
   const Workload workload = spirals(R"({"kind": "sgd", "learning_rate": 0.0001})");
   TrainOptions o = options(800, 10);

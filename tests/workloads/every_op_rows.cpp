@@ -146,10 +146,7 @@ void add_products(std::vector<Row>& rows) {
                     return {d.floats({d.a, 2, d.b, 4}), d.floats({d.a, 2, d.c, 4}),
                             d.floats({d.a, 2, d.c, 4})};
                   },
-                  kShortSum,
-                  {},
-                  1,
-                  0});
+                  kShortSum});
   rows.push_back({"Det", [](Draw& d) -> Inputs { return {d.positive({d.a, 2, 2})}; }, kShortSum});
 }
 
@@ -360,7 +357,7 @@ void add_scatters(std::vector<Row>& rows) {
                   [](Draw& d) -> Inputs {
                     return {d.positive({d.a, 3, 4})};
                   },
-                  8.0,
+                  32.0,
                   {{"shape", ints({3, 1})}}});
   rows.push_back({"ExpandToShape",
                   [](Draw& d) -> Inputs { return {d.floats({3})}; },
@@ -398,6 +395,24 @@ void add_optimizers(std::vector<Row>& rows) {
                   },
                   4.0,
                   {{"max_norm", 0.5}}});
+  rows.push_back({"AmaxScale",
+                  [](Draw& d) -> Inputs {
+                    return {d.floats({4, 3})};
+                  },
+                  1.0,
+                  {{"largest", 448.0}}});
+  rows.push_back({"DelayedScale",
+                  [](Draw& d) -> Inputs {
+                    return {d.floats({4, 3}), d.positive({5}), d.positive({})};
+                  },
+                  1.0,
+                  {{"largest", 448.0}},
+                  2});
+  rows.push_back({"QuantizeByScale",
+                  [](Draw& d) -> Inputs {
+                    return {d.floats({d.a, d.b}), d.positive({})};
+                  },
+                  1.0});
   rows.push_back({"Sgd",
                   [](Draw& d) -> Inputs {
                     return {d.floats({d.a}), d.floats({d.a})};
@@ -460,7 +475,7 @@ void add_sampling(std::vector<Row>& rows) {
                   {{"mode", std::string("linear")}}});
   rows.push_back({"GridSample",
                   [](Draw& d) -> Inputs {
-                    return {d.positive({1, d.a, 4, 4}), d.between({1, 2, 3, 2}, -0.7, 0.7)};
+                    return {d.positive({1, d.a, 4, 4}), d.apart({1, 2, 3, 2})};
                   },
                   16.0});
   rows.push_back({"RoiAlign",
@@ -494,9 +509,22 @@ void add_losses(std::vector<Row>& rows) {
                   8.0});
   rows.push_back({"NegativeLogLikelihoodLoss",
                   [](Draw& d) -> Inputs {
-                    return {d.floats({1 + d.a, 3}), d.indices({1 + d.a}, 3)};
+                    return {d.positive({1 + d.a, 3}), d.indices({1 + d.a}, 3)};
                   },
                   16.0});
+  // Logarithms near 16 in FP32: their differences are exact to some 2^-20.
+  const auto sequences = [](Draw& d) -> Inputs {
+    Tensor labels = d.indices({d.a, d.b}, 3);
+    for (double& label : labels.values) ++label;
+    return {d.between({d.a, 2 * d.b + d.c - 1, 4}, -3.0, -0.25), labels};
+  };
+  rows.push_back({"CtcLoss", sequences, 16.0});
+  rows.push_back({"CtcLossGradient",
+                  [sequences](Draw& d) -> Inputs {
+                    const Inputs of_loss = sequences(d);
+                    return {scalar(1.0), of_loss[0], of_loss[1]};
+                  },
+                  256.0});
 }
 
 }  // namespace
@@ -560,11 +588,6 @@ const std::set<std::string>& without_floats() {
       // Registered with their family; these two normalisations have no such operand.
       "MeanVarianceNormalizationBiasGradient", "MeanVarianceNormalizationScaleGradient",
       "RMSNormalizationBiasGradient"};
-  return kOps;
-}
-
-const std::set<std::string>& without_gradient_row() {
-  static const std::set<std::string> kOps;
   return kOps;
 }
 

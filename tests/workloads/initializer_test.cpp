@@ -281,6 +281,8 @@ TEST(Initializer, ElementsOneByOneAreThoseOfTheWholeTensor) {
   const Shape shape = {30, 7, 3};
   std::vector<std::int64_t> indices;
   for (std::int64_t i = 0; i < 500; ++i) indices.push_back(i * 7919 % 630);
+  for (const std::int64_t begin : {7, 100})  // rows of neighbours, from an odd and an even element
+    for (std::int64_t i = 0; i < 61; ++i) indices.push_back(begin + i);
   for (const Kind kind : {Kind::constant, Kind::uniform, Kind::normal, Kind::kaiming_normal,
                           Kind::kaiming_uniform, Kind::xavier_normal, Kind::xavier_uniform,
                           Kind::calibrated_mean, Kind::calibrated_variance}) {

@@ -217,66 +217,15 @@ TEST(Recurrent, EqualsItsDecomposition) {
   }
 }
 
-/// d sum(r * y) by every input of the parts, against central differences through the whole op.
-void expect_right_gradients_of_parts(const std::string& op, const std::vector<Tensor>& inputs,
-                                     const Attributes& attributes) {
-  ByParts parts(op, inputs, attributes);
-  Graph& graph = parts.graph;
-  const Tensor y = run_op(op, inputs, attributes);
-  const Tensor r = random_tensor(y.shape, 99);
-  TensorInfo info;
-  info.name = "r";
-  info.shape = y.shape;
-  const TensorId r_id = graph.add_tensor(std::move(info));
-  const TensorId scaled =
-      graph.add_node("Mul", "scaled", {graph.outputs[0], r_id}, {}, {"scaled"})[0];
-  const TensorId loss =
-      graph.add_node("ReduceSum", "loss", {scaled}, {{"keepdims", one(0)}}, {"loss"})[0];
-  std::vector<TensorId> trained;
-  std::vector<std::size_t> of_input;
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const TensorId id = graph.find("in" + std::to_string(i));
-    if (id == kNoTensor || inputs[i].type != ElementType::floating) continue;
-    trained.push_back(id);
-    of_input.push_back(i);
-  }
-  const std::vector<TensorId> gradients = add_backward(graph, loss, trained);
-  parts.values.resize(graph.tensors.size());
-  parts.values[static_cast<std::size_t>(r_id)] = r;
-  for (std::size_t i = 0; i < graph.tensors.size(); ++i)
-    if (const TensorInfo& tensor = graph.tensors[i]; tensor.initializer)
-      parts.values[i] = make_values(*tensor.initializer, tensor.shape, tensor.type, tensor.name, 0);
-  const std::vector<Tensor> values = testing::evaluate(graph, parts.values, {});
-  const auto loss_of = [&](const std::vector<Tensor>& at) {
-    const Tensor result = run_op(op, at, attributes);
-    double sum = 0.0;
-    for (std::size_t i = 0; i < r.values.size(); ++i) sum += r.values[i] * result.values[i];
-    return sum;
-  };
-  for (std::size_t k = 0; k < trained.size(); ++k) {
-    ASSERT_NE(gradients[k], kNoTensor) << op << " input " << of_input[k];
-    const Tensor& gradient = values[static_cast<std::size_t>(gradients[k])];
-    double scale = 1e-3;
-    for (const double g : gradient.values) scale = std::max(scale, std::fabs(g));
-    for (std::size_t i = 0; i < gradient.values.size(); ++i) {
-      std::vector<Tensor> up = inputs, down = inputs;
-      up[of_input[k]].values[i] += 1e-5;
-      down[of_input[k]].values[i] -= 1e-5;
-      ASSERT_NEAR(gradient.values[i], (loss_of(up) - loss_of(down)) / 2e-5, 1e-6 * scale)
-          << op << " input " << of_input[k] << " element " << i;
-    }
-  }
-}
-
 TEST(Recurrent, GradientsOfItsPartsAreRight) {
   for (const Variant& v : variants()) {
     SCOPED_TRACE(v.op);
-    expect_right_gradients_of_parts(v.op, inputs_of(v), v.attributes);
+    testing::expect_right_gradients(v.op, inputs_of(v), v.attributes);
   }
 }
 
 TEST(Attention, GradientsOfItsPartsAreRight) {
-  expect_right_gradients_of_parts(
+  testing::expect_right_gradients(
       "Attention",
       {random_tensor({2, 3, 8}, 1), random_tensor({2, 3, 4}, 2), random_tensor({2, 3, 6}, 3)},
       {{"q_num_heads", one(4)}, {"kv_num_heads", one(2)}, {"softcap", 2.0}, {"is_causal", one(1)}});

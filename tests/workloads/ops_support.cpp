@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "evaluate_graph.h"
+#include "workloads/decompose.h"
 #include "workloads/training/backward.h"
 
 namespace npusim::workloads::testing {
@@ -191,22 +192,28 @@ std::map<std::string, std::int64_t> work_of(const std::string& op, const std::ve
   return result;
 }
 
-void expect_right_gradients(const std::string& op, const std::vector<Tensor>& inputs,
-                            const Attributes& attributes, int outputs, int inputs_trained) {
-  Graph graph = one_node(op, inputs, attributes, outputs);
-  std::vector<Tensor> values = start_values(graph, inputs);
-  const TensorId loss = append_loss(graph, values);
-  std::vector<TensorId> floating;
-  for (std::size_t i = 0; i < graph.nodes[0].inputs.size(); ++i) {
-    const TensorId id = graph.nodes[0].inputs[i];
-    if (id != kNoTensor && graph.tensor(id).type == ElementType::floating &&
-        !graph.tensor(id).initializer && static_cast<int>(i) < inputs_trained)
-      floating.push_back(id);
+std::string wrong_gradient(const std::string& op, const std::vector<Tensor>& inputs,
+                           const Attributes& attributes, int outputs, int inputs_trained) {
+  Graph forward = one_node(op, inputs, attributes, outputs);
+  std::vector<Tensor> values = start_values(forward, inputs);
+  const TensorId loss = append_loss(forward, values);
+  forward.outputs = {loss};
+  const bool by_parts = !ops().at(op).differentiable();
+  Graph graph = by_parts ? decompose(forward, [&](const Node& node) { return node.op == op; }).graph
+                         : forward;
+  std::vector<TensorId> floating, of_graph;
+  for (std::size_t i = 0; i < forward.nodes[0].inputs.size(); ++i) {
+    const TensorId id = forward.nodes[0].inputs[i];
+    if (id == kNoTensor || forward.tensor(id).type != ElementType::floating ||
+        forward.tensor(id).initializer || static_cast<int>(i) >= inputs_trained)
+      continue;
+    floating.push_back(id);
+    of_graph.push_back(graph.find(forward.tensor(id).name));
   }
-  const Graph forward = graph;
-  const std::vector<TensorId> gradients = add_backward(graph, loss, floating);
-  std::vector<Tensor> start = values;
-  start.resize(graph.tensors.size());
+  const std::vector<TensorId> gradients = add_backward(graph, graph.outputs[0], of_graph);
+  std::vector<Tensor> start(graph.tensors.size());
+  for (std::size_t i = 0; i < values.size(); ++i)
+    start[static_cast<std::size_t>(graph.find(forward.tensors[i].name))] = values[i];
   for (std::size_t i = 0; i < graph.tensors.size(); ++i)
     if (const TensorInfo& info = graph.tensors[i]; info.initializer)
       start[i] = make_values(*info.initializer, info.shape, info.type, info.name, 0);
@@ -217,7 +224,9 @@ void expect_right_gradients(const std::string& op, const std::vector<Tensor>& in
     const Tensor gradient = gradients[i] == kNoTensor
                                 ? Tensor(values[input].shape)
                                 : trained[static_cast<std::size_t>(gradients[i])];
-    ASSERT_EQ(gradient.shape, values[input].shape) << op << " input " << i;
+    const std::string where = op + " " + forward.tensors[input].name;
+    if (gradient.shape != values[input].shape)
+      return where + ": the gradient has shape " + to_string(gradient.shape);
     double scale = 1e-3;
     for (const double g : gradient.values) scale = std::max(scale, std::fabs(g));
     for (std::size_t e = 0; e < gradient.values.size(); ++e) {
@@ -228,10 +237,18 @@ void expect_right_gradients(const std::string& op, const std::vector<Tensor>& in
       down[input].values[e] -= kStep;
       const double difference =
           (value_of(forward, up, loss) - value_of(forward, down, loss)) / (2 * kStep);
-      ASSERT_NEAR(gradient.values[e], difference, 1e-6 * scale)
-          << op << " input " << i << " element " << e;
+      if (!(std::fabs(gradient.values[e] - difference) <= 1e-6 * scale))
+        return where + " element " + std::to_string(e) + ": gradient " +
+               std::to_string(gradient.values[e]) + ", central difference " +
+               std::to_string(difference);
     }
   }
+  return {};
+}
+
+void expect_right_gradients(const std::string& op, const std::vector<Tensor>& inputs,
+                            const Attributes& attributes, int outputs, int inputs_trained) {
+  ASSERT_EQ("", wrong_gradient(op, inputs, attributes, outputs, inputs_trained));
 }
 
 void expect_near(const Tensor& actual, const Shape& shape, const std::vector<double>& expected,

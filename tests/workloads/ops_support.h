@@ -48,7 +48,11 @@ std::map<std::string, std::int64_t> work_of(const std::string& op, const std::ve
                                             const Attributes& attributes = {});
 
 /// Gradient of sum(r * y) for random r and the op's first output y by each floating input (of the
-/// first inputs_trained), against central differences: each element within 1e-6 of the largest one.
+/// first inputs_trained), against central differences of the op itself: each element within 1e-6 of
+/// the largest one. An op without a gradient of its own is trained as its parts. Empty: all right.
+std::string wrong_gradient(const std::string& op, const std::vector<Tensor>& inputs,
+                           const Attributes& attributes = {}, int outputs = 1,
+                           int inputs_trained = 99);
 void expect_right_gradients(const std::string& op, const std::vector<Tensor>& inputs,
                             const Attributes& attributes = {}, int outputs = 1,
                             int inputs_trained = 99);

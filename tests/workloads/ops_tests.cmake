@@ -4,6 +4,7 @@ npusim_test(workloads_ops_test
     ops_binary_test.cpp
     ops_constants_test.cpp
     ops_conv_test.cpp
+    ops_ctc_test.cpp
     ops_detection_test.cpp
     ops_elementwise_test.cpp
     ops_loss_test.cpp
@@ -26,4 +27,4 @@ npusim_test(every_op_test
     every_op_rows.cpp
     every_op_test.cpp
     ops_support.cpp
-  LINK npusim::workloads)
+  LINK npusim::workloads rapidcheck)

@@ -8,6 +8,7 @@
 
 #include "evaluate_graph.h"
 #include "workload_text.h"
+#include "workloads/recipe.h"
 #include "workloads/training/transform.h"
 
 namespace npusim::workloads {
@@ -86,6 +87,15 @@ TEST(TrainingLoss, LabelsMustBeOfTheKindThatItTakes) {
   std::string other = real("MeanSquaredError");
   other.replace(other.find("[6, 1]"), 6, "[6]");
   EXPECT_THAT(testing::message(other), HasSubstr("do not have the shape of fc.out [6, 1]"));
+}
+
+// Exact labels would be in a format that no vector unit loads.
+TEST(TrainingLoss, FloatingLabelsAreStoredAsTheLossIs) {
+  const Graph step = make_training_step(read_text(real("MeanSquaredError")), false);
+  Recipe recipe;
+  recipe.loss = precision::bf16();
+  const auto label = static_cast<std::size_t>(step.find("label"));
+  EXPECT_EQ(storage_formats(step, recipe).at(label).format, precision::bf16());
 }
 
 }  // namespace

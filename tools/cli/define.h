@@ -11,6 +11,8 @@ namespace npusim::tools {
 void define_run(CLI::App& app, Chosen& chosen);
 void define_compare(CLI::App& app, Chosen& chosen);
 void define_coverage(CLI::App& app, Chosen& chosen);
+void define_sensitivity(CLI::App& app, Chosen& chosen);
+void define_memory(CLI::App& app, Chosen& chosen);
 void define_train(CLI::App& app, Chosen& chosen);
 void define_advise(CLI::App& app, Chosen& chosen);
 // sweeps.cpp

@@ -34,7 +34,8 @@ void define_diff(CLI::App& app, Chosen& chosen) {
   auto arguments = command(sub, chosen, diff);
   sub.add_option("before", arguments->before, "A result")->required()->type_name("A.json");
   sub.add_option("after", arguments->after, "Another")->required()->type_name("B.json");
-  sub.add_flag("--details", arguments->details, "Also the values of single ops");
+  sub.add_flag("--details", arguments->details,
+               "Also the values of single ops, and the first tensor whose bits differ");
   sub.add_flag("--exit-code", arguments->exit_code, "Exit 1 when they differ");
   add_json(sub, arguments->common);
   add_markdown(sub, arguments->common);
@@ -48,6 +49,9 @@ void define_check(CLI::App& app, Chosen& chosen) {
   sub.add_option("suite", arguments->suite, "Suite: file or shipped name")->required();
   CLI::Option* update =
       sub.add_flag("--update", arguments->update, "Rewrite the baselines and say what changed");
+  sub.add_flag(
+      "--bisect-op", arguments->bisect_op,
+      "Name the first tensor whose bits differ from the baseline's, and why where that shows");
   sub.add_option("--shard", arguments->shard,
                  "Every n-th run of the suite from the i-th on: shares of a matrix of CI jobs")
       ->type_name("I/N");

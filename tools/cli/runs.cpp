@@ -5,6 +5,7 @@
 #include "sim/comparison.h"
 #include "tools/cli/define.h"
 #include "tools/commands.h"
+#include "tools/sensitivity.h"
 #include "workloads/datasets/dataset.h"
 
 namespace npusim::tools {
@@ -66,6 +67,11 @@ int compare_checked(const RunArguments& arguments) {
 int coverage_checked(const CoverageArguments& arguments) {
   require_work(arguments.selection);
   return coverage(arguments);
+}
+
+int memory_checked(const MemoryArguments& arguments) {
+  require_work(arguments.selection);
+  return memory(arguments);
 }
 
 void add_run_parts(CLI::App& sub, RunArguments& arguments) {
@@ -192,8 +198,28 @@ void define_coverage(CLI::App& app, Chosen& chosen) {
   sub.add_option("--require", arguments->require, "Exit 1 unless every op is at least this good")
       ->type_name("LEVEL")
       ->check(CLI::IsMember({"native", "decomposed", "host"}));
+  sub.add_option("--dynamic", arguments->dynamic,
+                 "A parameter of the workload that changes from run to run, as batch or sequence: "
+                 "ops with such shapes then need an NPU that takes them")
+      ->type_name("NAME");
   sub.add_flag("--time", arguments->time, "Simulate, for the share of the time on the NPU");
   sub.add_flag("-v,--details", arguments->details, "One line for each op that is not native");
+  add_run_common(sub, arguments->common);
+}
+
+void define_memory(CLI::App& app, Chosen& chosen) {
+  CLI::App& sub = add_command(
+      app, "memory", "What needs how much of the NPU's memory, and what would still fit",
+      "npusim memory --npu google_tpu_v4 --workload llama2_7b_decode --largest batch past\n"
+      "  npusim memory --npu systolic128_bf16 --workload resnet50:training --details --csv "
+      "memory.csv");
+  auto arguments = command(sub, chosen, memory_checked);
+  add_selection(sub, arguments->selection, true);
+  sub.add_option("--largest", arguments->largest,
+                 "Search the largest value of this parameter of the workload that fits, the others "
+                 "as they are")
+      ->type_name("NAME");
+  sub.add_flag("-v,--details", arguments->details, "What is alive while each op runs, in bytes");
   add_run_common(sub, arguments->common);
 }
 
@@ -215,6 +241,7 @@ void define_train(CLI::App& app, Chosen& chosen) {
   sub.add_flag_callback(
       "--no-timing", [arguments] { arguments->timing = false; }, "Skip the timing model");
   add_csv(sub, arguments->common);
+  add_html(sub, arguments->common);
 }
 
 void define_advise(CLI::App& app, Chosen& chosen) {
@@ -224,6 +251,41 @@ void define_advise(CLI::App& app, Chosen& chosen) {
   auto arguments = command(sub, chosen, advise);
   arguments->options.statistics_every = 25;
   add_training(sub, *arguments);
+}
+
+void define_sensitivity(CLI::App& app, Chosen& chosen) {
+  CLI::App& sub = add_command(
+      app, "sensitivity",
+      "Which part of a network needs which format, and the cheapest assignment within a bound",
+      "npusim sensitivity --workload lenet5 --candidate bf16 fp8_e4m3 --max-steps 50\n"
+      "  npusim sensitivity --npu cube16_fp16 --recipe fp16_fp32_master --workload lenet5 "
+      "--accumulator fp16 --write-recipe mixed.json");
+  auto arguments = command(sub, chosen, sensitivity);
+  arguments->recipes = {"fp32"};
+  add_training(sub, *arguments);
+  sub.get_option("--npu")->required(false)->description(
+      "NPU; without one everything is computed as the recipe says, products as FP32 chains");
+  sub.add_option("--recipe", arguments->recipes, "Base that parts are lowered from (default fp32)")
+      ->type_name("FILE|NAME")
+      ->expected(1);
+  sub.add_option("--candidate", arguments->search.candidates, "Formats to lower each part to")
+      ->type_name("FORMAT");
+  sub.add_option("--accumulator", arguments->search.accumulators,
+                 "Formats of the NPU's accumulator to try")
+      ->type_name("FORMAT");
+  sub.add_option("--part", arguments->part,
+                 "layer (default): each product with its gradients; op: each kind of op; role: "
+                 "each tensor role")
+      ->check(CLI::IsMember({"layer", "op", "role"}));
+  sub.add_option("--most-accuracy", arguments->search.accuracy_points,
+                 "Points of accuracy that the assignment may lose (default 0.5)")
+      ->check(CLI::NonNegativeNumber);
+  sub.add_option("--most-loss", arguments->search.loss_share,
+                 "Share of the base's loss that it may lose (default 0.02)")
+      ->check(CLI::NonNegativeNumber);
+  sub.add_option("--write-recipe", arguments->recipe, "The assignment as a recipe file for train")
+      ->type_name("F.json");
+  add_csv(sub, arguments->common);
 }
 
 }  // namespace npusim::tools

@@ -55,7 +55,8 @@ int check(const CheckArguments& arguments) {
   catch_interrupts();
   const sim::CheckReport report = sim::check_suite(suite, options, arguments.update);
   const bool passed = arguments.update ? all_ran(report) : report.passed();
-  const std::string text = arguments.update ? update_text(report) : sim::text_of(report);
+  const std::string text =
+      arguments.update ? update_text(report) : sim::text_of(report, arguments.bisect_op);
   if (!stdout_taken(files) && arguments.junit != kStdout)
     print(text);
   else if (!passed)

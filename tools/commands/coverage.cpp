@@ -40,6 +40,7 @@ int coverage(const CoverageArguments& arguments) {
   auto [requests, options] = prepare(arguments.selection, common);
   if (common.print_config) return print_configs(requests, options);
   options.numerics = false;
+  options.dynamic = arguments.dynamic;
   const sim::Result result =
       arguments.time ? sim::run_all(requests, options) : sim::coverage_all(requests, options);
   if (!stdout_taken(files)) print(sim::coverage_table_of(result, arguments.details));

@@ -14,7 +14,7 @@ namespace npusim::tools {
 int report(const ReportArguments& arguments) {
   const CommonOptions& common = arguments.common;
   check_destinations({common.files.html});
-  write_to(common.files.html, sim::html_of(sim::load_result(arguments.result)), common.quiet);
+  write_to(common.files.html, sim::html_of(sim::load_for_report(arguments.result)), common.quiet);
   return kOk;
 }
 

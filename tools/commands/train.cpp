@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// train: one workload on one NPU under several recipes, against FP32; advise: which one to take.
+// train: one workload on one NPU under several recipes, against FP32; advise: which one to take;
+// sensitivity: which part needs which format.
 #include "sim/training/train_all.h"
 
 #include <cstdio>
 #include <memory>
 
 #include "sim/catalog.h"
+#include "sim/report/report.h"
 #include "sim/training/advise.h"
 #include "sim/training/train_report.h"
 #include "tools/commands.h"
@@ -13,6 +15,7 @@
 #include "tools/interrupt.h"
 #include "tools/output.h"
 #include "tools/request.h"
+#include "tools/sensitivity.h"
 
 namespace npusim::tools {
 namespace {
@@ -48,7 +51,7 @@ sim::TrainRequest request_of(const TrainArguments& arguments) {
   const auto find = [&](const char* kind, const std::string& name, std::string& file) {
     diagnostics.collect([&] { file = sim::find_file(kind, name); });
   };
-  find("npu", arguments.npu, request.npu_file);
+  if (!arguments.npu.empty()) find("npu", arguments.npu, request.npu_file);
   find("workload", arguments.workload, request.workload_file);
   for (const std::string& recipe : sim::expand_patterns(arguments.recipes)) {
     request.recipe_files.emplace_back();
@@ -80,7 +83,7 @@ int train(const TrainArguments& arguments) {
   if (arguments.recipes.size() != 1 &&
       !(arguments.options.checkpoint.empty() && arguments.options.resume.empty()))
     throw UsageError("--checkpoint and --resume take a single recipe");
-  check_destinations({files.json, files.csv, files.markdown, arguments.log});
+  check_destinations({files.json, files.csv, files.markdown, files.html, arguments.log});
   const sim::TrainResult result = with_log(arguments, sim::train_all);
   if (!stdout_taken(files)) print(sim::table_of(result));
   if (!files.json.empty())
@@ -88,6 +91,8 @@ int train(const TrainArguments& arguments) {
   if (!files.csv.empty()) write_to(files.csv, sim::csv_of(result), arguments.common.quiet);
   if (!files.markdown.empty())
     write_to(files.markdown, sim::markdown_of(result), arguments.common.quiet);
+  if (!files.html.empty())
+    write_to(files.html, sim::html_of(sim::json_of(result)), arguments.common.quiet);
   return sim::exit_code_of(result);
 }
 
@@ -102,6 +107,30 @@ int advise(const TrainArguments& arguments) {
   if (!files.markdown.empty())
     write_to(files.markdown, sim::markdown_of(advice), arguments.common.quiet);
   return sim::exit_code_of(advice.experiment);
+}
+
+int sensitivity(const SensitivityArguments& arguments) {
+  const OutputFiles& files = arguments.common.files;
+  sim::SensitivityOptions options = arguments.search;
+  for (const sim::Part part : {sim::Part::layer, sim::Part::op, sim::Part::role})
+    if (arguments.part == sim::name_of(part)) options.parts = part;
+  if (options.candidates.empty() && options.accumulators.empty())
+    throw UsageError("--candidate or --accumulator is required");
+  if (!options.accumulators.empty() && arguments.npu.empty())
+    throw UsageError("--accumulator needs an --npu");
+  check_destinations({files.json, files.csv, files.markdown, arguments.recipe});
+  sim::TrainRequest request = request_of(arguments);
+  catch_interrupts();
+  const sim::Sensitivity result = sim::sensitivity(request, options);
+  if (!stdout_taken(files)) print(sim::text_of(result));
+  if (!files.json.empty())
+    write_to(files.json, base::dump_json(sim::json_of(result)) + "\n", arguments.common.quiet);
+  if (!files.csv.empty()) write_to(files.csv, sim::csv_of(result), arguments.common.quiet);
+  if (!files.markdown.empty())
+    write_to(files.markdown, sim::markdown_of(result), arguments.common.quiet);
+  if (!arguments.recipe.empty() && !result.interrupted)
+    write_to(arguments.recipe, base::dump_json(result.recipe) + "\n", arguments.common.quiet);
+  return result.interrupted ? kInterrupted : kOk;
 }
 
 }  // namespace npusim::tools

@@ -240,6 +240,7 @@ void register_loss(OpRegistry& registry) {
   registry.add(std::make_unique<SoftmaxCrossEntropyLossGradient>());
   registry.add(std::make_unique<NegativeLogLikelihoodLoss>());
   registry.add(std::make_unique<NegativeLogLikelihoodLossGradient>());
+  register_ctc_loss(registry);
 }
 
 }  // namespace npusim::workloads

@@ -11,6 +11,9 @@
 
 namespace npusim::workloads {
 
+/// ctc_loss.cpp, of the family of losses.
+void register_ctc_loss(OpRegistry& registry);
+
 /// ONNX leaves ignore_index out for "none".
 inline constexpr std::int64_t kNoIgnoredTarget = std::numeric_limits<std::int64_t>::min();
 

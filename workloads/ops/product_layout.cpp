@@ -40,19 +40,22 @@ std::optional<ProductLayout> gemm(const NodeView& view) {
 }
 
 std::optional<ProductLayout> matmul(const NodeView& view) {
-  const MatMulShape s = matmul_shape(view.input(0).shape, view.input(1).shape);
+  const MatMulShape s = matmul_shape(view.input(0).shape, view.input(1).shape,
+                                     view.integer("transA") != 0, view.integer("transB") != 0);
+  const auto a = matrix(s.m, s.k, s.trans_a);
+  const auto b = matrix(s.n, s.k, !s.trans_b);
   ProductLayout layout;
   layout.products = element_count(s.batch);
   layout.k = s.k;
   layout.a = {0, s.m,
-              [s, from = BroadcastIndex(s.batch_a, s.batch)](std::int64_t product, std::int64_t row,
-                                                             std::int64_t k) {
-                return (from(product) * s.m + row) * s.k + k;
+              [s, a, from = BroadcastIndex(s.batch_a, s.batch)](std::int64_t product,
+                                                                std::int64_t row, std::int64_t k) {
+                return from(product) * s.m * s.k + a(product, row, k);
               }};
   layout.b = {1, s.n,
-              [s, from = BroadcastIndex(s.batch_b, s.batch)](std::int64_t product, std::int64_t row,
-                                                             std::int64_t k) {
-                return (from(product) * s.k + k) * s.n + row;
+              [s, b, from = BroadcastIndex(s.batch_b, s.batch)](std::int64_t product,
+                                                                std::int64_t row, std::int64_t k) {
+                return from(product) * s.k * s.n + b(product, row, k);
               }};
   return layout;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "workloads/ops/families.h"
+#include "workloads/ops/scales.h"
 
 namespace npusim::workloads {
 
@@ -41,6 +42,7 @@ const OpRegistry& ops() {
     register_reshapes(all);
     register_resize(all);
     register_rotary(all);
+    register_scales(all);
     register_scattering(all);
     register_selection(all);
     register_sgd(all);

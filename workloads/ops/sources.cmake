@@ -14,6 +14,7 @@ set(NPUSIM_OP_SOURCES
   ops/conv_transpose.cpp
   ops/convolve.cpp
   ops/counting.cpp
+  ops/ctc_loss.cpp
   ops/detection.cpp
   ops/determinant.cpp
   ops/einsum.cpp
@@ -54,6 +55,7 @@ set(NPUSIM_OP_SOURCES
   ops/resize.cpp
   ops/roi_samples.cpp
   ops/rotary.cpp
+  ops/scales.cpp
   ops/scattering.cpp
   ops/selection.cpp
   ops/sgd.cpp

@@ -59,6 +59,7 @@ void read_interval(base::ObjectReader& reader, const std::string& kind, Initiali
 
 constexpr base::IntegerRange kRotaryBase = {2, std::int64_t{1} << 53};
 constexpr base::IntegerRange kRotaryStart = {0, std::int64_t{1} << 53};
+constexpr base::IntegerRange kOutlierScale = {0, std::int64_t{1} << 53};
 
 base::IntegerRange integers_of(ElementType type) {
   if (type == ElementType::floating) return {-(std::int64_t{1} << 53), std::int64_t{1} << 53};
@@ -126,11 +127,14 @@ void read_rotary(base::ObjectReader& reader, Initializer& result) {
   result.low = integer("start", kRotaryStart, 0.0);
 }
 
+/// A scale that is an expression is read when the parameters are known (resolve_expressions).
 void read_structure(base::ObjectReader& reader, Initializer& result) {
   constexpr base::NumberRange kShare{0.0, 1.0};
   result.filter_mean = reader.number("filter_mean", base::kNonNegativeNumber, 0.0);
   result.outlier_channels = reader.number("outlier_channels", kShare, 0.0);
-  result.outlier_scale = reader.number("outlier_scale", base::kNonNegativeNumber, 20.0);
+  const auto scale = reader.optional("outlier_scale");
+  if (scale && !scale->json().is_string())
+    result.outlier_scale = scale->number(base::kNonNegativeNumber);
 }
 
 void read_details(base::ObjectReader& reader, const std::string& kind, ElementType type,
@@ -242,6 +246,10 @@ void resolve_expressions(const base::ValueReader& tensor, ElementType type, Para
     case Kind::rotary_sin:
       expressions.read("base", kRotaryBase, result.value);
       return expressions.read("start", kRotaryStart, result.low);
+    case Kind::normal:
+    case Kind::kaiming_normal:
+    case Kind::xavier_normal:
+      return expressions.read("outlier_scale", kOutlierScale, result.outlier_scale);
     default:
       return;
   }
@@ -277,6 +285,10 @@ Initializer initializer_of_text(const std::string& text, const std::string& plac
   const auto result = parse_initializer(reader, ElementType::floating, kMatrix);
   if (result && (result->kind == Kind::file || result->kind == Kind::values))
     reader.error("wrong-initializer", "values are to be drawn", "a kind that draws values");
+  if (result)
+    for (const auto& [key, value] : reader.members())
+      if (key != "kind" && value.json().is_string())
+        value.error("bad-expression", key + " has no parameters to refer to here", "a number");
   diagnostics.throw_if_any();
   return *result;
 }

@@ -94,7 +94,7 @@ TensorSyntax parse_weight(const ValueReader& at) {
   tensor.role = reader.choice<TensorRole>("role",
                                           {{"weight", TensorRole::weight},
                                            {"statistics", TensorRole::statistics},
-                                           {"state", TensorRole::activation}},
+                                           {"state", TensorRole::state}},
                                           trained ? TensorRole::weight : TensorRole::statistics);
   if (tensor.role == TensorRole::weight && !trained)
     reader.self().error("wrong-type", "weight \"" + tensor.name + "\" holds integers",

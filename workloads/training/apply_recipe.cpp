@@ -5,6 +5,7 @@
 
 #include "workloads/graph_copy.h"
 #include "workloads/op.h"
+#include "workloads/training/recipe_sections.h"
 
 namespace npusim::workloads {
 namespace {
@@ -162,10 +163,12 @@ Graph apply_recipe(Graph graph, const Recipe& recipe) {
   const bool casts = recipe.operands ||
                      std::any_of(recipe.rules.begin(), recipe.rules.end(),
                                  [](const RecipeRule& rule) { return rule.operands.has_value(); });
-  if (recipe.rules.empty() && !casts) return graph;
   const Rules rules(graph, recipe);
   rules.set_formats(graph);
-  return casts ? Casts(graph, recipe, rules).run() : graph;
+  if (const auto autocast = autocast_of(recipe)) apply_autocast(graph, *autocast);
+  if (casts) graph = Casts(graph, recipe, rules).run();
+  const auto scaling = operand_scaling_of(recipe);
+  return scaling ? scale_operands(graph, *scaling) : graph;
 }
 
 }  // namespace npusim::workloads

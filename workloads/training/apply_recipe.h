@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a recipe's rules and operand format make of a graph: formats of single tensors
 // (TensorInfo::stored), inner precision of single nodes (Node::internal), and Cast nodes in front
-// of products that read another format than a tensor is stored in.
+// of products that read another format than a tensor is stored in; before the casts its autocast
+// lists, after them the scales of FP8 operands.
 //
 // Layers are the products of the forward graph in topological order; what follows a product
 // belongs to its layer, and so do the gradients of its nodes.

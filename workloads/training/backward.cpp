@@ -19,7 +19,8 @@ class Backward {
     for (const Node& node : graph.nodes)
       if (std::any_of(node.inputs.begin(), node.inputs.end(),
                       [&](TensorId id) { return id != kNoTensor && needed_[at(id)] != 0; }))
-        for (const TensorId id : node.outputs) needed_[at(id)] = 1;
+        for (const TensorId id : node.outputs)  // integers (indices of TopK) carry no gradient
+          needed_[at(id)] = graph.tensor(id).type == ElementType::floating ? 1 : 0;
   }
 
   void run() {

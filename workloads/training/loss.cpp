@@ -38,12 +38,16 @@ void check_same_shape(const Graph& graph, const std::string& loss, TensorId x, T
 const std::vector<std::string>& loss_names() {
   static const std::vector<std::string> kNames = {"SoftmaxCrossEntropyLoss",
                                                   "NegativeLogLikelihoodLoss", "MeanSquaredError",
-                                                  "BinaryCrossEntropyWithLogits"};
+                                                  "BinaryCrossEntropyWithLogits", "CtcLoss"};
   return kNames;
 }
 
-bool takes_integer_labels(const std::string& loss) {
+bool takes_classes(const std::string& loss) {
   return loss == "SoftmaxCrossEntropyLoss" || loss == "NegativeLogLikelihoodLoss";
+}
+
+bool takes_integer_labels(const std::string& loss) {
+  return takes_classes(loss) || loss == "CtcLoss";
 }
 
 TensorId add_loss(Graph& graph, const std::string& loss, TensorId logits, TensorId labels) {

@@ -57,49 +57,66 @@ double first_count(const OptimizerSpec& optimizer) {
   return optimizer.kind == Kind::sgd || optimizer.kind == Kind::adagrad ? 0.0 : 1.0;
 }
 
+// One parameter after the other, so that copies of few gradients live at a time; only the norm of
+// all gradients needs all of them unscaled.
 void UpdateBuilder::run() {
-  if (options_.loss_scaling) unscale();
-  clip();
-  for (const Parameter& parameter : parameters_) update(parameter);
+  if (options_.loss_scaling) check_finite();
+  if (spec_.clipping.norm > 0.0) {
+    for (Parameter& parameter : parameters_) unscale(parameter);
+    const TensorId factor = norm_factor();
+    for (Parameter& parameter : parameters_) {
+      parameter.gradient = gradient_node("Mul", graph_.tensor(parameter.weight).name + ".clip_norm",
+                                         {parameter.gradient, factor}, {});
+      update(parameter);
+    }
+  } else {
+    for (Parameter& parameter : parameters_) {
+      unscale(parameter);
+      update(parameter);
+    }
+  }
   graph_.outputs.insert(graph_.outputs.end(), state_outputs_.begin(), state_outputs_.end());
   const TensorId finite = graph_.find(kGradientsFinite);
   if (finite != kNoTensor) graph_.outputs.push_back(finite);
 }
 
-void UpdateBuilder::unscale() {
+std::vector<TensorId> UpdateBuilder::gradients() const {
+  std::vector<TensorId> all;
+  for (const Parameter& parameter : parameters_) all.push_back(parameter.gradient);
+  return all;
+}
+
+void UpdateBuilder::check_finite() {
   const TensorId seed = graph_.find(kLossScale);
   NPUSIM_CHECK(seed != kNoTensor, "the backward pass has no seed");
   TensorInfo& info = graph_.tensors[static_cast<std::size_t>(seed)];
   info.stored = precision::fp32();  // scales exceed what FP16 holds
   info.initializer->value = options_.initial_scale;
-  std::vector<TensorId> gradients;
-  for (const Parameter& parameter : parameters_) gradients.push_back(parameter.gradient);
-  graph_.add_node("GradientsFinite", "gradients.check", gradients, {}, {kGradientsFinite},
+  graph_.add_node("GradientsFinite", "gradients.check", gradients(), {}, {kGradientsFinite},
                   TensorRole::loss, Phase::update);
-  const TensorId inverse = scalar(kInverseScale, 1.0 / options_.initial_scale);
-  for (Parameter& parameter : parameters_)
-    parameter.gradient = gradient_node("Mul", graph_.tensor(parameter.weight).name + ".unscale",
-                                       {parameter.gradient, inverse}, {});
 }
 
-void UpdateBuilder::clip() {
+/// Clipping by value counts as part of it.
+void UpdateBuilder::unscale(Parameter& parameter) {
+  if (options_.loss_scaling) {
+    const TensorId inverse = scalar(kInverseScale, 1.0 / options_.initial_scale);
+    parameter.gradient = gradient_node("Mul", graph_.tensor(parameter.weight).name + ".unscale",
+                                       {parameter.gradient, inverse}, {});
+  }
   if (spec_.clipping.value > 0.0)
-    for (Parameter& parameter : parameters_)
-      parameter.gradient = gradient_node(
-          "Clip", graph_.tensor(parameter.weight).name + ".clip_value", {parameter.gradient},
-          {{"min", -spec_.clipping.value}, {"max", spec_.clipping.value}});
-  if (spec_.clipping.norm <= 0.0) return;
-  std::vector<TensorId> gradients;
-  for (const Parameter& parameter : parameters_) gradients.push_back(parameter.gradient);
-  const TensorId factor =
-      graph_
-          .add_node("ClipFactor", "gradients.clip", gradients, {{"max_norm", spec_.clipping.norm}},
-                    {"gradients.clip.factor"}, TensorRole::loss, Phase::update)
-          .front();
+    parameter.gradient = gradient_node(
+        "Clip", graph_.tensor(parameter.weight).name + ".clip_value", {parameter.gradient},
+        {{"min", -spec_.clipping.value}, {"max", spec_.clipping.value}});
+}
+
+TensorId UpdateBuilder::norm_factor() {
+  const TensorId factor = graph_
+                              .add_node("ClipFactor", "gradients.clip", gradients(),
+                                        {{"max_norm", spec_.clipping.norm}},
+                                        {"gradients.clip.factor"}, TensorRole::loss, Phase::update)
+                              .front();
   graph_.tensors[static_cast<std::size_t>(factor)].stored = precision::fp32();
-  for (Parameter& parameter : parameters_)
-    parameter.gradient = gradient_node("Mul", graph_.tensor(parameter.weight).name + ".clip_norm",
-                                       {parameter.gradient, factor}, {});
+  return factor;
 }
 
 void UpdateBuilder::update(const Parameter& parameter) {

@@ -44,8 +44,10 @@ class UpdateBuilder {
   void run();
 
  private:
-  void unscale();
-  void clip();
+  std::vector<TensorId> gradients() const;
+  void check_finite();
+  void unscale(Parameter& parameter);
+  TensorId norm_factor();
   void update(const Parameter& parameter);
   TensorId sgd(const Parameter& parameter);
   /// Adam's kind of node: rate, count, weight, gradient, states.

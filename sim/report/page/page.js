@@ -13,18 +13,21 @@ function runSections(runs) {
     ...section('runs', 'Runs', 'The best value of a column among runs of the same workload and mode is marked. A header sorts.', [comparison(runs)]),
     ...section('pareto', 'Error and throughput', null, errorAgainstThroughput(runs)),
     ...section('ops', 'Op by op', 'Open a run.', runs.filter(run => run.timing || run.numerics).map(details)),
-    ...section('coverage', 'Op coverage', null, coverageMap(runs)),
+    ...section('memory', 'Memory', 'Bytes; the most of each kind that is alive at once.', memoryUse(runs)),
+    ...section('coverage', 'Op coverage', null, [...verdictMap(runs), ...coverageMap(runs)]),
     ...section('designs', 'What the designs differ in', null, configDifferences(runs)),
   ];
 }
 
 function build(result) {
-  const sections = result.sweep ? sweepSections(result) : runSections(result.runs);
+  const training = result.kind === 'train_result';
+  const sections = result.sweep ? sweepSections(result) : training ? trainingSections(result) : runSections(result.runs);
   const what = result.sweep ? `sweep ${result.sweep.name}, ${result.total_points} points` : `${result.runs.length} runs`;
+  const tool = training ? `npusim ${result.tool_version}` : `${result.tool.name} ${result.tool.version} (${result.tool.git})`;
   const links = sections.map(made => element('a', {href: '#' + made.querySelector('h2').id}, made.querySelector('h2').textContent));
   document.querySelector('main').append(
     element('h1', {}, 'npusim report'),
-    element('p', {class: 'note'}, `${result.tool.name} ${result.tool.version} (${result.tool.git}), ${what}`),
+    element('p', {class: 'note'}, `${tool}, ${what}`),
     element('nav', {}, ...links), ...sections);
   drawFigures(document);
   const first = document.querySelector('details.run');

@@ -133,6 +133,54 @@ function coverageMap(runs) {
   return [element('p', {class: 'note'}, 'The worst support of each op in each run.'), table('Coverage', columns, ops)];
 }
 
+const verdicts = ['runs', 'runs with fallback', 'not known', 'cannot train', 'cannot run'];
+const verdictClass = {'runs': 'native', 'runs with fallback': 'decomposed', 'not known': 'unknown', 'cannot train': 'host', 'cannot run': 'unsupported'};
+
+/** What each NPU makes of each scenario (or workload): the worst verdict of its runs. */
+function verdictMap(runs) {
+  const covered = runs.filter(run => run.coverage);
+  const useOf = run => run.scenario || run.workload + ' ' + run.mode;
+  const npus = [...new Set(covered.map(run => run.npu))];
+  const uses = [...new Set(covered.map(useOf))];
+  if (npus.length * uses.length < 2) return [];
+  const worst = (npu, use) => {
+    const found = covered.filter(run => run.npu === npu && useOf(run) === use).map(run => verdicts.indexOf(run.coverage.verdict));
+    return found.length ? verdicts[Math.max(...found)] : null;
+  };
+  const columns = [{title: 'NPU', of: npu => npu}].concat(uses.map(use => ({
+    title: use, of: npu => worst(npu, use), className: value => verdictClass[value] || 'same',
+  })));
+  return [element('p', {class: 'note'}, 'The verdict on each scenario; of several workloads the worst.'), table('Verdicts', columns, npus)];
+}
+
+const memoryKinds = ['weights', 'master_weights', 'optimizer_state', 'state', 'activations', 'activation_gradients',
+  'weight_gradients', 'unscaled_gradients', 'workspace'];
+
+/** The most bytes of each kind, and over time where the result has them. */
+function memoryUse(runs) {
+  const known = runs.filter(run => run.memory && run.memory.most);
+  if (!known.length) return [];
+  const parameters = [...new Set(known.flatMap(run => (run.memory.limits || []).map(limit => limit.parameter)))];
+  const largest = (run, name) => {
+    const found = (run.memory.limits || []).find(limit => limit.parameter === name);
+    return found ? found.largest : null;
+  };
+  const columns = [{title: 'run', of: nameOf}]
+    .concat(memoryKinds.map(kind => ({title: kind.replace('_', ' '), of: run => run.memory.most[kind]})))
+    .concat([{title: 'peak', of: run => run.memory.peak_bytes}, {title: 'at', of: run => run.memory.peak_op},
+             {title: 'capacity', of: run => run.memory.capacity_bytes}])
+    .concat(parameters.map(name => ({title: 'largest ' + name, of: run => largest(run, name)})));
+  return [table('Memory', columns, known), ...known.filter(run => run.memory.over_time).map(memoryOverTime)];
+}
+
+function memoryOverTime(run) {
+  const moments = run.memory.over_time;
+  const kinds = memoryKinds.filter(kind => moments.some(moment => moment[kind] > 0));
+  const title = 'Memory over time: ' + nameOf(run);
+  return stackedBars(title, moments.map(moment => moment.op), kinds.map(kind => ({label: kind, values: moments.map(moment => moment[kind])})),
+    'bytes', table(title, [{title: 'op', of: moment => moment.op}].concat(kinds.map(kind => ({title: kind, of: moment => moment[kind]}))), moments));
+}
+
 function flattened(value, pointer, into) {
   if (value !== null && typeof value === 'object')
     for (const [key, below] of Object.entries(value)) flattened(below, pointer + '/' + key, into);

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+// Training as a process: Ctrl-C, a kill and a full disk leave a checkpoint that can be used, and
+// the assignment that sensitivity writes is one that train takes.
+#include <gmock/gmock.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <limits>
+#include <thread>
+
+#include "tests/cli/child.h"
+
+namespace npusim::cli_test {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr const char* kNetwork = R"({"schema_version": 1, "kind": "workload", "name": "spirals",
+"parameters": {"batch": 8, "hidden": 64},
+"inputs": [{"name": "x", "shape": ["batch", 2], "initializer": {"kind": "normal"}},
+           {"name": "label", "shape": ["batch"], "type": "int64", "role": "label",
+            "initializer": {"kind": "uniform_int", "high": 2}}],
+"initializers": [
+  {"name": "w1", "shape": ["hidden", 2], "initializer": {"kind": "kaiming_normal"}},
+  {"name": "w2", "shape": ["hidden", "hidden"], "initializer": {"kind": "kaiming_normal"}},
+  {"name": "w3", "shape": [3, "hidden"], "initializer": {"kind": "xavier_normal"}}],
+"nodes": [
+  {"op": "Gemm", "name": "fc1", "inputs": ["x", "w1"], "attributes": {"transB": 1}},
+  {"op": "Relu", "name": "relu1", "inputs": ["fc1.out"]},
+  {"op": "Gemm", "name": "fc2", "inputs": ["relu1.out", "w2"], "attributes": {"transB": 1}},
+  {"op": "Relu", "name": "relu2", "inputs": ["fc2.out"]},
+  {"op": "Gemm", "name": "fc3", "inputs": ["relu2.out", "w3"], "outputs": ["logits"],
+   "attributes": {"transB": 1}}],
+"outputs": ["logits"],
+"training": {"logits": "logits", "labels": "label",
+             "optimizer": {"kind": "sgd", "learning_rate": 0.1, "momentum": 0.9}}})";
+
+class TrainProcess : public testing::Test {
+ protected:
+  std::vector<std::string> command(const std::vector<std::string>& more) const {
+    std::vector<std::string> all = {"train",
+                                    "--npu",
+                                    "systolic128_bf16",
+                                    "--workload",
+                                    network_,
+                                    "--recipe",
+                                    "bf16_fp32_master",
+                                    "--data",
+                                    "spirals",
+                                    "--train-samples",
+                                    "80",
+                                    "--test-samples",
+                                    "16",
+                                    "--no-reference",
+                                    "--no-timing",
+                                    "--quiet",
+                                    "--jobs",
+                                    "1"};
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  }
+  Child start(const std::vector<std::string>& more) const {
+    std::vector<std::string> all = command(more);
+    all.insert(all.begin(), npusim_binary());
+    return Child(all);
+  }
+  /// Weights after `epochs` of 10 steps.
+  std::string hash_of(const std::string& epochs, const std::vector<std::string>& more = {}) const {
+    std::vector<std::string> arguments = {"--epochs", epochs, "--json", "-"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const Outcome outcome = npusim(command(arguments));
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    if (outcome.exit_code != 0) return outcome.err;
+    return at(base::parse_json(outcome.out, "stdout"), "/runs/0/weights_hash").string();
+  }
+  static void pause_ms(int milliseconds) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
+  }
+
+  TempFolder folder_;
+  std::string network_ = folder_.write("spirals.json", kNetwork);
+  std::string checkpoint_ = folder_.path("c.safetensors");
+};
+
+TEST_F(TrainProcess, CtrlCWritesACheckpointThatGoesOnBitForBit) {
+  const std::string log = folder_.path("log");
+  Child child = start({"--epochs", "1000000", "--checkpoint", checkpoint_, "--log", log});
+  while (!exists(log) || lines_of(read_text(log)).size() < 25) pause_ms(2);
+  kill(child.pid(), SIGINT);
+  EXPECT_EQ(child.wait().exit_code, 130);
+  ASSERT_TRUE(exists(checkpoint_));
+  // The total belongs to the run, not to the checkpoint: both end after the same step.
+  const std::size_t done = lines_of(read_text(log)).size();
+  const std::string epochs = std::to_string(done / 10 + 2);
+  EXPECT_EQ(hash_of(epochs, {"--resume", checkpoint_}), hash_of(epochs));
+}
+
+TEST_F(TrainProcess, AKillLeavesAWholeCheckpoint) {
+  for (const int wait : {0, 3, 11, 17, 29}) {
+    const std::string log = folder_.path("log");
+    unlink(log.c_str());
+    Child child = start({"--epochs", "1000000", "--checkpoint", checkpoint_, "--log", log});
+    while (!exists(log) || lines_of(read_text(log)).size() < 15) pause_ms(1);
+    pause_ms(wait);
+    kill(child.pid(), SIGKILL);
+    EXPECT_EQ(child.wait().exit_code, 128 + SIGKILL);
+    ASSERT_TRUE(exists(checkpoint_));
+    const Outcome resumed =
+        npusim(command({"--epochs", "1", "--max-steps", "1", "--resume", checkpoint_}));
+    EXPECT_EQ(resumed.exit_code, 0) << wait << ": " << resumed.err;
+  }
+}
+
+TEST_F(TrainProcess, AFullDiskLeavesThePreviousCheckpoint) {
+  hash_of("1", {"--checkpoint", checkpoint_});
+  const std::string before = read_text(checkpoint_);
+  ASSERT_GT(before.size(), 65536U);
+  std::string line = "trap '' XFSZ; ulimit -f 64; exec " + npusim_binary();
+  for (const std::string& word : command({"--epochs", "2", "--checkpoint", checkpoint_}))
+    line += " " + word;
+  const Outcome full = run_program({"sh", "-c", line});  // files of 64 blocks at most
+  EXPECT_EQ(full.exit_code, 3) << full.err;
+  EXPECT_THAT(full.err, HasSubstr("c.safetensors"));
+  EXPECT_EQ(read_text(checkpoint_), before);
+  EXPECT_EQ(hash_of("2", {"--resume", checkpoint_}), hash_of("2"));
+}
+
+TEST_F(TrainProcess, SensitivityWritesARecipeWithinItsBoundThatTrainTakes) {
+  const std::string recipe = folder_.path("mixed.json"), json = folder_.path("s.json");
+  const std::vector<std::string> data = {"--data",         "spirals", "--train-samples", "640",
+                                         "--test-samples", "240",     "--quiet"};
+  std::vector<std::string> search = {"sensitivity", "--npu",       "nvidia_h100",     "--workload",
+                                     network_,      "--candidate", "fp8_e4m3",        "bf16",
+                                     "--most-loss", "0.05",        "--most-accuracy", "2",
+                                     "--json",      json,          "--write-recipe",  recipe};
+  search.insert(search.end(), data.begin(), data.end());
+  const Outcome found = npusim(search);
+  ASSERT_EQ(found.exit_code, 0) << found.err;
+  const base::JsonValue result = base::parse_json_file(json);
+  ASSERT_EQ(at(result, "/rows").items().size(), 6U);  // three layers in two formats
+  double last = std::numeric_limits<double>::infinity();
+  for (const base::JsonValue& row : at(result, "/rows").items()) {
+    if (row.find("status")->string() != "ok") {
+      last = -std::numeric_limits<double>::infinity();
+      continue;
+    }
+    EXPECT_LE(row.find("loss_change")->number(), last);  // most harmful first, failed ones last
+    last = row.find("loss_change")->number();
+  }
+  ASSERT_FALSE(at(result, "/chosen").items().empty());
+  EXPECT_LE(at(result, "/assignment/loss").number(), 1.05 * at(result, "/base_row/loss").number());
+  EXPECT_LT(at(result, "/assignment/bytes").number(), at(result, "/base_row/bytes").number());
+  EXPECT_EQ(npusim({"validate", recipe}).exit_code, 0);
+  std::vector<std::string> train = {"train",  "--npu",       "nvidia_h100",   "--workload",
+                                    network_, "--recipe",    recipe,          "--json",
+                                    "-",      "--no-timing", "--no-reference"};
+  train.insert(train.end(), data.begin(), data.end());
+  const Outcome trained = npusim(train);
+  ASSERT_EQ(trained.exit_code, 0) << trained.err;
+  const base::JsonValue run = base::parse_json(trained.out, "stdout");
+  EXPECT_EQ(at(run, "/runs/0/evaluations/1/loss").number(),
+            at(result, "/assignment/loss").number());
+}
+
+}  // namespace
+}  // namespace npusim::cli_test

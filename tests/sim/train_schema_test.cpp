@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// What train writes follows its JSON Schema, which charts of training rely on.
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <valijson/adapters/nlohmann_json_adapter.hpp>
+#include <valijson/schema.hpp>
+#include <valijson/schema_parser.hpp>
+#include <valijson/validator.hpp>
+
+#include "sim/catalog.h"
+#include "sim/training/train_all.h"
+#include "sim/training/train_report.h"
+#include "tests/source_dir.h"
+
+namespace npusim::sim {
+namespace {
+
+using nlohmann::json;
+
+class TrainSchema : public ::testing::Test {
+ protected:
+  TrainSchema() {
+    const json text =
+        json::parse(std::ifstream(test::source_dir() + "/configs/schema/train_result.schema.json"));
+    valijson::SchemaParser(valijson::SchemaParser::kDraft7)
+        .populateSchema(valijson::adapters::NlohmannJsonAdapter(text), schema_);
+  }
+  bool accepts(const json& document) const {
+    valijson::Validator validator(valijson::Validator::kStrongTypes);
+    return validator.validate(schema_, valijson::adapters::NlohmannJsonAdapter(document), nullptr);
+  }
+  valijson::Schema schema_;
+};
+
+struct Change {
+  const char* pointer;
+  const char* value;  ///< JSON; nullptr removes the key
+  bool good;
+};
+
+json changed(json document, const Change& change) {
+  const json::json_pointer pointer(change.pointer);
+  if (change.value != nullptr)
+    document[pointer] = json::parse(change.value);
+  else
+    document[pointer.parent_pointer()].erase(pointer.back());
+  return document;
+}
+
+TEST_F(TrainSchema, ResultsFollowIt) {
+  setenv("NPUSIM_DATA_DIR", test::source_dir().c_str(), 1);
+  TrainRequest request;
+  request.npu_file = find_file("npu", "cube16_fp16");
+  request.workload_file = find_file("workload", "lenet5");
+  request.recipe_files = {find_file("recipe", "fp16_dynamic_scale"), find_file("recipe", "bf16")};
+  request.overrides = {base::parse_override("workload.parameters.batch=4")};
+  request.options.data = "digits";
+  request.options.train_samples = 8;
+  request.options.test_samples = 4;
+  request.options.statistics_every = 1;
+  request.jobs = 1;
+  const TrainResult result = train_all(request);
+  const json document = json::parse(base::dump_json(json_of(result)));
+  EXPECT_TRUE(accepts(document));
+  EXPECT_EQ(document["runs"][1]["status"], "unsupported");  // no BF16 there
+  // A histogram holds every value that is neither zero nor infinite.
+  const json& gradient = document["runs"][0]["gradients"][0];
+  std::int64_t counted =
+      gradient["zeros"].get<std::int64_t>() + gradient["nonfinite"].get<std::int64_t>();
+  for (const auto& bin : gradient["exponents"].items()) counted += bin.value().get<std::int64_t>();
+  EXPECT_EQ(counted, gradient["count"].get<std::int64_t>());
+  EXPECT_EQ(document["runs"][0]["steps"].size(), 2U);
+  EXPECT_EQ(document["runs"][0]["steps"][0]["loss_scale"], 65536.0);
+  const std::vector<Change> changes = {{"/runs/0/steps/0/loss", "null", true},
+                                       {"/runs/0/something_new", "1", true},
+                                       {"/reference", "null", true},
+                                       {"/runs/0/steps/0/loss_scale", nullptr, false},
+                                       {"/runs/0/steps/0/skipped", "0", false},
+                                       {"/runs/0/gradients/0/exponents/-3.5", "1", false},
+                                       {"/runs/0/gradients/0/exponents", nullptr, false},
+                                       {"/runs/0/evaluations/0/accuracy", "1.5", false},
+                                       {"/runs/0/status", R"("fine")", false},
+                                       {"/kind", R"("result")", false}};
+  for (const Change& change : changes)
+    EXPECT_EQ(accepts(changed(document, change)), change.good) << change.pointer;
+}
+
+}  // namespace
+}  // namespace npusim::sim
