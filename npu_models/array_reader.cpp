@@ -25,17 +25,22 @@ std::vector<std::string> organisation_names() {
   return names;
 }
 
-/// Key `units` of an input: MAC-unit files, each relative to the file that names it.
-void read_units(base::ObjectReader& entry, InputMode& mode) {
+/// A MAC-unit file, relative to the file that names it.
+std::string unit_path(const base::JsonValue& name) {
+  const auto& file = name.origin().file;
+  const std::filesystem::path folder =
+      file && name.origin().line > 0 ? std::filesystem::path(*file).parent_path() : "";
+  return (folder / name.string()).lexically_normal().string();
+}
+
+/// Key `units` of an input.
+void read_units(base::ObjectReader& entry, const std::vector<base::Override>& overrides,
+                InputMode& mode) {
   for (const base::ValueReader& value : entry.optional_array("units")) {
-    const std::string name = value.string();
-    if (name.empty()) continue;
-    const auto& file = value.json().origin().file;
-    const std::filesystem::path folder =
-        file && value.json().origin().line > 0 ? std::filesystem::path(*file).parent_path() : "";
-    const std::string path = (folder / name).lexically_normal().string();
+    if (value.string().empty()) continue;
+    const std::string path = unit_path(value.json());
     try {
-      precision::MacUnit unit = load_mac_unit(path);
+      precision::MacUnit unit = load_mac_unit(path, applicable_to_unit(path, overrides));
       if (unit.a.name != mode.format.name || unit.b.name != mode.format.name)
         value.error("illegal-unit",
                     unit.name + " multiplies " + unit.a.name + " and " + unit.b.name,
@@ -66,7 +71,8 @@ std::vector<precision::Format> accumulators_of_units(const std::vector<InputMode
   return formats;
 }
 
-std::vector<InputMode> read_inputs(base::ObjectReader& object) {
+std::vector<InputMode> read_inputs(base::ObjectReader& object,
+                                   const std::vector<base::Override>& unit_overrides) {
   std::vector<InputMode> inputs;
   std::set<std::string> seen;
   for (const base::ValueReader& value : object.array("inputs")) {
@@ -77,7 +83,7 @@ std::vector<InputMode> read_inputs(base::ObjectReader& object) {
     mode.macs_per_pe_per_cycle = entry.integer("macs_per_pe_per_cycle", kRate, 1);
     mode.cycles_per_step = entry.integer("cycles_per_step", kRate, 1);
     read_passes(entry, mode.slices_a, mode.slices_b, mode.passes);
-    if (format) read_units(entry, mode);
+    if (format) read_units(entry, unit_overrides, mode);
     entry.finish();
     if (format && !seen.insert(mode.format.name).second)
       format->error("duplicate", "input format " + mode.format.name + " stands twice",
@@ -189,7 +195,22 @@ class Options {
 
 }  // namespace
 
-MacArraySpec read_mac_array(base::ObjectReader& object) {
+std::map<std::string, std::string> unit_files_of(const base::JsonValue& document) {
+  std::map<std::string, std::string> files;
+  const base::JsonValue* const array = document.find("mac_array");
+  const base::JsonValue* const inputs = array == nullptr ? nullptr : array->find("inputs");
+  if (inputs == nullptr || !inputs->is_array()) return files;
+  for (const base::JsonValue& input : inputs->items()) {
+    const base::JsonValue* const units = input.is_object() ? input.find("units") : nullptr;
+    if (units == nullptr || !units->is_array()) continue;
+    for (const base::JsonValue& name : units->items())
+      if (name.is_string() && !name.string().empty()) files.emplace(name.string(), unit_path(name));
+  }
+  return files;
+}
+
+MacArraySpec read_mac_array(base::ObjectReader& object,
+                            const std::vector<base::Override>& unit_overrides) {
   MacArraySpec array;
   const std::vector<std::string> names = organisation_names();
   const auto organisation = object.required("organisation", base::one_of(names));
@@ -203,7 +224,7 @@ MacArraySpec read_mac_array(base::ObjectReader& object) {
   array.depth =
       object.integer("depth", kArraySide, one_if(!known || array.organisation == "systolic"));
   array.arrays = object.integer("arrays", kArrays, 1);
-  array.inputs = read_inputs(object);
+  array.inputs = read_inputs(object, unit_overrides);
   array.product = read_product(object);
   array.inner_stages = read_inner_stages(object);
   if (auto accumulator = object.object("accumulator"))

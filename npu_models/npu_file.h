@@ -4,6 +4,7 @@
 // and MAC unit, accumulator formats without a stated latency, a default outside the choices.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -12,7 +13,15 @@
 
 namespace npusim::npu {
 
-NpuSpec load_npu(const std::string& path, const std::vector<base::Override>& overrides = {});
+/// `unit_overrides` apply to each MAC-unit file of the NPU that has what they name; where none has,
+/// that is a mistake.
+NpuSpec load_npu(const std::string& path, const std::vector<base::Override>& overrides = {},
+                 const std::vector<base::Override>& unit_overrides = {});
+/// The MAC-unit files that an NPU's document names: name as it stands there, and path.
+std::map<std::string, std::string> unit_files_of(const base::JsonValue& document);
+/// The overrides whose path leads somewhere in a MAC-unit file.
+std::vector<base::Override> applicable_to_unit(const std::string& path,
+                                               const std::vector<base::Override>& overrides);
 precision::MacUnit load_mac_unit(const std::string& path,
                                  const std::vector<base::Override>& overrides = {});
 

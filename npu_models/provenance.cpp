@@ -44,6 +44,7 @@ void collect(const JsonValue& value, const std::string& pointer, std::vector<Sou
   for (const auto& [key, member] : value.members()) {
     const std::string below = pointer + "/" + base::pointer_token(key);
     if (below == "/sources" || below == "/schema_version" || below == "/mapping") continue;
+    if (below == "/unit_files") continue;  // they have sources of their own
     if (operators) {
       out.push_back({below, &member, nullptr, false});
     } else {

@@ -3,6 +3,7 @@
 
 #include "base/config_override.h"
 #include "base/hash.h"
+#include "npu_models/npu_file.h"
 #include "sim/catalog.h"
 #include "sim/run_parts.h"
 #include "workloads/onnx/load_workload.h"
@@ -39,25 +40,33 @@ std::string ConfigKeys::text_of(const std::string& kind, const std::string& file
     for (const base::Override& override : overrides) base::apply_override(value, override);
   }
   std::string text = base::dump_json(value, -1);
-  if (kind != "npu" && texts_.size() < kMostTexts) texts_.emplace(key, text);
+  if (texts_.size() < kMostTexts) texts_.emplace(key, text);
   return text;
 }
 
 std::string ConfigKeys::strict_hash_of(const PointRequest& point) {
-  base::Diagnostics diagnostics;
   std::vector<base::ParsedOverride> overrides;
   for (const std::string& text : point.overrides) overrides.push_back(base::parse_override(text));
-  const std::vector<base::Override> of_npu = overrides_of(overrides, "npu");
+  base::JsonValue npu = document("npu", point.request.npu_file);
+  for (const base::Override& override : overrides_of(overrides, "npu"))
+    base::apply_override(npu, override);
   std::string recipe_file = point.request.recipe_file;
   if (recipe_file.empty()) {
-    base::JsonValue npu = document("npu", point.request.npu_file);
-    for (const base::Override& override : of_npu) base::apply_override(npu, override);
     const base::JsonValue* name = npu.find("default_recipe");
     if (name == nullptr || !name->is_string()) throw base::InputError("no default_recipe");
     recipe_file = find_file("recipe", name->string());
   }
+  const std::vector<base::Override> of_units = overrides_of(overrides, "unit");
+  base::JsonValue units = base::JsonValue::make_object();
+  for (const auto& [name, file] : npu::unit_files_of(npu)) {
+    base::JsonValue unit = document("mac_unit", file);
+    for (const base::Override& override : npu::applicable_to_unit(file, of_units))
+      base::apply_override(unit, override);
+    units.set(name, std::move(unit));
+  }
+  if (!units.members().empty()) npu.set("unit_files", std::move(units));
   std::uint64_t hash = base::fnv1a("{\"npu\":");
-  hash = base::fnv1a(text_of("npu", point.request.npu_file, of_npu), hash);
+  hash = base::fnv1a(base::dump_json(npu, -1), hash);
   hash = base::fnv1a(",\"workload\":", hash);
   hash = base::fnv1a(
       text_of("workload", point.request.workload_file, overrides_of(overrides, "workload")), hash);

@@ -23,7 +23,7 @@ class ConfigKeys {
   std::string strict_hash_of(const PointRequest& point);
 
   std::map<std::string, base::JsonValue> documents_;  ///< by file, without overrides
-  std::map<std::string, std::string> texts_;          ///< workloads and recipes, by overrides too
+  std::map<std::string, std::string> texts_;          ///< of other kinds than npu, by overrides too
 };
 
 }  // namespace npusim::sim

@@ -8,8 +8,11 @@
 #include <csignal>
 #include <new>
 
+#include "base/hash.h"
 #include "base/isolated.h"
 #include "npu_models/npu_file.h"
+#include "npu_models/numeric_hash.h"
+#include "sim/calibration.h"
 #include "sim/catalog.h"
 #include "sim/numerics.h"
 #include "sim/run_job.h"
@@ -66,27 +69,48 @@ PointOutcome refused(const base::InputError& error) {
   return with_reason(PointStatus::invalid, std::move(reason));
 }
 
+std::string numeric_key_of(const Job& job, const RunResult& run) {
+  std::uint64_t hash = base::fnv1a(npu::numeric_hash(*job.mapped));
+  for (const char* part : {"workload", "recipe"})
+    hash = base::fnv1a(base::dump_json(*run.config.find(part), -1), hash);
+  return base::hex64(base::fnv1a(run.mode, hash));
+}
+
+Numerics numerics_of(const Job& job, const std::optional<CalibratedValues>& calibrated,
+                     std::uint64_t seed) {
+  NumericOptions numeric;
+  numeric.seed = seed;
+  numeric.most_macs = kMostNumericMacs;
+  if (calibrated && !is_sampled(job.mapped->graph, numeric))
+    numeric.calibrated = std::make_shared<const CalibratedValues>(*calibrated);
+  return execute(*job.mapped, *job.recipe, numeric, serial);
+}
+
 /// Maps and runs what is read: in a process of its own.
-PointOutcome run_point(const RunRequest& request, Job& job, const PointSetup& setup) {
+PointOutcome run_job(const RunRequest& request, Job& job,
+                     const std::optional<CalibratedValues>& calibrated, const PointSetup& setup,
+                     const std::map<std::string, MetricValues>& known) {
   RunResult run = describe_run(request, job, setup.seed);
   map_job(job, run);
   PointOutcome outcome;
-  if (run.status == Status::unsupported) {
-    outcome = with_reason(PointStatus::unsupported, run.error);
-  } else {
-    if (setup.timing) set_timing(run, job, npu::simulate(*job.npu, *job.mapped));
-    if (setup.numerics) {
-      NumericOptions numeric;
-      numeric.seed = setup.seed;
-      numeric.most_macs = kMostNumericMacs;
-      if (!is_sampled(job.mapped->graph, numeric))
-        numeric.calibrated =
-            std::make_shared<const CalibratedValues>(calibrate(job.graph, setup.seed, serial));
-      run.numerics = execute(*job.mapped, *job.recipe, numeric, serial);
-    }
-    outcome.metrics = metrics_of(run, *job.npu);
-  }
   outcome.config_hash = run.config_hash;
+  if (run.status == Status::unsupported) {
+    outcome.status = PointStatus::unsupported;
+    outcome.reason = run.error;
+    return outcome;
+  }
+  if (setup.timing) set_timing(run, job, npu::simulate(*job.npu, *job.mapped));
+  auto reused = known.end();
+  if (setup.numerics) {
+    outcome.numeric_key = numeric_key_of(job, run);
+    reused = known.find(outcome.numeric_key);
+    outcome.reused_numerics = reused != known.end();
+    if (!outcome.reused_numerics) run.numerics = numerics_of(job, calibrated, setup.seed);
+  }
+  outcome.metrics = metrics_of(run, *job.npu);
+  if (outcome.reused_numerics)
+    for (std::size_t m = 0; m < outcome.metrics.size(); ++m)
+      if (reused->second[m]) outcome.metrics[m] = reused->second[m];
   return outcome;
 }
 
@@ -107,15 +131,25 @@ PointOutcome outcome_of(const base::IsolatedOutcome& child, double seconds) {
 /// What is read and stays for the points to come.
 class PointEvaluator::Files {
  public:
-  Job& job(const PointRequest& point) {
+  struct Graph {
+    std::unique_ptr<workloads::Workload> workload;
+    std::unique_ptr<workloads::Recipe> recipe;
+    Job job;
+    std::optional<CalibratedValues> calibrated;
+  };
+
+  /// With job.npu as the point wants it.
+  Graph& of(const PointRequest& point) {
     std::vector<base::ParsedOverride> overrides;
     for (const std::string& text : point.overrides) overrides.push_back(base::parse_override(text));
     const std::vector<base::Override> of_npu = overrides_of(overrides, "npu");
     const std::vector<base::Override> of_workload = overrides_of(overrides, "workload");
     const std::vector<base::Override> of_recipe = overrides_of(overrides, "recipe");
     const RunRequest& request = point.request;
-    npu::NpuSpec& npu = npus_.get(key_of(request.npu_file, of_npu),
-                                  [&] { return npu::load_npu(request.npu_file, of_npu); });
+    const std::vector<base::Override> of_units = overrides_of(overrides, "unit");
+    npu::NpuSpec& npu = npus_.get(key_of(request.npu_file, of_npu) + key_of("", of_units), [&] {
+      return npu::load_npu(request.npu_file, of_npu, of_units);
+    });
     const std::string recipe_file =
         request.recipe_file.empty() ? find_file("recipe", npu.default_recipe) : request.recipe_file;
     const std::string workload_key = key_of(request.workload_file, of_workload);
@@ -133,21 +167,21 @@ class PointEvaluator::Files {
       return made;
     });
     graph.job.npu = &npu;
-    return graph.job;
+    return graph;
   }
 
  private:
-  struct Graph {
-    std::unique_ptr<workloads::Workload> workload;
-    std::unique_ptr<workloads::Recipe> recipe;
-    Job job;
-  };
   Recent<npu::NpuSpec> npus_{kRecent};
   Recent<Graph> graphs_{kRecent};
 };
 
 PointSetup setup_of(const Sweep& sweep) {
-  return {sweep.seed, sweep.timing, sweep.numerics, sweep.limits};
+  PointSetup setup;
+  setup.seed = sweep.seed;
+  setup.timing = sweep.timing;
+  setup.numerics = sweep.numerics;
+  setup.limits = sweep.limits;
+  return setup;
 }
 
 std::string to_text(const PointSetup& setup) {
@@ -157,6 +191,7 @@ std::string to_text(const PointSetup& setup) {
   object.set("numerics", setup.numerics);
   object.set("seconds", setup.limits.seconds);
   object.set("memory_gib", setup.limits.memory_gib);
+  object.set("reuse_numerics", setup.reuse_numerics);
   return base::dump_json(object, -1);
 }
 
@@ -168,6 +203,7 @@ PointSetup setup_of_text(const std::string& text) {
   setup.numerics = object.find("numerics")->boolean();
   setup.limits.seconds = object.find("seconds")->number();
   setup.limits.memory_gib = object.find("memory_gib")->number();
+  setup.reuse_numerics = object.find("reuse_numerics")->boolean();
   return setup;
 }
 
@@ -179,12 +215,28 @@ PointEvaluator::PointEvaluator(const PointSetup& setup)
 PointEvaluator::~PointEvaluator() = default;
 
 PointOutcome PointEvaluator::evaluate(const PointRequest& point) {
+  PointOutcome outcome = run_isolated(point);
+  if (setup_.reuse_numerics && outcome.status == PointStatus::ok && !outcome.numeric_key.empty() &&
+      !outcome.reused_numerics) {
+    MetricValues& kept = numerics_[outcome.numeric_key];
+    kept = outcome.metrics;
+    for (std::size_t m = 0; m < kept.size(); ++m)
+      if (std::string(sweep_metrics()[m].needs) != "numerics") kept[m].reset();
+  }
+  return outcome;
+}
+
+PointOutcome PointEvaluator::run_isolated(const PointRequest& point) {
   try {
-    Job& job = files_->job(point);
+    Files::Graph& graph = files_->of(point);
+    // Once here, not in the child of each point. It is that of the graph before it is mapped.
+    if (setup_.numerics && !graph.calibrated && needs_calibration(graph.job.graph) &&
+        graph.job.graph.mac_count() <= kMostNumericMacs)
+      graph.calibrated = calibrate(graph.job.graph, setup_.seed, serial);
     const auto outcomes = base::run_isolated(1, 1, [&](std::size_t) -> std::string {
       limit_time(setup_.limits.seconds);
       try {
-        return to_text(run_point(point.request, job, setup_));
+        return to_text(run_job(point.request, graph.job, graph.calibrated, setup_, numerics_));
       } catch (const base::InputError& error) {
         return to_text(refused(error));
       } catch (const std::bad_alloc&) {

@@ -4,6 +4,7 @@
 // made once. The process must have a single thread.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 
@@ -16,6 +17,8 @@ struct PointSetup {
   std::uint64_t seed = 0;
   bool timing = true, numerics = false;
   PointLimits limits;
+  /// Points whose mappings give numerics the same to do share its outcome.
+  bool reuse_numerics = true;
 };
 PointSetup setup_of(const Sweep& sweep);
 std::string to_text(const PointSetup& setup);
@@ -32,7 +35,11 @@ class PointEvaluator {
 
  private:
   class Files;
+  using NumericMetrics = std::map<std::string, MetricValues>;  ///< by PointOutcome::numeric_key
+  PointOutcome run_isolated(const PointRequest& point);
+
   PointSetup setup_;
+  NumericMetrics numerics_;
   std::unique_ptr<Files> files_;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/sweep/metrics.h"
 
+#include "npu_models/area.h"
 #include "sim/comparison.h"
 
 namespace npusim::sim {
@@ -75,6 +76,11 @@ const std::vector<SweepMetric>& sweep_metrics() {
        [](const Run& run, const Npu&) { return value_of(run, Metric::memory); }},
       {"on_chip_kib", "scratchpad and accumulator memory of the design", true, false, "",
        on_chip_memory},
+      {"area_mm2", "from the NPU file's coefficients", true, false, "area",
+       [](const Run&, const Npu& npu) {
+         const std::optional<npu::Area> area = npu::area_of(npu);
+         return area ? Value(area->total_mm2()) : Value();
+       }},
       {"rel_error", "worst relative Frobenius error of an output against FP64", true, false,
        "numerics", [](const Run& run, const Npu&) { return value_of(run, Metric::error); }},
   };

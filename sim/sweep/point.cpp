@@ -94,6 +94,8 @@ std::string to_text(const PointOutcome& outcome) {
   for (const std::optional<double>& value : outcome.metrics)
     metrics.push_back(value ? JsonValue::make_real(*value) : JsonValue::make_null());
   object.set("metrics", std::move(metrics));
+  object.set("numeric_key", outcome.numeric_key);
+  object.set("reused_numerics", outcome.reused_numerics);
   return base::dump_json(object, -1);
 }
 
@@ -109,6 +111,8 @@ PointOutcome outcome_of_text(const std::string& text) {
   for (const JsonValue& value : object.find("metrics")->items())
     outcome.metrics.push_back(value.is_number() ? std::optional<double>(value.number())
                                                 : std::nullopt);
+  outcome.numeric_key = text_at(object, "numeric_key");
+  outcome.reused_numerics = object.find("reused_numerics")->boolean();
   return outcome;
 }
 

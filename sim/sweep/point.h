@@ -37,6 +37,9 @@ struct PointOutcome {
   std::string reason;  ///< unless ok
   std::string config_hash;
   MetricValues metrics;  ///< empty unless ok
+  /// What the numeric part depends on; "": it was not computed. Not stored.
+  std::string numeric_key;
+  bool reused_numerics = false;  ///< of an earlier point with the same key; not stored
 };
 
 std::string to_text(const PointRequest& request);

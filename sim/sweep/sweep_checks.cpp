@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "npu_models/area.h"
 #include "npu_models/npu_file.h"
 #include "sim/catalog.h"
 #include "sim/run_parts.h"
@@ -23,9 +24,36 @@ bool is_hopeless(const base::Diagnostic& mistake) {
   return std::find(codes.begin(), codes.end(), mistake.code) != codes.end();
 }
 
-void load_kind(const std::string& kind, const RunRequest& request,
+/// The designs that a sweep looks at: its own, or those of an axis.
+std::vector<std::string> npu_files_of(const Sweep& sweep) {
+  std::vector<std::string> files;
+  for (const Axis& axis : sweep.axes)
+    if (axis.paths.front() == "npu")
+      for (const base::JsonValue& value : axis.values)
+        files.push_back(find_file_beside("npu", value.string(), sweep.folder));
+  if (files.empty()) files.push_back(sweep.request.npu_file);
+  return files;
+}
+
+/// Each unit by itself, so that a mistake is told at its override; of the first design with units.
+void load_units(const Sweep& sweep, const std::vector<base::Override>& overrides) {
+  std::string file;
+  for (const std::string& each : npu_files_of(sweep))
+    if (file.empty() || npu::unit_files_of(npu::load_npu(file).resolved).empty()) file = each;
+  base::Diagnostics mistakes;
+  mistakes.collect([&] { npu::load_npu(file, {}, overrides); });
+  const auto names = npu::unit_files_of(npu::load_npu(file).resolved);
+  for (const auto& [name, unit] : names)
+    mistakes.collect(
+        [&, &unit = unit] { npu::load_mac_unit(unit, npu::applicable_to_unit(unit, overrides)); });
+  mistakes.throw_if_any();
+}
+
+void load_kind(const std::string& kind, const Sweep& sweep,
                const std::vector<base::Override>& overrides) {
+  const RunRequest& request = sweep.request;
   if (kind == "npu") npu::load_npu(request.npu_file, overrides);
+  if (kind == "unit") load_units(sweep, overrides);
   if (kind == "workload") workloads::load_workload(request.workload_file, overrides);
   if (kind != "recipe") return;
   std::string file = request.recipe_file;
@@ -43,10 +71,7 @@ void check_setting(const Sweep& sweep, const Setting& setting, const base::Value
   const std::string text = setting.path + "=" + base::dump_json(setting.value, -1);
   try {
     const base::ParsedOverride parsed = base::parse_override(text);
-    if (parsed.kind == "unit")
-      throw base::InputError({base::Diagnostic{
-          "", 0, 0, "", "invalid-override", "a run has no unit file", "npu, workload or recipe"}});
-    load_kind(parsed.kind, sweep.request, {parsed.override});
+    load_kind(parsed.kind, sweep, {parsed.override});
   } catch (const base::InputError& error) {
     for (const base::Diagnostic& mistake : error.diagnostics())
       if (is_hopeless(mistake) && (mistake.file.empty() || mistake.file == "--set " + text))
@@ -79,6 +104,33 @@ void check_axis(const Sweep& sweep, const Axis& axis, const base::ValueReader& a
   }
 }
 
+/// The objectives and constraints that read a design's area: their keys.
+std::vector<std::string> readers_of_area(const Sweep& sweep) {
+  const std::size_t area = *find_metric("area_mm2");
+  std::vector<std::string> keys;
+  for (const std::size_t metric : sweep.objectives)
+    if (metric == area) keys.emplace_back("objectives");
+  for (const Constraint& constraint : sweep.constraints)
+    if (constraint.metric == area) keys.emplace_back("constraints");
+  return keys;
+}
+
+/// A design without coefficients has no area: better said now than by points without a value.
+void check_area(const Sweep& sweep, base::ObjectReader& root, base::Diagnostics& diagnostics) {
+  const std::vector<std::string> keys = readers_of_area(sweep);
+  if (keys.empty()) return;
+  std::vector<base::ParsedOverride> overrides;
+  for (const std::string& text : sweep.overrides) overrides.push_back(base::parse_override(text));
+  for (const std::string& file : npu_files_of(sweep))
+    diagnostics.collect([&] {
+      const npu::NpuSpec npu = npu::load_npu(file, overrides_of(overrides, "npu"));
+      if (!npu::area_of(npu))
+        root.error(keys.front(), "no-coefficient",
+                   "area_mm2 needs coefficients, and " + file + " has none",
+                   "a section \"area\" in the NPU's file, each figure derived or assumed");
+    });
+}
+
 }  // namespace
 
 std::string find_named_file(const base::ValueReader& value, const std::string& kind,
@@ -96,7 +148,7 @@ std::string find_named_file(const base::ValueReader& value, const std::string& k
 
 void check_settings(const Sweep& sweep, base::ObjectReader& root, base::Diagnostics& diagnostics) {
   diagnostics.collect([&] {
-    for (const char* kind : {"npu", "workload", "recipe"}) load_kind(kind, sweep.request, {});
+    for (const char* kind : {"npu", "workload", "recipe"}) load_kind(kind, sweep, {});
   });
   if (!diagnostics.empty()) return;
   const auto set = root.optional_array("set");
@@ -124,6 +176,7 @@ void check_settings(const Sweep& sweep, base::ObjectReader& root, base::Diagnost
       if (is_file_path(setting.path) || seen.insert(setting.path).second)
         check_setting(sweep, setting, item);
   }
+  if (diagnostics.empty()) check_area(sweep, root, diagnostics);
 }
 
 }  // namespace npusim::sim

@@ -88,6 +88,11 @@ TEST(Schema, NpuMistakesAreMistakesForBoth) {
       {"\"sources\": {", "\"sources\": {\"year\": 2018,"},
       {"\"static_watts\": 10", "\"static_watts\": 10, \"add_pj\": {\"fp17\": 1}"},
       {"\"clock_mhz\": 940", "\"clock_mhz\": 0"},
+      {"\"launch_cycles\": 200",
+       "\"launch_cycles\": 200, \"area\": {\"mac_um2\": {\"bf16\": {\"fp32\": 0}}, "
+       "\"sram_um2_per_kib\": 1}"},
+      {"\"launch_cycles\": 200",
+       "\"launch_cycles\": 200, \"area\": {\"mac_um2\": {\"bf16\": {\"fp32\": 1}}}"},
       {"\"launch_cycles\": 200", "\"launch_cycles\": 1.5"},
       {"\"weight_stationary\"", "\"output_stationary\""},  // with options of stationary operands
       {"\"rows\": 128", "\"rows\": 128, \"drain\": \"shift\""},
@@ -114,6 +119,11 @@ TEST(Schema, OptionsOfTheArraysAreGoodForBoth) {
   const std::string systolic = "\"organisation\": \"systolic\",\n    " + dataflow;
   using Edits = std::vector<std::pair<std::string, std::string>>;
   const std::vector<Edits> all = {
+      {{"\"launch_cycles\": 200",
+        "\"launch_cycles\": 200, \"area\": {\"mac_um2\": {\"bf16\": {\"fp32\": 1}}, "
+        "\"sram_um2_per_kib\": 1}"},
+       {"\"sources\": {",
+        "\"sources\": {\"/area\": {\"status\": \"assumed\", \"source\": \"made up\"},"}},
       {{dataflow,
         "\"dataflow\": \"input_stationary\", \"preload_skew\": false, \"swap\": "
         "\"all_at_once\", \"completion\": \"written\","}},

@@ -186,6 +186,9 @@ TEST_F(Schema, SweepsAgreeWithTheReader) {
     EXPECT_TRUE(schema.accepts(read_json(entry.path()))) << entry.path();
     EXPECT_NO_THROW(load_sweep(entry.path())) << entry.path();
   }
+  const std::string example = test::source_dir() + "/examples/sweep/cube_under_area.json";
+  EXPECT_TRUE(schema.accepts(read_json(example)));
+  EXPECT_NO_THROW(load_sweep(example));
   const auto load = [](const std::string& path) { load_sweep(path); };
   expect_agreement(
       "sweep", json::parse(R"({

@@ -60,6 +60,25 @@ TEST(SweepFile, MistakesAreTold) {
               HasSubstr("without a bound"));
 }
 
+TEST(SweepFile, PathsOfMacUnitsNeedAnNpuThatNamesUnits) {
+  EXPECT_THAT(mistakes(R"("axes": [{"path": "unit.accumulator.step", "values": [4]}])"),
+              HasSubstr("names no MAC-unit files"));
+  EXPECT_THAT(mistakes(R"("axes": [{"path": "npu", "values": ["nvidia_a100"]},
+                                   {"path": "unit.accumulator.aligned.bits", "values": [4]}])"),
+              HasSubstr("no MAC-unit file of nvidia_a100 has this"));
+  EXPECT_EQ(mistakes(R"("axes": [{"path": "npu", "values": ["nvidia_a100"]},
+                       {"path": "unit.accumulator.alignment.fraction_bits", "values": [4]}])"),
+            "");
+}
+
+TEST(SweepFile, AreaNeedsCoefficients) {
+  EXPECT_THAT(mistakes(R"("axes": [], "constraints": [{"metric": "area_mm2", "at_most": 5}])"),
+              HasSubstr("area_mm2 needs coefficients"));
+  const std::string area =
+      R"("npu.area={\"mac_um2\": {\"bf16\": {\"fp32\": 1}}, \"sram_um2_per_kib\": 1}")";
+  EXPECT_EQ(mistakes(R"("axes": [], "objectives": ["area_mm2"], "set": [)" + area + "]"), "");
+}
+
 TEST(SweepFront, IsOfThePointsThatKeepTheConstraints) {
   const Sweep sweep = SweepFolder().sweep(
       R"("axes": [], "objectives": ["seconds", "samples_per_s"],
