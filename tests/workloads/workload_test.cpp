@@ -171,7 +171,7 @@ TEST(Workload, NumbersOfInitializersMayBeExpressions) {
   EXPECT_THAT(*initializer("half").values, ElementsAre(-3.0, 0.5));
   EXPECT_EQ(initializer("cos").value, 70.0);
   EXPECT_EQ(initializer("cos").low, 3.0);
-  EXPECT_EQ(graph.tensor(graph.find("cache")).role, TensorRole::activation);
+  EXPECT_EQ(graph.tensor(graph.find("cache")).role, TensorRole::state);
   EXPECT_EQ(graph.parameter_count(), 0);
 }
 
