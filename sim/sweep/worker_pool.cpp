@@ -62,14 +62,23 @@ struct WorkerPool::Worker {
   Clock::time_point since;
 
   bool free() const { return ready && !ticket; }
-  /// Closes the streams and reaps; the wait status.
-  int end() {
+  bool alive = false;  ///< started and not reaped: only then is its process id its own
+
+  void kill() const {
+    if (alive) ::kill(process.id(), SIGKILL);
+  }
+  /// Reaps and closes the streams; the wait status.
+  int reap() {
     std::error_code ignored;
-    ::kill(process.id(), SIGKILL);
-    process.wait(ignored);
+    if (alive) process.wait(ignored);
+    alive = false;
     to.close();
     from.close();
     return process.native_exit_code();
+  }
+  int end() {
+    kill();
+    return reap();
   }
 };
 
@@ -83,7 +92,7 @@ WorkerPool::WorkerPool(std::string executable, const PointSetup& setup, int work
 }
 
 WorkerPool::~WorkerPool() {
-  for (const auto& worker : workers_) ::kill(worker->process.id(), SIGKILL);
+  for (const auto& worker : workers_) worker->kill();
   for (const auto& worker : workers_) worker->end();
 }
 
@@ -94,11 +103,13 @@ void WorkerPool::launch(Worker& worker) {
   worker.ready = false;
   worker.ticket.reset();
   std::error_code failed;
+  // Where there is no child, Boost's process id is -1, which kill() takes for all processes.
   worker.process = bp::child(bp::exe = executable_, bp::args = {"sweep-worker"},
                              bp::std_in<worker.to, bp::std_out> worker.from, failed);
   if (failed)
     throw base::InputError("cannot start a worker (" + executable_ + "): " + failed.message(),
                            "no-worker");
+  worker.alive = true;
   // The worker's own ends; Boost closes them in the child only.
   ::close(worker.to.native_source());
   worker.to.assign_source(-1);
@@ -136,13 +147,9 @@ void WorkerPool::replace(Worker& worker, std::vector<FinishedPoint>& finished,
 
 void WorkerPool::hear(Worker& worker, std::vector<FinishedPoint>& finished) {
   if (!worker.reader.read_some(worker.from.native_source())) {
-    std::error_code ignored;
-    worker.process.wait(ignored);
-    const std::string reason = describe_end(worker.process.native_exit_code());
+    const std::string reason = describe_end(worker.reap());
     if (!worker.ready && ++deaths_in_a_row_ >= kMostDeathsAtStart)
       throw base::InputError("workers do not start: " + reason, "no-worker");
-    worker.to.close();
-    worker.from.close();
     replace(worker, finished, crashed(reason));
     return;
   }
