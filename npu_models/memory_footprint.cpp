@@ -169,7 +169,7 @@ class Footprint {
       const Lifetime& life = lifetimes_[i];
       if (stays(kinds_[i]))
         resident_[kinds_[i]] += bytes_of(i);
-      else if (life.first >= 0 && bytes_of(i) > 0)
+      else if (life.first >= 0 && !mapped_.ops.empty() && bytes_of(i) > 0)
         transients_.push_back({kinds_[i], {bytes_of(i), life.first, life.last}});
     }
     for (std::size_t i = 0; i < mapped_.ops.size(); ++i)

@@ -42,7 +42,7 @@ class Variant {
   workloads::Recipe recipe_;
 };
 
-/// Finds where a parameter stops to fit: doubled or halved until that is known, then bisected.
+/// Finds where a parameter stops to fit: doubled until that is known, then bisected.
 class Search {
  public:
   Search(const Variant& variant, std::string parameter, std::int64_t start)
@@ -61,8 +61,7 @@ class Search {
         return limit_;
       }
     }
-    // Shapes may ask for multiples of something: then of the value that the workload has.
-    const std::int64_t step = is_valid(start_ + 1) ? 1 : start_;
+    const std::int64_t step = smallest_step();
     while (too_many - most > step) {
       const std::int64_t middle = most + (too_many - most) / step / 2 * step;
       (fits(middle) ? most : too_many) = middle;
@@ -71,6 +70,14 @@ class Search {
   }
 
  private:
+  /// Shapes may ask for multiples of something: the smallest divisor of the workload's own value by
+  /// which it can become less.
+  std::int64_t smallest_step() const {
+    for (std::int64_t step = 1; step < start_; ++step)
+      if (start_ % step == 0 && is_valid(start_ - step)) return step;
+    return start_;
+  }
+
   bool is_valid(std::int64_t value) const {
     try {
       variant_.map(limit_.parameter, value);
@@ -93,7 +100,9 @@ class Search {
     } catch (const npu::UnsupportedError& error) {
       limit_.limited_by = error.what();
     } catch (const base::InputError& error) {
-      limit_.limited_by = error.diagnostics().front().message;
+      const base::Diagnostic& first = error.diagnostics().front();
+      if (first.code == "illegal-mapping") throw;  // a pin is wrong, not the size
+      limit_.limited_by = first.message;
     }
     return false;
   }

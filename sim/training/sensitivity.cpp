@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
 #include <thread>
+#include <tuple>
 
 #include "base/progress.h"
 #include "base/thread_pool.h"
@@ -132,11 +134,11 @@ class Search {
   Sensitivity run() {
     load();
     const std::vector<Lowering> all = lowerings();
-    base::Progress progress("sensitivity", 2.0 * static_cast<double>(all.size()) + 1.0,
-                            request_.quiet);
+    base::Progress progress("sensitivity", static_cast<double>(all.size()) + 1.0, request_.quiet);
     Draft base(base_);
     base.describe(base_.name, base_.description);
     result_.base_row = measure(base, "base", nullptr);
+    progress.advance(1.0, base_.name);
     if (result_.base_row.status != TrainStatus::ok)
       throw base::InputError(
           "the base recipe " + base_.name + " does not train: " + result_.base_row.error,
@@ -149,7 +151,7 @@ class Search {
       result_.rows.push_back(measure(draft, lowering.name, &lowering));
     }
     rank();
-    if (!result_.interrupted) choose(progress);
+    if (!result_.interrupted) choose();
     return std::move(result_);
   }
 
@@ -272,19 +274,25 @@ class Search {
            row.loss_change <= options_.loss_share * result_.base_row.loss;
   }
 
-  void choose(base::Progress& progress) {
+  void choose() {
     std::vector<SensitivityRow> order;
     for (const SensitivityRow& row : result_.rows)
       if (holds(row) && row.bytes <= result_.base_row.bytes) order.push_back(row);
-    const auto price = [&](const SensitivityRow& row) {
-      return row.loss_change / std::max(1.0, result_.base_row.bytes - row.bytes);
-    };
-    // Of one part the narrowest candidate first, then the parts by price.
+    // A part costs what its cheapest candidate costs.
+    std::map<std::string, double> price;
+    for (const SensitivityRow& row : order) {
+      const double own = row.loss_change / std::max(1.0, result_.base_row.bytes - row.bytes);
+      const auto known = price.emplace(row.name, own).first;
+      known->second = std::min(known->second, own);
+    }
+    // The parts by price, of each the narrowest candidate first.
     std::stable_sort(order.begin(), order.end(),
                      [&](const SensitivityRow& a, const SensitivityRow& b) {
-                       if (a.name == b.name) return a.bytes < b.bytes;
-                       return price(a) < price(b);
+                       return std::make_tuple(price.at(a.name), a.name, a.bytes) <
+                              std::make_tuple(price.at(b.name), b.name, b.bytes);
                      });
+    base::Progress progress("cheapest assignment", static_cast<double>(order.size()),
+                            request_.quiet);
     std::set<std::string> taken;
     result_.assignment = result_.base_row;
     for (const SensitivityRow& row : order) {

@@ -102,7 +102,7 @@ function checkTraining(result) {
   const looked = runs.filter(run => run.gradients.length);
   if (!looked.length) wrong.push('no gradients to show');
   for (const run of looked) {
-    const step = Math.max(...run.gradients.map(row => row.step));
+    const step = run.gradients.reduce((last, row) => Math.max(last, row.step), 0);
     const rows = run.gradients.filter(row => row.step === step);
     const chart = chartOf(document, `Exponents of gradients at step ${step}: ${run.recipe}`);
     for (const [i, row] of rows.entries()) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "workloads/training/apply_recipe.h"
 
+#include <fnmatch.h>
+
 #include <algorithm>
 
 #include "workloads/graph_copy.h"
@@ -12,13 +14,6 @@ namespace {
 
 bool is_product(const Node& node) {
   return ops().at(node.op).op_class() == OpClass::matrix;
-}
-
-/// * stands for any text, ? for one character.
-bool fits(const char* pattern, const char* text) {
-  if (*pattern == 0) return *text == 0;
-  if (*pattern == '*') return fits(pattern + 1, text) || (*text != 0 && fits(pattern, text + 1));
-  return *text != 0 && (*pattern == '?' || *pattern == *text) && fits(pattern + 1, text + 1);
 }
 
 /// The layer of each node, from 1; 0: in none (the update).
@@ -77,7 +72,8 @@ class Rules {
   bool applies(const RecipeRule& rule, const Node& node) const {
     if (!rule.ops.empty() && std::find(rule.ops.begin(), rule.ops.end(), node.op) == rule.ops.end())
       return false;
-    if (!rule.nodes.empty() && !fits(rule.nodes.c_str(), node.name.c_str())) return false;
+    if (!rule.nodes.empty() && ::fnmatch(rule.nodes.c_str(), node.name.c_str(), FNM_NOESCAPE) != 0)
+      return false;
     if (rule.first_layers == 0 && rule.last_layers == 0) return true;
     const std::int64_t layer = layers_.of(node);
     if (layer == 0) return false;

@@ -46,7 +46,7 @@ function gradientTable(run) {
 
 /** How many elements of each tensor have which exponent, at the last step that was looked at. */
 function exponentHistogram(run) {
-  const step = Math.max(...run.gradients.map(row => row.step));
+  const step = lastOf(run.gradients).step;
   const rows = run.gradients.filter(row => row.step === step);
   const exponents = [...new Set(rows.flatMap(row => Object.keys(row.exponents).map(Number)))].sort((a, b) => a - b);
   const of = (row, exponent) => row.exponents[exponent] || 0;
