@@ -107,8 +107,9 @@ std::optional<MovedTensor> first_moved_tensor(const JsonValue& before, const Jso
 }
 
 std::string sentence_of(const MovedTensor& moved) {
-  std::string text = "first tensor whose bits differ: " + moved.tensor + ", written by " +
-                     moved.node + " (" + moved.op + ", " + moved.phase + ")";
+  std::string text =
+      "first tensor whose bits differ: " + (moved.tensor.empty() ? "an output" : moved.tensor) +
+      " of " + moved.node + " (" + moved.op + ", " + moved.phase + ")";
   for (const std::string& input : moved.inputs_moved) text += "; it reads another " + input;
   if (moved.plan_before != moved.plan_after)
     return text + "; it sums as \"" + moved.plan_after + "\", before as \"" + moved.plan_before +

@@ -133,6 +133,10 @@ base::JsonValue json_of(const CheckReport& report) {
       moved.set("node", row.moved->node);
       moved.set("op", row.moved->op);
       moved.set("phase", row.moved->phase);
+      base::JsonValue inputs = base::JsonValue::make_array();
+      for (const std::string& input : row.moved->inputs_moved)
+        inputs.push_back(base::JsonValue::make_string(input));
+      moved.set("inputs_moved", std::move(inputs));
       moved.set("plan_before", row.moved->plan_before);
       moved.set("plan_after", row.moved->plan_after);
     }
