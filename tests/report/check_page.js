@@ -87,7 +87,7 @@ function checkVerdicts(result) {
 function checkTraining(result) {
   const runs = (result.reference ? [result.reference] : []).concat(result.runs);
   expectSame('recipes', cells(document, 'Recipes', 'recipe'), runs.map(run => run.recipe));
-  expectSame('accuracy', cells(document, 'Recipes', 'accuracy'), texts(runs.map(run => run.evaluations[run.evaluations.length - 1].accuracy)));
+  expectSame('accuracy', cells(document, 'Recipes', 'accuracy'), texts(runs.map(run => run.evaluations.length ? run.evaluations[run.evaluations.length - 1].accuracy : null)));
   const checkLines = (title, shown, listOf, key) => {
     const chart = chartOf(document, title);
     expectSame(title + ' lines', chart.data.datasets.map(set => set.label), shown.map(run => run.recipe));

@@ -19,7 +19,7 @@ PAGES = {
     "comparison": ["compare", "--npu", "systolic128_bf16", "cube16_fp16", "nvdla_fp16", "--workload", "small_cnn", "mlp:training"],
     "memory": ["memory", "--npu", "systolic128_bf16", "google_tpu_v4", "--workload", "lenet5:training", "--details", "--largest", "batch",
                "--set", "npu.dram.gib=0.03"],
-    "training": ["train", "--npu", "systolic128_bf16", "--workload", "lenet5", "--recipe", "fp16_dynamic_scale", "bf16_pure",
+    "training": ["train", "--npu", "cube16_fp16", "--workload", "lenet5", "--recipe", "fp16_dynamic_scale", "fp16_naive",
                  "--max-steps", "4", "--test-samples", "64", "--train-samples", "256", "--statistics-every", "2"],
 }
 
