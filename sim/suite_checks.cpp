@@ -26,7 +26,9 @@ RunResult specimen(bool timing, bool numerics) {
   RunResult run;
   if (timing) {
     run.timing.emplace();
-    run.timing->run.ops.emplace_back().node = "*";
+    npu::OpTiming& op = run.timing->run.ops.emplace_back();
+    op.node = "*";
+    op.engine = "matrix";
   }
   if (numerics) {
     run.numerics.emplace();

@@ -168,7 +168,7 @@ TEST_F(WholeReport, NamesOverridesAndFilesTogether) {
       ElementsAre(
           HasSubstr("npusim: no shipped npu is named \"cube\"; allowed: a file, or one of: "),
           HasSubstr("npusim: no shipped recipe is named \"fp61\" (did you mean \"fp16\"?); "
-                    "allowed: a file, or one of: bf16, "),
+                    "allowed: a file, or one of: apex_o0, "),
           "--set npu.mac_array: '=' is missing; allowed: such as npu.clock_mhz=500",
           "--set foo.x=1: the path starts with \"foo\"; allowed: npu, workload, recipe, unit",
           "--set unit.x=1: a run has no unit file; allowed: a path that starts with npu, workload "
