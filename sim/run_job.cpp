@@ -79,7 +79,9 @@ void map_job(Job& job, RunResult& run, const Job* reference) {
 }
 
 void set_timing(RunResult& run, const Job& job, npu::TimingResult timing) {
-  run.timing = derive_timing(std::move(timing), *job.npu, job.workload->batch);
+  const bool training = run.mode == name_of(Mode::training);
+  run.timing = derive_timing(std::move(timing), *job.npu,
+                             training ? job.workload->samples_per_step() : job.workload->batch);
   if (run.coverage) run.coverage->time_on_npu = time_on_npu(run.timing->run);
 }
 

@@ -2,6 +2,7 @@
 // Copies a graph node by node into another one, for transforms that replace or add some of them.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "workloads/graph.h"
@@ -10,8 +11,12 @@ namespace npusim::workloads {
 
 class GraphCopy {
  public:
-  GraphCopy(const Graph& source, Graph& target)
-      : source_(source), target_(target), ids_(source.tensors.size(), kNoTensor) {}
+  /// suffix: behind the names of all that is copied.
+  GraphCopy(const Graph& source, Graph& target, std::string suffix = {})
+      : source_(source),
+        target_(target),
+        suffix_(std::move(suffix)),
+        ids_(source.tensors.size(), kNoTensor) {}
 
   /// The copy of a source tensor; kNoTensor stays.
   TensorId of(TensorId source_id) const {
@@ -30,6 +35,7 @@ class GraphCopy {
  private:
   const Graph& source_;
   Graph& target_;
+  std::string suffix_;
   std::vector<TensorId> ids_;
 };
 

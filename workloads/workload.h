@@ -22,6 +22,11 @@ struct TrainingSpec {
   OptimizerSpec optimizer;
   ClippingSpec clipping;
   ScheduleSpec schedule;
+  /// A step runs the graph on so many batches, one after the other, and adds up their gradients.
+  std::int64_t micro_batches = 1;
+  /// Parts of the forward pass whose activations are thrown away and computed again for the
+  /// backward pass, but those that other parts read; 0: all are kept.
+  std::int64_t recompute_segments = 0;
 };
 
 struct Workload {
@@ -31,6 +36,10 @@ struct Workload {
   std::optional<TrainingSpec> training;  ///< absent: inference only
   std::int64_t batch = 1;                ///< parameter "batch": samples of one run
   base::JsonValue resolved;              ///< the config as used, extends and overrides applied
+
+  std::int64_t samples_per_step() const {
+    return training ? batch * training->micro_batches : batch;
+  }
 };
 
 /// Throws base::InputError with every mistake of the file at once.

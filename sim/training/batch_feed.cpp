@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "workloads/training/loss.h"
+#include "workloads/training/transform.h"
 
 namespace npusim::sim {
 
@@ -10,18 +11,27 @@ using workloads::Graph;
 using workloads::TensorId;
 using workloads::TensorRole;
 
-DataTensors data_tensors(const workloads::Workload& workload, const Graph& graph) {
+DataTensors data_tensors(const workloads::Workload& workload, const Graph& graph,
+                         std::int64_t index) {
+  const std::string suffix = workloads::micro_batch_suffix(index);
   DataTensors found;
   for (const TensorId id : workload.graph.inputs) {
     const workloads::TensorInfo& info = workload.graph.tensor(id);
     if (info.role == TensorRole::input && found.input == workloads::kNoTensor)
-      found.input = graph.find(info.name);
+      found.input = graph.find(info.name + suffix);
   }
-  found.label = graph.find(workload.training->labels);
+  found.label = graph.find(workload.training->labels + suffix);
   if (found.input == workloads::kNoTensor)
     throw base::InputError("workload " + workload.name + " has no input for samples",
                            "not-trainable");
   return found;
+}
+
+std::vector<DataTensors> step_tensors(const workloads::Workload& workload, const Graph& graph) {
+  std::vector<DataTensors> all;
+  for (std::int64_t i = 0; i < workload.training->micro_batches; ++i)
+    all.push_back(data_tensors(workload, graph, i));
+  return all;
 }
 
 workloads::SampleShape sample_shape(const workloads::Workload& workload) {

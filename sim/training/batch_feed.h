@@ -14,8 +14,13 @@ namespace npusim::sim {
 struct DataTensors {
   workloads::TensorId input = workloads::kNoTensor, label = workloads::kNoTensor;
 };
-/// By name, in any graph made from the workload. Throws base::InputError without a batch dimension.
-DataTensors data_tensors(const workloads::Workload& workload, const workloads::Graph& graph);
+/// By name, in any graph made from the workload: of the micro-batch `index`. Throws
+/// base::InputError when there is no input.
+DataTensors data_tensors(const workloads::Workload& workload, const workloads::Graph& graph,
+                         std::int64_t index = 0);
+/// Of all micro-batches of a step.
+std::vector<DataTensors> step_tensors(const workloads::Workload& workload,
+                                      const workloads::Graph& graph);
 workloads::SampleShape sample_shape(const workloads::Workload& workload);
 
 struct Batch {

@@ -61,7 +61,7 @@ class Experiment {
     result_.workload = workload_.name;
     result_.data = request_.options.data;
     result_.seed = request_.options.seed;
-    result_.batch = workload_.batch;
+    result_.batch = workload_.samples_per_step();
   }
 
   bool is_reference(std::size_t i) const { return request_.reference && i == 0; }
@@ -93,8 +93,9 @@ class Experiment {
     for (std::size_t i = 0; i < todo.size(); ++i) {
       TrainRun& run = jobs_[todo[i]].run;
       if (outcomes[i].ok) {
-        run.step_seconds =
-            derive_timing(npu::parse_timing(outcomes[i].payload), npu_, workload_.batch).seconds;
+        run.step_seconds = derive_timing(npu::parse_timing(outcomes[i].payload), npu_,
+                                         workload_.samples_per_step())
+                               .seconds;
       } else {
         run.status = TrainStatus::failed;
         run.error = "timing: " + outcomes[i].error;

@@ -77,10 +77,10 @@ class Trainer {
         evaluator_(workload, mappings.forward, recipe.internal, *data.test, options.seed, parallel),
         scaler_(recipe.loss_scaling),
         carried_(carried_tensors(graph_)),
-        tensors_(data_tensors(workload, graph_)),
+        tensors_(step_tensors(workload, graph_)),
         sample_(sample_shape(workload)),
         finite_(graph_.find(workloads::kGradientsFinite)) {
-    per_epoch_ = data_.train->size() / workload_.batch;
+    per_epoch_ = data_.train->size() / workload_.samples_per_step();
     total_ = per_epoch_ * options.epochs;
     if (options.max_steps > 0) total_ = std::min(total_, options.max_steps);
     initialise();
@@ -129,11 +129,14 @@ class Trainer {
       order_ = workloads::shuffled(data_.train->size(), options_.seed, epoch);
       epoch_ = epoch;
     }
-    const Batch batch =
-        read_batch(*data_.train, sample_, order_, step_ % per_epoch_ * workload_.batch,
-                   workload_.batch, parallel_);
-    executor_.load(tensors_.input, batch.input);
-    executor_.load(tensors_.label, batch.label);
+    const std::int64_t first = step_ % per_epoch_ * workload_.samples_per_step();
+    for (std::size_t i = 0; i < tensors_.size(); ++i) {
+      const Batch batch = read_batch(*data_.train, sample_, order_,
+                                     first + static_cast<std::int64_t>(i) * workload_.batch,
+                                     workload_.batch, parallel_);
+      executor_.load(tensors_[i].input, batch.input);
+      executor_.load(tensors_[i].label, batch.label);
+    }
   }
 
   void one_step() {
@@ -339,7 +342,7 @@ class Trainer {
   Evaluator evaluator_;
   workloads::LossScaler scaler_;
   std::vector<Carried> carried_;
-  DataTensors tensors_;
+  std::vector<DataTensors> tensors_;
   workloads::SampleShape sample_;
   TensorId finite_;
   std::vector<std::int64_t> order_;
@@ -393,9 +396,9 @@ TrainData open_data(const workloads::Workload& workload, const TrainOptions& opt
   request.split = workloads::Split::test;
   request.samples = options.test_samples;
   data.test = workloads::make_dataset(request);
-  if (data.train->size() < workload.batch || data.test->size() < workload.batch)
+  if (data.train->size() < workload.samples_per_step() || data.test->size() < workload.batch)
     throw base::InputError("data " + options.data + " has fewer samples than one batch of " +
-                               std::to_string(workload.batch),
+                               std::to_string(workload.samples_per_step()),
                            "out-of-range");
   return data;
 }

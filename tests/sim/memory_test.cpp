@@ -125,6 +125,28 @@ TEST(Memory, UnknownParametersAreNamed) {
   }
 }
 
+// Of ResNet-50's activations the borders of the segments remain, and products are computed twice;
+// micro-batches hold the activations of one of them.
+TEST(Memory, RecomputationAndMicroBatchesSaveActivations) {
+  const auto step = [&](const std::vector<std::string>& sets) {
+    return memory_of(request("google_tpu_v4", "resnet50", Mode::training), timing_only(sets));
+  };
+  const RunResult all = step({"workload.parameters.batch=16"});
+  const RunResult again =
+      step({"workload.parameters.batch=16", "workload.training.recompute_segments=8"});
+  const RunResult parts =
+      step({"workload.parameters.batch=4", "workload.training.micro_batches=4"});
+  const auto activations = [](const RunResult& run) {
+    return static_cast<double>(run.memory->footprint.most[MemoryKind::activations]);
+  };
+  EXPECT_LT(activations(again), 0.5 * activations(all));
+  EXPECT_LT(again.memory->footprint.peak_bytes, all.memory->footprint.peak_bytes);
+  EXPECT_GT(again.coverage->macs, all.coverage->macs);
+  EXPECT_LT(again.coverage->macs, all.coverage->macs * 4 / 3 + 1);
+  EXPECT_LT(activations(parts), 0.3 * activations(all));
+  EXPECT_EQ(parts.coverage->macs, all.coverage->macs);
+}
+
 // The scenarios of the documents on a step of ResNet-50: FP32 weights and states cost memory,
 // 16-bit activations save it.
 TEST(Memory, ScenariosSaveWhereTheyShould) {

@@ -309,5 +309,26 @@ TEST(Run, CoverageAloneNeedsNoRun) {
   EXPECT_FALSE(result.runs[0].timing.has_value());
 }
 
+// An NPU that rounds to BF16 and accumulates in its own order computes the same bits twice, in more
+// time.
+TEST(Run, RecomputedActivationsHaveTheBitsOfKeptOnes) {
+  const RunRequest step = request("systolic128_bf16", "small_cnn", "", Mode::training);
+  const RunResult kept = run(step, quiet());
+  const RunResult again = run(step, quiet({"workload.training.recompute_segments=3"}));
+  ASSERT_EQ(again.status, Status::ok) << again.error;
+  EXPECT_EQ(again.numerics->output_bits_hash, kept.numerics->output_bits_hash);
+  EXPECT_GT(again.timing->run.macs, kept.timing->run.macs);
+  EXPECT_GT(again.timing->run.cycles, kept.timing->run.cycles);
+}
+
+TEST(Run, MicroBatchesCountAllSamplesOfAStep) {
+  const RunRequest step = request("systolic128_bf16", "mlp", "", Mode::training);
+  RunOptions options = quiet({"workload.parameters.batch=16", "workload.training.micro_batches=4"});
+  options.numerics = false;
+  const RunResult result = run(step, options);
+  ASSERT_EQ(result.status, Status::ok) << result.error;
+  EXPECT_NEAR(result.timing->samples_per_s, 64.0 / result.timing->seconds, 1e-3);
+}
+
 }  // namespace
 }  // namespace npusim::sim

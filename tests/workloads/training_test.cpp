@@ -63,6 +63,12 @@ std::string residual() {
           gemm("fc2", R"(["u", "w2"])", "logits"));
 }
 
+/// The same with more options of its training section.
+std::string with(std::string text, const std::string& options) {
+  const std::string begin = R"("training": {)";
+  return text.insert(text.find(begin) + begin.size(), options + ", ");
+}
+
 std::vector<Node> nodes_of(const Graph& graph, Phase phase) {
   std::vector<Node> result;
   for (const Node& node : graph.nodes)
@@ -119,6 +125,81 @@ TEST(Training, MlpGradientsAreRightThroughMasterCopies) {
 TEST(Training, GradientsAreSummedOverFanOutAndSharedWeights) {
   expect_right_gradients(residual(), false, 3);
   expect_right_gradients(residual(), true, 3);
+}
+
+TEST(Training, GradientsOfMicroBatchesAreThoseOfTheirMeanLoss) {
+  expect_right_gradients(with(mlp(), R"("micro_batches": 3)"), false, 4);
+  expect_right_gradients(with(residual(), R"("micro_batches": 2)"), true, 3);
+}
+
+TEST(Training, RecomputationLeavesGradientsRight) {
+  expect_right_gradients(with(residual(), R"("recompute_segments": 3)"), false, 3);
+  expect_right_gradients(with(residual(), R"("micro_batches": 2, "recompute_segments": 4)"), true,
+                         3);
+}
+
+/// Puts rows [first, first + rows) of a tensor into another.
+void copy_rows(const Tensor& from, std::int64_t first, Tensor& to) {
+  const auto row = static_cast<std::int64_t>(from.values.size()) / from.shape[0];
+  std::copy_n(from.values.begin() + first * row, to.values.size(), to.values.begin());
+}
+
+// Two micro-batches of three samples make the step of one batch of six. (Shares that are no powers
+// of two are rounded to FP32.)
+TEST(Training, MicroBatchesMakeTheStepOfOneBatch) {
+  const Graph whole = make_training_step(read_text(mlp()), false);
+  Values values = initial_values(whole, 5);
+  std::string parts = with(mlp(), R"("micro_batches": 2)");
+  for (std::size_t at = parts.find("[6"); at != std::string::npos; at = parts.find("[6"))
+    parts.replace(at, 2, "[3");
+  const Graph step = make_training_step(read_text(parts), false);
+  EXPECT_THAT(output_names(step), ElementsAre("loss", "w1.next", "b1.next", "w2.next", "b2.next"));
+  EXPECT_EQ(step.inputs.size(), 4U);
+  Values split = initial_values(step, 5);
+  for (const char* name : {"x", "labels"})
+    for (std::int64_t i = 0; i < 2; ++i)
+      copy_rows(values[static_cast<std::size_t>(whole.find(name))], 3 * i,
+                split[static_cast<std::size_t>(step.find(name + micro_batch_suffix(i)))]);
+  evaluate_graph(whole, values);
+  evaluate_graph(step, split);
+  for (std::size_t i = 0; i < whole.outputs.size(); ++i) {
+    const Tensor& a = values[static_cast<std::size_t>(whole.outputs[i])];
+    const Tensor& b = split[static_cast<std::size_t>(step.outputs[i])];
+    for (std::size_t j = 0; j < a.values.size(); ++j)
+      EXPECT_NEAR(a.values[j], b.values[j], 1e-12) << whole.tensor(whole.outputs[i]).name;
+  }
+}
+
+// h and r of the first segment are computed again; p crosses to the second, which is the last.
+TEST(Training, RecomputationRepeatsTheForwardPassOfItsSegments) {
+  const std::string chain =
+      trainable(weight("w1", "[4, 5]") + "," + weight("w", "[4, 4]") + "," + weight("w2", "[3, 4]"),
+                gemm("fc1", R"(["x", "w1"])", "h") +
+                    R"(,{"op": "Softplus", "name": "soft1", "inputs": ["h"], "outputs": ["r"]},)" +
+                    gemm("a", R"(["r", "w"])", "p") +
+                    R"(,{"op": "Softplus", "name": "soft2", "inputs": ["p"], "outputs": ["s"]},)" +
+                    gemm("fc2", R"(["s", "w2"])", "logits"));
+  const Graph kept = make_training_step(read_text(chain), false);
+  const Graph again =
+      make_training_step(read_text(with(chain, R"("recompute_segments": 2)")), false);
+  Values a = initial_values(kept, 3), b = initial_values(again, 3);
+  evaluate_graph(kept, a);
+  evaluate_graph(again, b);
+  ASSERT_EQ(output_names(kept), output_names(again));
+  for (std::size_t i = 0; i < kept.outputs.size(); ++i)
+    EXPECT_EQ(a[static_cast<std::size_t>(kept.outputs[i])].values,
+              b[static_cast<std::size_t>(again.outputs[i])].values);
+  std::vector<std::string> repeated;
+  for (const Node& node : again.nodes) {
+    if (node.phase != Phase::backward) continue;
+    if (node.name == "fc1.again" || node.name == "soft1.again") repeated.push_back(node.name);
+    for (const TensorId id : node.inputs) {
+      EXPECT_NE(again.tensor(id).name, "h") << node.name;
+      EXPECT_NE(again.tensor(id).name, "r") << node.name;
+    }
+  }
+  EXPECT_THAT(repeated, ElementsAre("fc1.again", "soft1.again"));
+  EXPECT_EQ(again.nodes.size(), kept.nodes.size() + 2);
 }
 
 TEST(Training, OutputsAreLossThenUpdatedWeights) {
@@ -251,6 +332,38 @@ TEST(Training, BatchNormalizationTakesTheBatchsStatistics) {
       squares += std::pow(at("h")[row * 3 + c] - sum / 6.0, 2.0);
     EXPECT_NEAR(at("mean.next")[c], 0.9 + 0.1 * sum / 6.0, 1e-12);
     EXPECT_NEAR(at("var.next")[c], 0.9 + 0.1 * squares / 6.0, 1e-12);
+  }
+}
+
+// Running statistics go from one micro-batch to the next and out once.
+TEST(Training, RunningStatisticsPassThroughTheMicroBatches) {
+  const std::string ones =
+      R"(, "shape": [3], "role": "statistics", "initializer": {"kind": "ones"}})";
+  const Graph step = make_training_step(
+      read_text(with(
+          trainable(
+              weight("w", "[3, 5]") + "," + weight("scale", "[3]") + "," + weight("shift", "[3]") +
+                  R"(, {"name": "mean")" + ones + R"(, {"name": "var")" + ones,
+              gemm("fc", R"(["x", "w"])", "h") +
+                  R"(,{"op": "BatchNormalization", "name": "bn", "inputs": ["h", "scale", "shift", "mean", "var"],
+               "outputs": ["logits"]})"),
+          R"("micro_batches": 2)")),
+      false);
+  EXPECT_THAT(output_names(step),
+              ElementsAre("loss", "mean.next", "var.next", "w.next", "scale.next", "shift.next"));
+  Values values = initial_values(step, 1);
+  evaluate_graph(step, values);
+  const auto at = [&](const char* name) {
+    return values.at(static_cast<std::size_t>(step.find(name))).values;
+  };
+  for (std::size_t c = 0; c < 3; ++c) {
+    double expected = 1.0;
+    for (const char* batch : {"h", "h.batch1"}) {
+      double sum = 0.0;
+      for (std::size_t row = 0; row < 6; ++row) sum += at(batch)[row * 3 + c];
+      expected = 0.9 * expected + 0.1 * sum / 6.0;
+    }
+    EXPECT_NEAR(at("mean.next")[c], expected, 1e-12);
   }
 }
 

@@ -50,6 +50,9 @@ void read_schedule(base::ObjectReader& reader, ScheduleSpec& spec) {
   reader.finish();
 }
 
+/// Each adds a copy of the graph to the step.
+constexpr base::IntegerRange kMicroBatches{1, 1024};
+
 }  // namespace
 
 TrainingSpec parse_training(const base::ValueReader& value) {
@@ -68,6 +71,8 @@ TrainingSpec parse_training(const base::ValueReader& value) {
     clip->finish();
   }
   if (auto schedule = reader.optional_object("schedule")) read_schedule(*schedule, spec.schedule);
+  spec.micro_batches = reader.integer("micro_batches", kMicroBatches, 1);
+  spec.recompute_segments = reader.integer("recompute_segments", base::kNonNegative, 0);
   reader.finish();
   return spec;
 }

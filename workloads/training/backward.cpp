@@ -156,8 +156,9 @@ void Backward::add_gradient(const Op& op, const Node& node) {
 }  // namespace
 
 std::vector<TensorId> add_backward(Graph& graph, TensorId loss,
-                                   const std::vector<TensorId>& weights) {
+                                   const std::vector<TensorId>& weights, TensorId seed) {
   Backward backward(graph, loss, weights);
+  if (seed != kNoTensor) backward.contribute(loss, seed);
   backward.run();
   std::vector<TensorId> gradients;
   for (const TensorId weight : weights) gradients.push_back(backward.gradient_of(weight));

@@ -12,8 +12,8 @@ namespace npusim::workloads {
 
 /// Appends the backward nodes of a scalar loss. Returns the gradient of each weight; kNoTensor
 /// where the loss does not depend on it. Throws base::InputError naming every op on the way that
-/// has no gradient.
+/// has no gradient. `seed`: the gradient of the loss, a scalar; kNoTensor: a new one of value 1.
 std::vector<TensorId> add_backward(Graph& graph, TensorId loss,
-                                   const std::vector<TensorId>& weights);
+                                   const std::vector<TensorId>& weights, TensorId seed = kNoTensor);
 
 }  // namespace npusim::workloads

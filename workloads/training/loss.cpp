@@ -8,20 +8,12 @@
 namespace npusim::workloads {
 namespace {
 
-TensorId part(Graph& graph, const std::string& op, const std::string& name,
-              std::vector<TensorId> inputs) {
-  return graph
-      .add_node(op, "loss." + name, std::move(inputs), {}, {"loss." + name + ".out"},
-                TensorRole::loss)
-      .front();
-}
-
-TensorId add_mean(Graph& graph, TensorId of) {
+TensorId add_mean(Graph& graph, TensorId of, const std::string& name) {
   std::vector<std::int64_t> axes(graph.tensor(of).shape.size());
   std::iota(axes.begin(), axes.end(), 0);
   return graph
-      .add_node("ReduceMean", "loss", {of}, {{"axes", axes}, {"keepdims", std::int64_t{0}}},
-                {"loss"}, TensorRole::loss)
+      .add_node("ReduceMean", name, {of}, {{"axes", axes}, {"keepdims", std::int64_t{0}}}, {name},
+                TensorRole::loss)
       .front();
 }
 
@@ -50,17 +42,24 @@ bool takes_integer_labels(const std::string& loss) {
   return takes_classes(loss) || loss == "CtcLoss";
 }
 
-TensorId add_loss(Graph& graph, const std::string& loss, TensorId logits, TensorId labels) {
+TensorId add_loss(Graph& graph, const std::string& loss, TensorId logits, TensorId labels,
+                  const std::string& name) {
+  const auto part = [&](const std::string& op, const std::string& what,
+                        std::vector<TensorId> inputs) {
+    const std::string node = name + "." + what;
+    return graph.add_node(op, node, std::move(inputs), {}, {node + ".out"}, TensorRole::loss)
+        .front();
+  };
   if (takes_integer_labels(loss))
-    return graph.add_node(loss, "loss", {logits, labels}, {}, {"loss"}, TensorRole::loss).front();
+    return graph.add_node(loss, name, {logits, labels}, {}, {name}, TensorRole::loss).front();
   check_same_shape(graph, loss, logits, labels);
   if (loss == "MeanSquaredError") {
-    const TensorId difference = part(graph, "Sub", "difference", {logits, labels});
-    return add_mean(graph, part(graph, "Mul", "square", {difference, difference}));
+    const TensorId difference = part("Sub", "difference", {logits, labels});
+    return add_mean(graph, part("Mul", "square", {difference, difference}), name);
   }
-  const TensorId softplus = part(graph, "Softplus", "softplus", {logits});
-  const TensorId product = part(graph, "Mul", "product", {logits, labels});
-  return add_mean(graph, part(graph, "Sub", "cross_entropy", {softplus, product}));
+  const TensorId softplus = part("Softplus", "softplus", {logits});
+  const TensorId product = part("Mul", "product", {logits, labels});
+  return add_mean(graph, part("Sub", "cross_entropy", {softplus, product}), name);
 }
 
 }  // namespace npusim::workloads

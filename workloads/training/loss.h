@@ -18,7 +18,8 @@ bool takes_integer_labels(const std::string& loss);
 /// True where each label is the class of one row of scores.
 bool takes_classes(const std::string& loss);
 
-/// Appends a loss; the result is a scalar named "loss".
-TensorId add_loss(Graph& graph, const std::string& loss, TensorId logits, TensorId labels);
+/// Appends a loss; the result is a scalar of this name.
+TensorId add_loss(Graph& graph, const std::string& loss, TensorId logits, TensorId labels,
+                  const std::string& name = "loss");
 
 }  // namespace npusim::workloads

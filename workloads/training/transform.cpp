@@ -10,6 +10,7 @@
 #include "workloads/training/apply_recipe.h"
 #include "workloads/training/backward.h"
 #include "workloads/training/loss.h"
+#include "workloads/training/recompute.h"
 #include "workloads/training/update.h"
 
 namespace npusim::workloads {
@@ -25,22 +26,19 @@ class Step {
  public:
   Step(const Workload& workload, const StepOptions& options)
       : forward_(workload.graph),
+        writers_(writers(forward_)),
         spec_(*workload.training),
         options_(options),
-        copy_(forward_, graph_) {
+        shared_(forward_.tensors.size(), kNoTensor) {
     graph_.name = forward_.name;
   }
 
   Graph run() {
-    copy_tensors();
-    for (const Node& node : forward_.nodes) copy_node(node);
-    graph_.inputs = copy_.of(forward_.inputs);
-    const TensorId loss = add_loss();
-    graph_.outputs.insert(graph_.outputs.begin(), loss);
+    add_shared_tensors();
     std::vector<TensorId> weights;
     for (const Parameter& parameter : parameters_) weights.push_back(parameter.weight);
-    const std::vector<TensorId> gradients = add_backward(graph_, loss, weights);
-    for (std::size_t i = 0; i < parameters_.size(); ++i) parameters_[i].gradient = gradients[i];
+    for (std::int64_t i = 0; i < spec_.micro_batches; ++i) add_micro_batch(i, weights);
+    graph_.outputs.insert(graph_.outputs.begin(), loss_);
     parameters_.erase(std::remove_if(parameters_.begin(), parameters_.end(),
                                      [](const Parameter& p) { return p.gradient == kNoTensor; }),
                       parameters_.end());
@@ -49,22 +47,32 @@ class Step {
   }
 
  private:
-  void copy_tensors() {
-    const std::vector<int> writer = writers(forward_);
+  static std::size_t at(TensorId id) { return static_cast<std::size_t>(id); }
+  bool last(std::int64_t micro_batch) const { return micro_batch + 1 == spec_.micro_batches; }
+
+  static bool of_the_batch(const TensorInfo& info) {
+    return info.role == TensorRole::input || info.role == TensorRole::label;
+  }
+
+  /// What all micro-batches read (weights, statistics, constants), and the first one's inputs.
+  void add_shared_tensors() {
+    GraphCopy copy(forward_, graph_);
     for (std::size_t i = 0; i < forward_.tensors.size(); ++i) {
-      if (writer[i] >= 0) continue;
       const auto id = static_cast<TensorId>(i);
-      if (forward_.tensor(id).role == TensorRole::weight)
-        copy_weight(id);
-      else
-        copy_.tensor(id);
+      if (writers_[i] >= 0) continue;
+      if (forward_.tensor(id).role == TensorRole::weight) {
+        add_weight(copy, id);
+      } else {
+        copy.tensor(id);
+      }
+      shared_[i] = copy.of(id);
     }
   }
 
-  void copy_weight(TensorId id) {
+  void add_weight(GraphCopy& copy, TensorId id) {
     if (!options_.master_copies) {
-      copy_.tensor(id);
-      parameters_.push_back({copy_.of(id), copy_.of(id), kNoTensor});
+      copy.tensor(id);
+      parameters_.push_back({copy.of(id), copy.of(id), kNoTensor});
       return;
     }
     const TensorInfo& weight = forward_.tensor(id);
@@ -73,11 +81,11 @@ class Step {
     master.role = TensorRole::master_weight;
     if (master.initializer) keep_values_of(weight.name, *master.initializer);
     const TensorId stored = graph_.add_tensor(std::move(master));
-    copy_.set(id, graph_
-                      .add_node("Cast", weight.name + ".cast", {stored}, {}, {weight.name},
-                                TensorRole::weight)
-                      .front());
-    parameters_.push_back({copy_.of(id), stored, kNoTensor});
+    copy.set(id, graph_
+                     .add_node("Cast", weight.name + ".cast", {stored}, {}, {weight.name},
+                               TensorRole::weight)
+                     .front());
+    parameters_.push_back({copy.of(id), stored, kNoTensor});
   }
 
   /// The master copy starts as the weight would have started under its own name.
@@ -86,39 +94,121 @@ class Step {
     if (initializer.tensor.empty()) initializer.tensor = weight;
   }
 
+  /// Forward, loss, backward, and what it adds to the gradients.
+  void add_micro_batch(std::int64_t index, const std::vector<TensorId>& weights) {
+    const std::string suffix = micro_batch_suffix(index);
+    GraphCopy copy(forward_, graph_, suffix);
+    for (std::size_t i = 0; i < forward_.tensors.size(); ++i) {
+      const auto id = static_cast<TensorId>(i);
+      if (writers_[i] >= 0) continue;
+      if (index > 0 && of_the_batch(forward_.tensor(id)))
+        copy.tensor(id);
+      else
+        copy.set(id, shared_[i]);
+    }
+    for (const Node& node : forward_.nodes) copy_node(copy, node, index);
+    for (const TensorId id : copy.of(forward_.inputs)) graph_.inputs.push_back(id);
+    const TensorId loss = add_loss(copy, index);
+    const std::vector<TensorId> gradients = add_backward(graph_, loss, weights, seed_);
+    for (std::size_t i = 0; i < parameters_.size(); ++i)
+      accumulate(parameters_[i], gradients[i], suffix);
+    finish_loss(loss, index);
+  }
+
   /// A batch normalisation of the forward graph takes the statistics of the batch and gives the
-  /// running ones of the next step.
-  void copy_node(const Node& node) {
-    if (node.op != "BatchNormalization" || node.outputs.size() > 1) return copy_.node(node);
+  /// running ones of the next micro-batch, or of the next step.
+  void copy_node(GraphCopy& copy, const Node& node, std::int64_t index) {
+    if (node.op != "BatchNormalization" || node.outputs.size() > 1) return copy.node(node);
+    const std::string suffix = micro_batch_suffix(index);
     Attributes attributes = node.attributes;
     attributes["training_mode"] = std::int64_t{1};
-    std::vector<std::string> names = {forward_.tensor(node.outputs[0]).name};
+    std::vector<std::string> names = {forward_.tensor(node.outputs[0]).name + suffix};
     for (const std::size_t i : {std::size_t{3}, std::size_t{4}})
-      names.push_back(forward_.tensor(node.inputs[i]).name + ".next");
-    const std::vector<TensorId> outputs = graph_.add_node(node.op, node.name, copy_.of(node.inputs),
-                                                          attributes, names, {}, node.phase);
-    graph_.tensors[static_cast<std::size_t>(outputs[0])].role =
-        forward_.tensor(node.outputs[0]).role;
-    copy_.set(node.outputs[0], outputs[0]);
+      names.push_back(forward_.tensor(node.inputs[i]).name + ".next" +
+                      (last(index) ? "" : micro_batch_suffix(index + 1)));
+    const std::vector<TensorId> outputs = graph_.add_node(
+        node.op, node.name + suffix, copy.of(node.inputs), attributes, names, {}, node.phase);
+    graph_.tensors[at(outputs[0])].role = forward_.tensor(node.outputs[0]).role;
+    copy.set(node.outputs[0], outputs[0]);
     for (const std::size_t i : {std::size_t{1}, std::size_t{2}}) {
-      graph_.tensors[static_cast<std::size_t>(outputs[i])].role = TensorRole::statistics;
-      graph_.outputs.push_back(outputs[i]);
+      graph_.tensors[at(outputs[i])].role = TensorRole::statistics;
+      shared_[at(node.inputs[i + 2])] = outputs[i];
+      if (last(index)) graph_.outputs.push_back(outputs[i]);
     }
   }
 
-  TensorId add_loss() {
-    const TensorId logits = copy_.of(forward_.find(spec_.logits));
-    const TensorId labels = copy_.of(forward_.find(spec_.labels));
-    return workloads::add_loss(graph_, spec_.loss, logits, labels);
+  /// The micro-batch's share of the step's loss, which is the mean of them all.
+  TensorId add_loss(const GraphCopy& copy, std::int64_t index) {
+    const TensorId logits = copy.of(forward_.find(spec_.logits));
+    const TensorId labels = copy.of(forward_.find(spec_.labels));
+    if (spec_.micro_batches == 1) return workloads::add_loss(graph_, spec_.loss, logits, labels);
+    const std::string name = "loss.batch" + std::to_string(index);
+    const TensorId loss = workloads::add_loss(graph_, spec_.loss, logits, labels, name);
+    if (index == 0) {
+      share_ = scalar("loss.share", TensorRole::statistics,
+                      1.0 / static_cast<double>(spec_.micro_batches));
+      seed_ = scalar(kLossScale, TensorRole::activation_gradient, 1.0);
+    }
+    return graph_
+        .add_node("Mul", name + ".mean", {loss, share_}, {}, {name + ".mean.out"}, TensorRole::loss)
+        .front();
+  }
+
+  TensorId scalar(const char* name, TensorRole role, double value) {
+    TensorInfo info;
+    info.name = name;
+    info.role = role;
+    info.stored = precision::fp32();
+    info.initializer = Initializer{};
+    info.initializer->value = value;
+    return graph_.add_tensor(std::move(info));
+  }
+
+  /// In the order of the micro-batches, in the format of weight gradients.
+  void accumulate(Parameter& parameter, TensorId gradient, const std::string& suffix) {
+    if (gradient == kNoTensor) return;
+    if (parameter.gradient == kNoTensor) {
+      parameter.gradient = gradient;
+      return;
+    }
+    const std::string name = graph_.tensor(parameter.weight).name + ".accumulate" + suffix;
+    parameter.gradient =
+        graph_
+            .add_node("Add", name, {parameter.gradient, gradient}, {}, {name + ".out"},
+                      TensorRole::weight_gradient, Phase::backward)
+            .front();
+  }
+
+  void finish_loss(TensorId share, std::int64_t index) {
+    if (loss_ == kNoTensor) {
+      loss_ = share;
+      return;
+    }
+    const std::string name = last(index) ? "loss" : "loss.sum" + std::to_string(index);
+    loss_ = graph_.add_node("Add", name, {loss_, share}, {}, {name}, TensorRole::loss).front();
   }
 
   const Graph& forward_;
+  const std::vector<int> writers_;
   const TrainingSpec& spec_;
   const StepOptions options_;
   Graph graph_;
-  GraphCopy copy_;
+  /// By forward tensor that no node writes: what the next micro-batch reads.
+  std::vector<TensorId> shared_;
   std::vector<Parameter> parameters_;
+  TensorId loss_ = kNoTensor, seed_ = kNoTensor, share_ = kNoTensor;
 };
+
+void check_recomputation(const TrainingSpec& spec, const Recipe& recipe) {
+  const auto& roles = recipe.stochastic_roles;
+  const bool random = recipe.rounding == precision::Rounding::sr ||
+                      std::find(roles.begin(), roles.end(), TensorRole::activation) != roles.end();
+  if (spec.recompute_segments > 0 && random)
+    throw base::InputError("recipe " + recipe.name +
+                               " rounds activations at random: computed again, they would differ "
+                               "(training.recompute_segments)",
+                           "illegal-combination");
+}
 
 }  // namespace
 
@@ -128,7 +218,9 @@ Graph make_training_step(const Workload& workload, const StepOptions& options) {
                            "not-trainable");
   Workload parts = workload;
   parts.graph = decompose(workload.graph, trained_by_parts).graph;
-  return Step(parts, options).run();
+  Graph step = Step(parts, options).run();
+  const std::int64_t segments = workload.training->recompute_segments;
+  return segments > 0 ? recompute_activations(step, segments) : step;
 }
 
 Graph make_training_step(const Workload& workload, bool master_copies) {
@@ -137,7 +229,12 @@ Graph make_training_step(const Workload& workload, bool master_copies) {
   return make_training_step(workload, options);
 }
 
+std::string micro_batch_suffix(std::int64_t index) {
+  return index == 0 ? "" : ".batch" + std::to_string(index);
+}
+
 Graph make_training_step(const Workload& workload, const Recipe& recipe) {
+  if (workload.training) check_recomputation(*workload.training, recipe);
   return apply_recipe(make_training_step(workload, step_options(workload, recipe)), recipe);
 }
 
