@@ -136,30 +136,49 @@ struct SweepStore::State {
   Database database;
   StoreHeader header;
   std::unique_ptr<Statement> insert;
-  bool within = false;  ///< a transaction is open
+  bool within = false;   ///< a transaction is open
+  bool writing = false;  ///< start_writing() was called
 
-  ~State() { insert.reset(); }
-
-  void connect(const std::string& path, int flags) {
-    // Beyond a limit of file size a write is an error of the store, not the end of the process.
-    ::signal(SIGXFSZ, SIG_IGN);
-    database.path = path;
-    if (sqlite3_open_v2(path.c_str(), &database.handle, flags, nullptr) != SQLITE_OK)
-      database.fail("open");
-    // The write-ahead log keeps what is committed when the process dies, at no cost of a sync each
-    // time; the exclusive lock keeps a second writer out and needs no shared memory (network
-    // disks).
-    database.run("PRAGMA locking_mode = EXCLUSIVE", "open");
-    database.run("PRAGMA journal_mode = WAL", "open");
-    database.run("PRAGMA synchronous = NORMAL", "open");
+  ~State() {
+    insert.reset();
+    if (!writing) return;
+    // A store at rest is one file. What fails here (a full disk) leaves the log beside it.
+    if (within) sqlite3_exec(database.handle, "ROLLBACK", nullptr, nullptr, nullptr);
+    sqlite3_exec(database.handle, "PRAGMA journal_mode = DELETE", nullptr, nullptr, nullptr);
   }
 
-  void read_header() {
+  /// Changes nothing: it may be no store at all.
+  void connect(const std::string& path, int flags, const char* system) {
+    database.path = path;
+    if (sqlite3_open_v2(path.c_str(), &database.handle, flags, system) != SQLITE_OK)
+      database.fail("open");
+    // Else the log that another program left would be written into its database at the end.
+    sqlite3_db_config(database.handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+    // Keeps a second writer out and needs no shared memory (network disks).
+    if ((flags & SQLITE_OPEN_READONLY) == 0)
+      database.run("PRAGMA locking_mode = EXCLUSIVE", "open");
+  }
+
+  void start_writing() {
+    // Beyond a limit of file size a write is an error of the store, not the end of the process.
+    ::signal(SIGXFSZ, SIG_IGN);
+    sqlite3_db_config(database.handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, nullptr);
+    // The write-ahead log keeps what is committed when the process dies, at no cost of a sync each
+    // time.
+    database.run("PRAGMA journal_mode = WAL", "open");
+    database.run("PRAGMA synchronous = NORMAL", "open");
+    writing = true;
+  }
+
+  void check_kind() const {
     if (integer_of(database, "PRAGMA application_id") != kApplicationId)
       throw base::InputError(database.path + " is no store of a sweep", "wrong-kind");
     if (integer_of(database, "PRAGMA user_version") != kStoreVersion)
       throw base::InputError(database.path + " was written by another version of npusim",
                              "wrong-version");
+  }
+
+  void read_header() {
     Statement select(database, "SELECT name, value FROM header");
     while (select.step("read"))
       (select.text(0) == "sweep" ? header.sweep : header.identity) = select.text(1);
@@ -177,6 +196,11 @@ StoreHeader header_of(const Sweep& sweep) {
   identity.set("seed", static_cast<std::int64_t>(sweep.seed));
   identity.set("timing", sweep.timing);
   identity.set("numerics", sweep.numerics);
+  // Names as they stand in the file: shards may run in other folders. What is in the files is part
+  // of the config hashes.
+  for (const char* key : {"npu", "workload", "recipe", "set"})
+    if (const base::JsonValue* value = sweep.resolved.find(key)) identity.set(key, *value);
+  identity.set("mode", name_of(sweep.request.mode));
   return {base::dump_json(sweep.resolved, -1), base::dump_json(identity, -1)};
 }
 
@@ -200,6 +224,7 @@ void fill(const Database& database, const StoreHeader& header) {
 /// What a process leaves that dies before the first commit.
 bool is_blank(const Database& database) {
   return integer_of(database, "PRAGMA application_id") == 0 &&
+         integer_of(database, "PRAGMA user_version") == 0 &&
          integer_of(database, "SELECT COUNT(*) FROM sqlite_master") == 0;
 }
 
@@ -208,25 +233,29 @@ bool is_blank(const Database& database) {
 SweepStore SweepStore::create(const std::string& path, const StoreHeader& header) {
   std::error_code ignored;
   if (std::filesystem::exists(path, ignored))
-    throw base::InputError("the store " + path + " is there already: --resume goes on with it",
-                           "store-exists");
+    throw base::InputError("the store " + path + " is there already", "store-exists");
   return open(path, header);
 }
 
 SweepStore SweepStore::open(const std::string& path, const StoreHeader& header) {
   auto state = std::make_unique<State>();
-  state->connect(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
-  if (is_blank(state->database)) fill(state->database, header);
+  state->connect(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr);
+  const bool blank = is_blank(state->database);
+  if (!blank) state->check_kind();
+  state->start_writing();
+  if (blank) fill(state->database, header);
   state->read_header();
   return SweepStore(std::move(state));
 }
 
-SweepStore SweepStore::open(const std::string& path) {
+SweepStore SweepStore::read(const std::string& path) {
   std::error_code ignored;
   if (!std::filesystem::is_regular_file(path, ignored))
     throw base::InputError("there is no store " + path, "missing-file");
   auto state = std::make_unique<State>();
-  state->connect(path, SQLITE_OPEN_READWRITE);
+  // This way the log of a writer that died is read without files beside it (shared memory).
+  state->connect(path, SQLITE_OPEN_READONLY, "unix-excl");
+  state->check_kind();
   state->read_header();
   return SweepStore(std::move(state));
 }

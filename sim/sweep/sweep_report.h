@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "base/json_value.h"
@@ -17,6 +18,9 @@ struct SweepResult {
   std::vector<bool> front;          ///< one a point
 };
 SweepResult result_of(Sweep sweep, const SweepStore& store);
+/// Of these config hashes alone: a store may hold points that a sweep has no longer.
+SweepResult result_of(Sweep sweep, const SweepStore& store,
+                      const std::unordered_set<std::string>& hashes);
 
 /// Points by status, feasible ones, the front; then the reasons of what did not run.
 std::string summary_of(const SweepResult& result);

@@ -7,6 +7,7 @@
 #include <csignal>
 #include <unordered_map>
 
+#include "base/error.h"
 #include "base/progress.h"
 #include "sim/sweep/config_keys.h"
 #include "sim/sweep/point_source.h"
@@ -19,6 +20,8 @@ using Clock = std::chrono::steady_clock;
 /// Rows wait so long for the commit that makes them safe.
 constexpr std::chrono::milliseconds kBetweenCommits{100};
 constexpr int kWaitMs = 100;
+/// So many points that need no run are passed over before commits and interrupts are looked at.
+constexpr int kMostAtOnce = 256;
 
 /// Writing to a worker that died must be an error, not the end.
 class IgnoredPipeSignal {
@@ -54,9 +57,9 @@ class SweepRun {
 
   SweepCounts run() {
     while (!stopped()) {
-      feed();
+      const bool more = feed();
       if (runner_->running() == 0 && waiting_ == 0 && source_->exhausted()) break;
-      for (FinishedPoint& finished : runner_->wait(kWaitMs)) take(std::move(finished));
+      for (FinishedPoint& finished : runner_->wait(more ? 0 : kWaitMs)) take(std::move(finished));
       if (Clock::now() - committed_ >= kBetweenCommits) commit();
     }
     commit();
@@ -74,17 +77,22 @@ class SweepRun {
     return counts_.interrupted;
   }
 
-  /// Gives points to the runner while it has room; known ones are done at once.
-  void feed() {
+  /// Gives points to the runner while it has room; known ones are done at once. True: there is room
+  /// still, and there may be points.
+  bool feed() {
+    int passed = 0;
     while (runner_->has_room()) {
+      if (passed == kMostAtOnce) return true;
       const std::optional<std::int64_t> index = source_->next();
-      if (!index) return;
+      if (!index) return false;
+      ++passed;
       Running next;
       next.index = *index;
       next.point.assignment = source_->assignment(*index);
       const PointRequest request = request_of(*sweep_, next.point.assignment);
       next.point.outcome.config_hash = keys_.hash_of(request);
       const std::string& hash = next.point.outcome.config_hash;
+      counts_.hashes.insert(hash);
       if (std::stoull(hash, nullptr, 16) % options_->shard.count != options_->shard.index) {
         source_->skip(*index);
         continue;
@@ -105,6 +113,7 @@ class SweepRun {
       runner_->start(ticket, to_text(request));
       running_.emplace(ticket, std::move(next));
     }
+    return false;
   }
 
   void take(FinishedPoint finished) {
@@ -116,9 +125,12 @@ class SweepRun {
     done.point.outcome = std::move(finished.outcome);
     std::string& told = done.point.outcome.config_hash;
     if (!told.empty() && told != hash) {
-      done.point.outcome.status = PointStatus::failed;
-      done.point.outcome.reason = "the config files changed while the sweep ran";
-      done.point.outcome.metrics.clear();
+      // Of which configs it is, and which others were read before the change, nobody knows.
+      commit();
+      throw base::InputError(
+          "the config files changed while the sweep ran; what was stored before is kept, "
+          "--resume goes on with the files as they are",
+          "files-changed");
     }
     told = hash;
     store_->append(done.point);
