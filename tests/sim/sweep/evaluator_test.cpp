@@ -95,6 +95,16 @@ TEST(PointEvaluator, SaysWhatIsWrongWithAPoint) {
   EXPECT_NE(outcomes[2].reason, "");
 }
 
+TEST(PointEvaluator, APathThatTheFileOfAPointLacksMakesItInvalid) {
+  const Sweep sweep = SweepFolder().sweep(R"("axes": [
+    {"path": "workload", "values": ["mlp", "gpt2_small"]},
+    {"path": "workload.parameters.sequence", "values": [16]}])");
+  const std::vector<PointOutcome> outcomes = evaluate_all(sweep, true);
+  EXPECT_EQ(outcomes[0].status, PointStatus::invalid);
+  EXPECT_NE(outcomes[0].reason.find("\"sequence\""), std::string::npos) << outcomes[0].reason;
+  EXPECT_EQ(outcomes[1].status, PointStatus::ok) << outcomes[1].reason;
+}
+
 TEST(PointEvaluator, SaysWhenThePointItselfStarts) {
   const Sweep sweep = SweepFolder().sweep(R"("axes": [
     {"path": "npu.mac_array.rows", "values": [100, 30000]}])");
