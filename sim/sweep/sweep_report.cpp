@@ -7,6 +7,7 @@
 #include <map>
 
 #include "sim/report/report.h"
+#include "sim/sweep/design_space.h"
 #include "sim/sweep/front.h"
 #include "sim/version.h"
 #include "sim/writers/text_table.h"
@@ -173,7 +174,12 @@ SweepResult with_front(Sweep sweep, std::vector<StoredPoint> points) {
 }  // namespace
 
 SweepResult result_of(Sweep sweep, const SweepStore& store) {
-  return with_front(std::move(sweep), store.points());
+  const SpaceMembers members(sweep);
+  std::vector<StoredPoint> points;
+  store.for_each([&](StoredPoint&& point) {
+    if (members.has(point.assignment)) points.push_back(std::move(point));
+  });
+  return with_front(std::move(sweep), std::move(points));
 }
 
 SweepResult result_of(Sweep sweep, const SweepStore& store,

@@ -17,8 +17,10 @@ struct SweepResult {
   std::vector<StoredPoint> points;  ///< by config hash
   std::vector<bool> front;          ///< one a point
 };
+/// Of the sweep's points alone: a store may hold some that an earlier state of the sweep had. Here
+/// those are told by what they set.
 SweepResult result_of(Sweep sweep, const SweepStore& store);
-/// Of these config hashes alone: a store may hold points that a sweep has no longer.
+/// The same by the config hashes of the sweep's points.
 SweepResult result_of(Sweep sweep, const SweepStore& store,
                       const std::unordered_set<std::string>& hashes);
 

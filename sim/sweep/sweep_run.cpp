@@ -45,8 +45,10 @@ class SweepRun {
         runner_(&runner),
         source_(make_source(sweep)) {
     store.for_each([this](StoredPoint&& point) {
-      if (is_finished(point.outcome.status))
-        known_.emplace(point.outcome.config_hash, std::move(point.outcome));
+      if (!is_finished(point.outcome.status)) return;
+      Known& known = known_[point.outcome.config_hash];
+      known.assignment = base::dump_json(json_of(point.assignment), -1);
+      known.outcome = std::move(point.outcome);
     });
     const auto size =
         static_cast<double>(source_->size()) / static_cast<double>(options.shard.count);
@@ -71,6 +73,10 @@ class SweepRun {
     std::int64_t index = 0;
     StoredPoint point;
   };
+  struct Known {
+    PointOutcome outcome;
+    std::string assignment;  ///< of its row, as text
+  };
 
   bool stopped() {
     counts_.interrupted = options_->interrupted && options_->interrupted();
@@ -92,7 +98,7 @@ class SweepRun {
       const PointRequest request = request_of(*sweep_, next.point.assignment);
       next.point.outcome.config_hash = keys_.hash_of(request);
       const std::string& hash = next.point.outcome.config_hash;
-      counts_.hashes.insert(hash);
+      const bool is_new = counts_.hashes.insert(hash).second;
       if (std::stoull(hash, nullptr, 16) % options_->shard.count != options_->shard.index) {
         source_->skip(*index);
         continue;
@@ -100,7 +106,8 @@ class SweepRun {
       const auto found = known_.find(hash);
       if (found != known_.end()) {
         ++counts_.reused;
-        source_->done(*index, found->second);
+        if (is_new) restate(next.point.assignment, found->second);
+        source_->done(*index, found->second.outcome);
         continue;
       }
       const auto [twin, first] = in_flight_.emplace(hash, std::vector<std::int64_t>{});
@@ -114,6 +121,12 @@ class SweepRun {
       running_.emplace(ticket, std::move(next));
     }
     return false;
+  }
+
+  /// A row that a sweep of other axes left gets one more, with what the point sets now.
+  void restate(const Assignment& assignment, const Known& known) {
+    if (base::dump_json(json_of(assignment), -1) != known.assignment)
+      store_->append({assignment, known.outcome});
   }
 
   void take(FinishedPoint finished) {
@@ -143,7 +156,7 @@ class SweepRun {
     in_flight_.erase(hash);
     ++counts_.ran;
     // Whatever came of it, this call does not try it again.
-    known_.emplace(hash, std::move(done.point.outcome));
+    known_[hash].outcome = std::move(done.point.outcome);
     const std::chrono::duration<double> elapsed = Clock::now() - begin_;
     progress_->advance(1.0, fmt::format("{} points, {:.1f} a second", counts_.ran,
                                         static_cast<double>(counts_.ran) / elapsed.count()));
@@ -163,7 +176,7 @@ class SweepRun {
   std::unique_ptr<PointSource> source_;
   std::unique_ptr<base::Progress> progress_;
   ConfigKeys keys_;
-  std::unordered_map<std::string, PointOutcome> known_;
+  std::unordered_map<std::string, Known> known_;
   std::unordered_map<std::string, std::vector<std::int64_t>> in_flight_;
   std::unordered_map<std::uint64_t, Running> running_;
   std::vector<std::pair<std::string, PointStatus>> uncommitted_;

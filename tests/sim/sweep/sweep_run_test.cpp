@@ -95,6 +95,26 @@ TEST(SweepRun, ResultsAreOfThePointsThatTheSweepStillHas) {
   ASSERT_EQ(result.points.size(), 2u);
   for (const StoredPoint& point : result.points)
     EXPECT_GE(point.assignment[0].value.integer(), 200);
+  EXPECT_EQ(result_of(one, store).points.size(), 2u) << "as a merge tells them";
+}
+
+TEST(SweepRun, APointIsStatedByWhatItSetsNow) {
+  const SweepFolder folder;
+  const Sweep before = folder.sweep(R"("axes": [{"path": "npu.clock_mhz", "values": [100, 200]}])");
+  SweepStore store = SweepStore::create(folder.path("s.db"), header_of(before));
+  Echo runner(fine);
+  run_points(before, kQuiet, store, runner);
+  // The same configs by one more path, one of them by two ways.
+  const Sweep after = folder.sweep(R"("axes": [{"path": "npu.clock_mhz", "values": [100, 100.0]},
+                                               {"path": "npu.mac_array.rows", "values": [128]}])");
+  for (int round = 0; round < 2; ++round) {
+    const SweepCounts counts = run_points(after, kQuiet, store, runner);
+    for (const SweepResult& result :
+         {result_of(after, store, counts.hashes), result_of(after, store)}) {
+      ASSERT_EQ(result.points.size(), counts.hashes.size());
+      for (const StoredPoint& point : result.points) EXPECT_EQ(point.assignment.size(), 2u);
+    }
+  }
 }
 
 TEST(SweepRun, AStoreIsOfOneDesignWorkloadRecipeModeAndSetOfOverrides) {
