@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <system_error>
 
 #include "base/error.h"
@@ -248,11 +249,35 @@ SweepStore SweepStore::open(const std::string& path, const StoreHeader& header) 
   return SweepStore(std::move(state));
 }
 
+namespace {
+
+/// As the file's header says it (https://sqlite.org/fileformat.html, 1.3): big-endian at byte 68.
+bool says_it_is_a_store(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  char bytes[4] = {};
+  return file.seekg(68) && file.read(bytes, sizeof bytes) && std::string(bytes, 4) == "NPUS";
+}
+
+/// A writer that died while it took the log in left a journal: its change is taken back, which
+/// nobody can who only reads.
+void roll_back(const std::string& path) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(path + "-journal", ignored) || !says_it_is_a_store(path)) return;
+  Database database;
+  const int opened =
+      sqlite3_open_v2(path.c_str(), &database.handle, SQLITE_OPEN_READWRITE, nullptr);
+  if (opened == SQLITE_OK)  // what fails here fails again for the reader, who says so
+    sqlite3_exec(database.handle, "SELECT COUNT(*) FROM header", nullptr, nullptr, nullptr);
+}
+
+}  // namespace
+
 SweepStore SweepStore::read(const std::string& path) {
   std::error_code ignored;
   if (!std::filesystem::is_regular_file(path, ignored))
     throw base::InputError("there is no store " + path, "missing-file");
   auto state = std::make_unique<State>();
+  roll_back(path);
   // This way the log of a writer that died is read without files beside it (shared memory).
   state->connect(path, SQLITE_OPEN_READONLY, "unix-excl");
   state->check_kind();

@@ -31,8 +31,8 @@ class SweepStore {
  public:
   /// A new file. Throws base::InputError when there is one, or it cannot be written.
   static SweepStore create(const std::string& path, const StoreHeader& header);
-  /// To read only. Throws base::InputError when it is missing, no store, of another version or in
-  /// use.
+  /// To read only, once the half-done change of a writer that died is taken back. Throws
+  /// base::InputError when it is missing, no store, of another version or in use.
   static SweepStore read(const std::string& path);
   /// To go on with. A store that is missing, or whose writer died before the first commit, is made;
   /// a database that is no store stays as it is.

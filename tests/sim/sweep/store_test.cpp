@@ -114,6 +114,31 @@ TEST(SweepStore, AMergeOnlyReadsEvenWhatADeadWriterLeft) {
   EXPECT_EQ(SweepStore::read(folder.path("m.db")).points().size(), 1u);
 }
 
+TEST(SweepStore, WhatADeadWriterDidByHalvesIsTakenBack) {
+  const SweepFolder folder;
+  const std::string path = folder.path("s.db"), dead = folder.path("dead.db");
+  {
+    SweepStore store = SweepStore::create(path, {"{}", "i"});
+    store.append(point("a", 1.0));
+    store.commit();
+  }
+  sqlite3* database = nullptr;
+  ASSERT_EQ(sqlite3_open(path.c_str(), &database), SQLITE_OK);
+  // A small cache spills into the file long before the commit, which never comes for the copy.
+  const char* spill =
+      "PRAGMA cache_size = 4; BEGIN; WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM "
+      "n "
+      "LIMIT 2000) INSERT INTO points (config_hash, assignment, status, reason) SELECT 'x' || i, "
+      "'{}', 'failed', 'half' FROM n";
+  ASSERT_EQ(sqlite3_exec(database, spill, nullptr, nullptr, nullptr), SQLITE_OK);
+  std::filesystem::copy_file(path, dead);
+  std::filesystem::copy_file(path + "-journal", dead + "-journal");
+  sqlite3_close(database);
+  const std::vector<StoredPoint> points = SweepStore::read(dead).points();
+  ASSERT_EQ(points.size(), 1u);
+  EXPECT_EQ(points[0].outcome.config_hash, "a");
+}
+
 TEST(SweepStore, OneWhoseWriterDiedAtOnceIsMadeAgain) {
   const SweepFolder folder;
   base::write_whole_file(folder.path("s.db"), "");
