@@ -58,6 +58,24 @@ TEST(SweepRun, ConfigsThatChangeMeanwhileEndItAndLeaveNoRow) {
   EXPECT_EQ(counts.reused, 2);
 }
 
+TEST(SweepRun, AFileBrokenMeanwhileRefusesNoPointForGood) {
+  const SweepFolder folder;
+  const std::string shipped = test::source_dir() + "/configs/npus/systolic128_bf16.json";
+  base::write_whole_file(folder.path("own.json"), base::read_whole_file(shipped));
+  const Sweep sweep = folder.sweep(R"("axes": [{"path": "npu", "values": ["own.json"]},
+                                  {"path": "npu.mac_array.rows", "values": [100000, 30000]}])");
+  SweepStore store = SweepStore::create(folder.path("s.db"), header_of(sweep));
+  int asked = 0;
+  Echo breaking([&](const std::string&) {
+    if (++asked == 2) base::write_whole_file(folder.path("own.json"), "{");
+    PointOutcome refused;
+    refused.status = PointStatus::invalid;
+    return refused;
+  });
+  EXPECT_THROW(run_points(sweep, kQuiet, store, breaking), base::InputError);
+  EXPECT_EQ(store.points().size(), 1u) << "the one that was refused for its own sake";
+}
+
 TEST(SweepRun, AnInterruptIsHeardWhileKnownPointsArePassedOver) {
   const SweepFolder folder;
   const Sweep sweep = folder.sweep(R"("axes": [
