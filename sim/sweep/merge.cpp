@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 #include <system_error>
+#include <utility>
 
 #include "base/error.h"
 #include "sim/sweep/store.h"
@@ -56,10 +57,15 @@ void merge_stores(const std::vector<std::string>& from, const std::string& to) {
     SweepStore store = SweepStore::create(unfinished, header);
     for (const auto& [hash, point] : merged) store.append(point);
     store.commit();
-  } catch (...) {
+  } catch (const base::InputError& error) {
     for (const char* beside : {"", "-wal", "-journal"})
       std::filesystem::remove(unfinished + beside, ignored);
-    throw;
+    std::vector<base::Diagnostic> mistakes = error.diagnostics();
+    for (base::Diagnostic& mistake : mistakes) {
+      mistake.file = to;
+      if (!mistake.allowed.empty()) mistake.allowed = "room on the disk";  // a merge starts anew
+    }
+    throw base::InputError(std::move(mistakes));
   }
   std::error_code failed;
   std::filesystem::rename(unfinished, to, failed);

@@ -12,6 +12,7 @@ namespace npusim::cli_test {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 Outcome sweep(const std::string& file, const std::string& store, const std::string& csv,
               const std::vector<std::string>& more = {}) {
@@ -180,6 +181,9 @@ TEST(Sweep, AMergeThatFailsLeavesNothing) {
                                     "ulimit -f 30; exec '" + npusim_binary() + "' merge '" + store +
                                         "' -o '" + folder.path("m.db") + "'"});
   EXPECT_EQ(full.exit_code, 3) << full.err;
+  EXPECT_THAT(full.err, HasSubstr("m.db: cannot "));
+  EXPECT_THAT(full.err, HasSubstr("room on the disk"));
+  EXPECT_THAT(full.err, Not(HasSubstr("--resume")));
   EXPECT_EQ(folder.names(), (std::vector<std::string>{"s.db", "tiny.json"}));
 }
 
