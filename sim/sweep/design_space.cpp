@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "precision/counter_random.h"
+#include "sim/sweep/point.h"
 #include "workloads/detmath.h"
 
 namespace npusim::sim {
@@ -138,6 +139,36 @@ Assignment DesignSpace::at(std::int64_t index) const {
     assign(axis, value_at(axis, u), assignment);
   }
   return assignment;
+}
+
+SpaceMembers::SpaceMembers(const Sweep& sweep) : grid_(sweep.search == Search::grid) {
+  if (grid_) {
+    for (const Axis& axis : sweep.axes) {
+      paths_.push_back(axis.paths);
+      values_.emplace_back();
+      for (const base::JsonValue& value : axis.values)
+        values_.back().insert(base::dump_json(value, -1));
+    }
+    return;
+  }
+  const DesignSpace space(sweep);
+  for (std::int64_t i = 0; i < space.size(); ++i)
+    points_.insert(base::dump_json(json_of(space.at(i)), -1));
+}
+
+bool SpaceMembers::has(const Assignment& assignment) const {
+  if (!grid_) return points_.count(base::dump_json(json_of(assignment), -1)) > 0;
+  std::size_t at = 0;
+  for (std::size_t axis = 0; axis < paths_.size(); ++axis) {
+    std::string value;
+    for (const std::string& path : paths_[axis]) {
+      if (at == assignment.size() || assignment[at].path != path) return false;
+      std::string own = base::dump_json(assignment[at++].value, -1);
+      if (values_[axis].count(own) == 0 || (!value.empty() && own != value)) return false;
+      value = std::move(own);
+    }
+  }
+  return at == assignment.size();
 }
 
 }  // namespace npusim::sim

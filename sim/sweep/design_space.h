@@ -4,6 +4,8 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "sim/sweep/sweep_spec.h"
@@ -28,6 +30,19 @@ class DesignSpace {
   std::int64_t size_ = 0;
   /// latin_hypercube: which of `samples` equal cuts of an axis a point lies in.
   std::vector<std::vector<std::uint32_t>> strata_;
+};
+
+/// Which assignments are points of a sweep, without the files that it names.
+class SpaceMembers {
+ public:
+  explicit SpaceMembers(const Sweep& sweep);
+  bool has(const Assignment& assignment) const;
+
+ private:
+  bool grid_ = false;
+  std::vector<std::vector<std::string>> paths_;          ///< grid: of each axis
+  std::vector<std::unordered_set<std::string>> values_;  ///< grid: of each axis, as text
+  std::unordered_set<std::string> points_;               ///< else: all, as text
 };
 
 /// The value of an axis at u in [0, 1): listed ones in equal shares, ranges evenly, or evenly in

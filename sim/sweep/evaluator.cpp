@@ -4,9 +4,11 @@
 #include <sys/resource.h>
 #include <sys/time.h>
 
+#include <algorithm>
 #include <cmath>
 #include <csignal>
 #include <new>
+#include <system_error>
 
 #include "base/hash.h"
 #include "base/isolated.h"
@@ -26,6 +28,7 @@ using base::JsonValue;
 
 constexpr std::size_t kRecent = 8;
 const char* const kNoMemory = "out of memory";
+const char* const kNoProcess = "cannot start a process";  ///< as base/isolated says it
 
 void serial(std::int64_t count, const std::function<void(std::int64_t)>& body) {
   for (std::int64_t i = 0; i < count; ++i) body(i);
@@ -62,11 +65,20 @@ PointOutcome with_reason(PointStatus status, std::string reason) {
   return outcome;
 }
 
+/// What the machine is to blame for, not the configs: the same try may go well later.
+bool is_of_files(const base::InputError& error) {
+  const std::vector<base::Diagnostic>& all = error.diagnostics();
+  return std::any_of(all.begin(), all.end(), [](const base::Diagnostic& diagnostic) {
+    return diagnostic.code == "unreadable-file" || diagnostic.code == "missing-file";
+  });
+}
+
 PointOutcome refused(const base::InputError& error) {
   std::string reason = base::to_string(error.diagnostics().front());
   const std::size_t more = error.diagnostics().size() - 1;
   if (more > 0) reason += " (and " + std::to_string(more) + " more)";
-  return with_reason(PointStatus::invalid, std::move(reason));
+  return with_reason(is_of_files(error) ? PointStatus::not_run : PointStatus::invalid,
+                     std::move(reason));
 }
 
 std::string numeric_key_of(const Job& job, const RunResult& run) {
@@ -123,6 +135,7 @@ PointOutcome outcome_of(const base::IsolatedOutcome& child, double seconds) {
   if (child.error == kNoMemory) return with_reason(PointStatus::out_of_memory, kNoMemory);
   if (child.error.rfind("killed by", 0) == 0 || child.error.rfind("exit ", 0) == 0)
     return with_reason(PointStatus::crashed, child.error);
+  if (child.error.rfind(kNoProcess, 0) == 0) return with_reason(PointStatus::not_run, child.error);
   return with_reason(PointStatus::failed, child.error);
 }
 
@@ -214,8 +227,9 @@ PointEvaluator::PointEvaluator(const PointSetup& setup)
 
 PointEvaluator::~PointEvaluator() = default;
 
-PointOutcome PointEvaluator::evaluate(const PointRequest& point) {
-  PointOutcome outcome = run_isolated(point);
+PointOutcome PointEvaluator::evaluate(const PointRequest& point,
+                                      const std::function<void()>& prepared) {
+  PointOutcome outcome = run_isolated(point, prepared);
   if (setup_.reuse_numerics && outcome.status == PointStatus::ok && !outcome.numeric_key.empty() &&
       !outcome.reused_numerics) {
     MetricValues& kept = numerics_[outcome.numeric_key];
@@ -226,19 +240,23 @@ PointOutcome PointEvaluator::evaluate(const PointRequest& point) {
   return outcome;
 }
 
-PointOutcome PointEvaluator::run_isolated(const PointRequest& point) {
+PointOutcome PointEvaluator::run_isolated(const PointRequest& point,
+                                          const std::function<void()>& prepared) {
   try {
     Files::Graph& graph = files_->of(point);
     // Once here, not in the child of each point. It is that of the graph before it is mapped.
     if (setup_.numerics && !graph.calibrated && needs_calibration(graph.job.graph) &&
         graph.job.graph.mac_count() <= kMostNumericMacs)
       graph.calibrated = calibrate(graph.job.graph, setup_.seed, serial);
+    if (prepared) prepared();
     const auto outcomes = base::run_isolated(1, 1, [&](std::size_t) -> std::string {
       limit_time(setup_.limits.seconds);
       try {
         return to_text(run_job(point.request, graph.job, graph.calibrated, setup_, numerics_));
       } catch (const base::InputError& error) {
         return to_text(refused(error));
+      } catch (const std::system_error& error) {
+        return to_text(with_reason(PointStatus::not_run, error.what()));
       } catch (const std::bad_alloc&) {
         throw std::runtime_error(kNoMemory);
       }

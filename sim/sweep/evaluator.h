@@ -4,6 +4,7 @@
 // made once. The process must have a single thread.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -31,12 +32,14 @@ class PointEvaluator {
   PointEvaluator(const PointEvaluator&) = delete;
   PointEvaluator& operator=(const PointEvaluator&) = delete;
 
-  PointOutcome evaluate(const PointRequest& point);
+  /// `prepared` is called when what points share is there and the point itself starts: what comes
+  /// before is not limited by limits.seconds.
+  PointOutcome evaluate(const PointRequest& point, const std::function<void()>& prepared = {});
 
  private:
   class Files;
   using NumericMetrics = std::map<std::string, MetricValues>;  ///< by PointOutcome::numeric_key
-  PointOutcome run_isolated(const PointRequest& point);
+  PointOutcome run_isolated(const PointRequest& point, const std::function<void()>& prepared);
 
   PointSetup setup_;
   NumericMetrics numerics_;

@@ -8,6 +8,9 @@
 
 namespace npusim::sim {
 
+/// What a worker says between a point's arrival and its outcome, once it has read the files.
+inline constexpr std::string_view kPrepared = "prepared";
+
 /// False when the other end is gone. The caller ignores SIGPIPE.
 bool write_frame(int fd, std::string_view text);
 

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/sweep/merge.h"
 
+#include <unistd.h>
+
+#include <filesystem>
 #include <map>
+#include <system_error>
+#include <utility>
 
 #include "base/error.h"
 #include "sim/sweep/store.h"
@@ -14,7 +19,7 @@ void check_same(const StoreHeader& first, const std::string& first_path, const S
   if (first.sweep != other.sweep)
     throw base::InputError(path + " is of another sweep than " + first_path, "store");
   if (first.identity != other.identity)
-    throw base::InputError(path + " was made by another program or seed than " + first_path + ": " +
+    throw base::InputError(path + " starts from other settings than " + first_path + ": " +
                                other.identity + " and " + first.identity,
                            "store");
 }
@@ -26,10 +31,13 @@ bool same(const PointOutcome& a, const PointOutcome& b) {
 }  // namespace
 
 void merge_stores(const std::vector<std::string>& from, const std::string& to) {
+  std::error_code ignored;
+  if (std::filesystem::exists(to, ignored))
+    throw base::InputError(to + " is there already: a merge writes a new store", "store-exists");
   StoreHeader header;
   std::map<std::string, StoredPoint> merged;
   for (std::size_t i = 0; i < from.size(); ++i) {
-    const SweepStore store = SweepStore::open(from[i]);
+    const SweepStore store = SweepStore::read(from[i]);
     if (i == 0) header = store.header();
     check_same(header, from[0], store.header(), from[i]);
     store.for_each([&](StoredPoint&& point) {
@@ -44,9 +52,26 @@ void merge_stores(const std::vector<std::string>& from, const std::string& to) {
       if (!had && has) found->second = std::move(point);
     });
   }
-  SweepStore store = SweepStore::create(to, header);
-  for (const auto& [hash, point] : merged) store.append(point);
-  store.commit();
+  const std::string unfinished = to + ".unfinished." + std::to_string(::getpid());
+  try {
+    SweepStore store = SweepStore::create(unfinished, header);
+    for (const auto& [hash, point] : merged) store.append(point);
+    store.commit();
+  } catch (const base::InputError& error) {
+    for (const char* beside : {"", "-wal", "-journal"})
+      std::filesystem::remove(unfinished + beside, ignored);
+    std::vector<base::Diagnostic> mistakes = error.diagnostics();
+    for (base::Diagnostic& mistake : mistakes) {
+      mistake.file = to;
+      if (!mistake.allowed.empty()) mistake.allowed = "room on the disk";  // a merge starts anew
+    }
+    throw base::InputError(std::move(mistakes));
+  }
+  std::error_code failed;
+  std::filesystem::rename(unfinished, to, failed);
+  if (!failed) return;
+  std::filesystem::remove(unfinished, ignored);
+  throw base::InputError("cannot write " + to + ": " + failed.message(), "store");
 }
 
 }  // namespace npusim::sim

@@ -7,9 +7,10 @@
 
 namespace npusim::sim {
 
-/// Writes a new store with the outcome that counts of every config hash: a finished one before one
-/// that another try may better. Throws base::InputError when the stores are not of the same sweep,
-/// program and seed, or two of them state different outcomes for the same configs.
+/// Reads `from` only. Writes a new store, whole or not at all, with the outcome that counts of
+/// every config hash: a finished one before one that another try may better. Throws
+/// base::InputError when the stores are not of the same sweep, program and seed, two of them state
+/// different outcomes for the same configs, or `to` is there already or cannot be written.
 void merge_stores(const std::vector<std::string>& from, const std::string& to);
 
 }  // namespace npusim::sim

@@ -46,8 +46,8 @@ PointRequest request_of(const Sweep& sweep, const Assignment& assignment) {
 }
 
 const std::vector<std::string>& point_status_names() {
-  static const std::vector<std::string> names = {"ok",      "unsupported", "invalid",      "failed",
-                                                 "crashed", "timeout",     "out_of_memory"};
+  static const std::vector<std::string> names = {
+      "ok", "unsupported", "invalid", "failed", "crashed", "timeout", "out_of_memory", "not_run"};
   return names;
 }
 
@@ -57,7 +57,7 @@ const char* name_of(PointStatus status) {
 
 bool is_finished(PointStatus status) {
   return status != PointStatus::crashed && status != PointStatus::timeout &&
-         status != PointStatus::out_of_memory;
+         status != PointStatus::out_of_memory && status != PointStatus::not_run;
 }
 
 std::string to_text(const PointRequest& point) {

@@ -25,11 +25,13 @@ enum class PointStatus {
   crashed,      ///< its process died
   timeout,
   out_of_memory,
+  not_run,  ///< no process could be started for it, or a file could not be read
 };
 const std::vector<std::string>& point_status_names();
 const char* name_of(PointStatus status);
 
-/// False for what another try may do better: a crash, a timeout, too little memory.
+/// False for what another try may do better: a crash, a timeout, too little memory, a machine that
+/// had no room for a process or could not read a file.
 bool is_finished(PointStatus status);
 
 struct PointOutcome {

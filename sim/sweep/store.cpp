@@ -6,9 +6,11 @@
 #include <algorithm>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <system_error>
 
 #include "base/error.h"
+#include "sim/sweep/database.h"
 #include "sim/version.h"
 
 namespace npusim::sim {
@@ -16,75 +18,6 @@ namespace {
 
 constexpr int kStoreVersion = 1;
 constexpr int kApplicationId = 0x4e505553;  // "NPUS"
-
-struct Database {
-  sqlite3* handle = nullptr;
-  std::string path;
-  ~Database() { sqlite3_close(handle); }
-
-  [[noreturn]] void fail(const std::string& what) const {
-    std::string why = sqlite3_errmsg(handle);
-    const int code = sqlite3_errcode(handle) & 0xff;
-    if (code == SQLITE_BUSY) why = "another process has it open";
-    const int error = sqlite3_system_errno(handle);
-    if (code == SQLITE_IOERR && error != 0) why += ": " + std::generic_category().message(error);
-    base::Diagnostic diagnostic;
-    diagnostic.file = path;
-    diagnostic.code = "store";
-    diagnostic.message = "cannot " + what + " the store: " + why;
-    if (code == SQLITE_FULL || code == SQLITE_IOERR)
-      diagnostic.allowed = "room on the disk; what was stored before is kept, go on by --resume";
-    throw base::InputError({diagnostic});
-  }
-  void run(const std::string& sql, const char* what) const {
-    if (sqlite3_exec(handle, sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) fail(what);
-  }
-};
-
-class Statement {
- public:
-  Statement(const Database& database, const std::string& sql) : database_(&database) {
-    if (sqlite3_prepare_v2(database.handle, sql.c_str(), -1, &statement_, nullptr) != SQLITE_OK)
-      database.fail("read");
-  }
-  ~Statement() { sqlite3_finalize(statement_); }
-  Statement(const Statement&) = delete;
-  Statement& operator=(const Statement&) = delete;
-
-  void bind(int at, const std::string& text) {
-    sqlite3_bind_text(statement_, at, text.data(), static_cast<int>(text.size()), SQLITE_TRANSIENT);
-  }
-  void bind(int at, const std::optional<double>& value, bool integral) {
-    if (!value)
-      sqlite3_bind_null(statement_, at);
-    else if (integral)
-      sqlite3_bind_int64(statement_, at, static_cast<sqlite3_int64>(*value));
-    else
-      sqlite3_bind_double(statement_, at, *value);
-  }
-  /// True while there is a row.
-  bool step(const char* what) {
-    const int code = sqlite3_step(statement_);
-    if (code != SQLITE_ROW && code != SQLITE_DONE) {
-      sqlite3_reset(statement_);
-      database_->fail(what);
-    }
-    return code == SQLITE_ROW;
-  }
-  void reset() { sqlite3_reset(statement_); }
-  std::string text(int column) const {
-    const auto* bytes = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
-    return bytes == nullptr ? std::string() : std::string(bytes);
-  }
-  std::optional<double> number(int column) const {
-    if (sqlite3_column_type(statement_, column) == SQLITE_NULL) return {};
-    return sqlite3_column_double(statement_, column);
-  }
-
- private:
-  const Database* database_;
-  sqlite3_stmt* statement_ = nullptr;
-};
 
 std::string metric_columns(const char* separator) {
   std::string text;
@@ -136,30 +69,49 @@ struct SweepStore::State {
   Database database;
   StoreHeader header;
   std::unique_ptr<Statement> insert;
-  bool within = false;  ///< a transaction is open
+  bool within = false;   ///< a transaction is open
+  bool writing = false;  ///< start_writing() was called
 
-  ~State() { insert.reset(); }
-
-  void connect(const std::string& path, int flags) {
-    // Beyond a limit of file size a write is an error of the store, not the end of the process.
-    ::signal(SIGXFSZ, SIG_IGN);
-    database.path = path;
-    if (sqlite3_open_v2(path.c_str(), &database.handle, flags, nullptr) != SQLITE_OK)
-      database.fail("open");
-    // The write-ahead log keeps what is committed when the process dies, at no cost of a sync each
-    // time; the exclusive lock keeps a second writer out and needs no shared memory (network
-    // disks).
-    database.run("PRAGMA locking_mode = EXCLUSIVE", "open");
-    database.run("PRAGMA journal_mode = WAL", "open");
-    database.run("PRAGMA synchronous = NORMAL", "open");
+  ~State() {
+    insert.reset();
+    if (!writing) return;
+    // A store at rest is one file. What fails here (a full disk) leaves the log beside it.
+    if (within) sqlite3_exec(database.handle, "ROLLBACK", nullptr, nullptr, nullptr);
+    sqlite3_exec(database.handle, "PRAGMA journal_mode = DELETE", nullptr, nullptr, nullptr);
   }
 
-  void read_header() {
+  /// Changes nothing: it may be no store at all.
+  void connect(const std::string& path, int flags, const char* system) {
+    database.path = path;
+    if (sqlite3_open_v2(path.c_str(), &database.handle, flags, system) != SQLITE_OK)
+      database.fail("open");
+    // Else the log that another program left would be written into its database at the end.
+    sqlite3_db_config(database.handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+    // Keeps a second writer out and needs no shared memory (network disks).
+    if ((flags & SQLITE_OPEN_READONLY) == 0)
+      database.run("PRAGMA locking_mode = EXCLUSIVE", "open");
+  }
+
+  void start_writing() {
+    // Beyond a limit of file size a write is an error of the store, not the end of the process.
+    ::signal(SIGXFSZ, SIG_IGN);
+    sqlite3_db_config(database.handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, nullptr);
+    // The write-ahead log keeps what is committed when the process dies, at no cost of a sync each
+    // time.
+    database.run("PRAGMA journal_mode = WAL", "open");
+    database.run("PRAGMA synchronous = NORMAL", "open");
+    writing = true;
+  }
+
+  void check_kind() const {
     if (integer_of(database, "PRAGMA application_id") != kApplicationId)
       throw base::InputError(database.path + " is no store of a sweep", "wrong-kind");
     if (integer_of(database, "PRAGMA user_version") != kStoreVersion)
       throw base::InputError(database.path + " was written by another version of npusim",
                              "wrong-version");
+  }
+
+  void read_header() {
     Statement select(database, "SELECT name, value FROM header");
     while (select.step("read"))
       (select.text(0) == "sweep" ? header.sweep : header.identity) = select.text(1);
@@ -177,6 +129,11 @@ StoreHeader header_of(const Sweep& sweep) {
   identity.set("seed", static_cast<std::int64_t>(sweep.seed));
   identity.set("timing", sweep.timing);
   identity.set("numerics", sweep.numerics);
+  // Names as they stand in the file: shards may run in other folders. What is in the files is part
+  // of the config hashes.
+  for (const char* key : {"npu", "workload", "recipe", "set"})
+    if (const base::JsonValue* value = sweep.resolved.find(key)) identity.set(key, *value);
+  identity.set("mode", name_of(sweep.request.mode));
   return {base::dump_json(sweep.resolved, -1), base::dump_json(identity, -1)};
 }
 
@@ -200,6 +157,7 @@ void fill(const Database& database, const StoreHeader& header) {
 /// What a process leaves that dies before the first commit.
 bool is_blank(const Database& database) {
   return integer_of(database, "PRAGMA application_id") == 0 &&
+         integer_of(database, "PRAGMA user_version") == 0 &&
          integer_of(database, "SELECT COUNT(*) FROM sqlite_master") == 0;
 }
 
@@ -208,25 +166,53 @@ bool is_blank(const Database& database) {
 SweepStore SweepStore::create(const std::string& path, const StoreHeader& header) {
   std::error_code ignored;
   if (std::filesystem::exists(path, ignored))
-    throw base::InputError("the store " + path + " is there already: --resume goes on with it",
-                           "store-exists");
+    throw base::InputError("the store " + path + " is there already", "store-exists");
   return open(path, header);
 }
 
 SweepStore SweepStore::open(const std::string& path, const StoreHeader& header) {
   auto state = std::make_unique<State>();
-  state->connect(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
-  if (is_blank(state->database)) fill(state->database, header);
+  state->connect(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr);
+  const bool blank = is_blank(state->database);
+  if (!blank) state->check_kind();
+  state->start_writing();
+  if (blank) fill(state->database, header);
   state->read_header();
   return SweepStore(std::move(state));
 }
 
-SweepStore SweepStore::open(const std::string& path) {
+namespace {
+
+/// As the file's header says it (https://sqlite.org/fileformat.html, 1.3): big-endian at byte 68.
+bool says_it_is_a_store(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  char bytes[4] = {};
+  return file.seekg(68) && file.read(bytes, sizeof bytes) && std::string(bytes, 4) == "NPUS";
+}
+
+/// A writer that died while it took the log in left a journal: its change is taken back, which
+/// nobody can who only reads.
+void roll_back(const std::string& path) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(path + "-journal", ignored) || !says_it_is_a_store(path)) return;
+  Database database;
+  const int opened =
+      sqlite3_open_v2(path.c_str(), &database.handle, SQLITE_OPEN_READWRITE, nullptr);
+  if (opened == SQLITE_OK)  // what fails here fails again for the reader, who says so
+    sqlite3_exec(database.handle, "SELECT COUNT(*) FROM header", nullptr, nullptr, nullptr);
+}
+
+}  // namespace
+
+SweepStore SweepStore::read(const std::string& path) {
   std::error_code ignored;
   if (!std::filesystem::is_regular_file(path, ignored))
     throw base::InputError("there is no store " + path, "missing-file");
   auto state = std::make_unique<State>();
-  state->connect(path, SQLITE_OPEN_READWRITE);
+  roll_back(path);
+  // This way the log of a writer that died is read without files beside it (shared memory).
+  state->connect(path, SQLITE_OPEN_READONLY, "unix-excl");
+  state->check_kind();
   state->read_header();
   return SweepStore(std::move(state));
 }

@@ -20,8 +20,10 @@ struct StoredPoint {
 
 /// What the outcomes of a store have in common. Outcomes of another identity do not belong there.
 struct StoreHeader {
-  std::string sweep;     ///< the resolved sweep file, as JSON text
-  std::string identity;  ///< program version, seed and which parts are computed
+  std::string sweep;  ///< the resolved sweep file, as JSON text
+  /// As JSON text: program version, seed, which parts are computed, and the design, workload,
+  /// recipe, mode and overrides that the points start from.
+  std::string identity;
 };
 StoreHeader header_of(const Sweep& sweep);
 
@@ -29,9 +31,11 @@ class SweepStore {
  public:
   /// A new file. Throws base::InputError when there is one, or it cannot be written.
   static SweepStore create(const std::string& path, const StoreHeader& header);
-  /// Throws base::InputError when it is missing, no store, of another version or in use.
-  static SweepStore open(const std::string& path);
-  /// The same, but a store that is missing, or whose writer died before the first commit, is made.
+  /// To read only, once the half-done change of a writer that died is taken back. Throws
+  /// base::InputError when it is missing, no store, of another version or in use.
+  static SweepStore read(const std::string& path);
+  /// To go on with. A store that is missing, or whose writer died before the first commit, is made;
+  /// a database that is no store stays as it is.
   static SweepStore open(const std::string& path, const StoreHeader& header);
   ~SweepStore();
   SweepStore(SweepStore&&) noexcept;

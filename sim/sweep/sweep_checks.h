@@ -12,8 +12,9 @@ std::string find_named_file(const base::ValueReader& value, const std::string& k
                             const std::string& folder);
 
 /// Paths that lead nowhere, values of a type that their key never takes, names of files that do not
-/// exist. Each value is tried alone on top of the sweep's own configs: values that only fail
-/// together with others are for the points to find.
+/// exist. Each value is tried alone on top of the sweep's own configs and overrides: values that
+/// only fail together with others are for the points to find, and so are paths that only some of
+/// the files have that the sweep looks at (points of the others are `invalid`).
 void check_settings(const Sweep& sweep, base::ObjectReader& root, base::Diagnostics& diagnostics);
 
 }  // namespace npusim::sim

@@ -53,22 +53,41 @@ std::vector<std::string> read_paths(base::ObjectReader& reader) {
   return paths;
 }
 
+/// Beyond, neighbours of an integer are no doubles.
+constexpr double kMostInteger = 9007199254740992.0;  // 2^53
+
+void check_range(base::ObjectReader& reader, const Axis& axis) {
+  if (axis.logarithmic && !(axis.from > 0.0 && axis.to > 0.0))
+    reader.error("scale", "illegal-combination", "a logarithmic range needs positive ends",
+                 "from and to above 0");
+  else if (axis.logarithmic && !std::isnormal(axis.to / axis.from))
+    reader.error("scale", "illegal-combination", "the ratio of the range's ends is no double",
+                 "from and to whose ratio is from 2.3e-308 to 1.7e308");
+  if (!std::isfinite(axis.to - axis.from))
+    reader.error("to", "illegal-combination", "the range is wider than a double can say",
+                 "from and to less than 1.7e308 apart");
+  if (!axis.integer) return;
+  if (axis.from != std::floor(axis.from) || axis.to != std::floor(axis.to))
+    reader.error("integer", "illegal-combination", "an end of the range is no integer",
+                 "from and to without fraction");
+  for (const auto& [key, end] : {std::pair{"from", axis.from}, {"to", axis.to}})
+    if (std::abs(end) > kMostInteger)
+      reader.error(key, "out-of-range", "an integer range ends beyond 2^53",
+                   "an integer from -9007199254740992 to 9007199254740992");
+}
+
 void read_range(base::ObjectReader& reader, Axis& axis, bool sampled) {
   axis.from = reader.number("from", {});
   axis.to = reader.number("to", {});
   axis.logarithmic = reader.choice<bool>("scale", {{"linear", false}, {"log", true}}, false);
   axis.integer = reader.boolean("integer", false);
-  if (axis.logarithmic && !(axis.from > 0.0 && axis.to > 0.0))
-    reader.error("scale", "illegal-combination", "a logarithmic range needs positive ends",
-                 "from and to above 0");
-  if (axis.integer && (axis.from != std::floor(axis.from) || axis.to != std::floor(axis.to)))
-    reader.error("integer", "illegal-combination", "an end of the range is no integer",
-                 "from and to without fraction");
+  const std::size_t mistakes = reader.self().diagnostics().items().size();
+  check_range(reader, axis);
+  const bool sound = reader.self().diagnostics().items().size() == mistakes;
   const bool has_count = reader.has("count");
   if (!sampled || has_count) {
     const std::int64_t count = reader.integer("count", kCount);
-    if (!(axis.logarithmic && !(axis.from > 0.0 && axis.to > 0.0)))
-      axis.values = cut_range(axis, count);
+    if (sound) axis.values = cut_range(axis, count);
   }
 }
 
@@ -115,11 +134,15 @@ void read_points(base::ObjectReader& root, Sweep& sweep) {
       sweep.axes.push_back(read_axis(item, sampled));
     return;
   }
-  for (const base::ValueReader& item : root.array("points")) {
+  const auto points = root.required("points", "a list of points: values by config path");
+  if (!points) return;
+  for (const base::ValueReader& item : points->array()) {
     Assignment point;
     for (const auto& [path, value] : item.members()) point.push_back({path, value.json()});
     sweep.points.push_back(std::move(point));
   }
+  if (points->json().is_array() && sweep.points.empty())
+    points->error("empty", "no point", "at least one point");
 }
 
 std::size_t read_metric(const base::ValueReader& value, const Sweep& sweep) {

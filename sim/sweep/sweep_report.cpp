@@ -7,6 +7,7 @@
 #include <map>
 
 #include "sim/report/report.h"
+#include "sim/sweep/design_space.h"
 #include "sim/sweep/front.h"
 #include "sim/version.h"
 #include "sim/writers/text_table.h"
@@ -160,12 +161,34 @@ JsonValue document(const SweepResult& result, const std::vector<bool>& keep) {
 
 }  // namespace
 
-SweepResult result_of(Sweep sweep, const SweepStore& store) {
+namespace {
+
+SweepResult with_front(Sweep sweep, std::vector<StoredPoint> points) {
   SweepResult result;
   result.sweep = std::move(sweep);
-  result.points = store.points();
+  result.points = std::move(points);
   result.front = front_of(result.sweep, result.points);
   return result;
+}
+
+}  // namespace
+
+SweepResult result_of(Sweep sweep, const SweepStore& store) {
+  const SpaceMembers members(sweep);
+  std::vector<StoredPoint> points;
+  store.for_each([&](StoredPoint&& point) {
+    if (members.has(point.assignment)) points.push_back(std::move(point));
+  });
+  return with_front(std::move(sweep), std::move(points));
+}
+
+SweepResult result_of(Sweep sweep, const SweepStore& store,
+                      const std::unordered_set<std::string>& hashes) {
+  std::vector<StoredPoint> points;
+  store.for_each([&](StoredPoint&& point) {
+    if (hashes.count(point.outcome.config_hash) > 0) points.push_back(std::move(point));
+  });
+  return with_front(std::move(sweep), std::move(points));
 }
 
 std::string summary_of(const SweepResult& result) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "base/json_value.h"
@@ -16,7 +17,12 @@ struct SweepResult {
   std::vector<StoredPoint> points;  ///< by config hash
   std::vector<bool> front;          ///< one a point
 };
+/// Of the sweep's points alone: a store may hold some that an earlier state of the sweep had. Here
+/// those are told by what they set.
 SweepResult result_of(Sweep sweep, const SweepStore& store);
+/// The same by the config hashes of the sweep's points.
+SweepResult result_of(Sweep sweep, const SweepStore& store,
+                      const std::unordered_set<std::string>& hashes);
 
 /// Points by status, feasible ones, the front; then the reasons of what did not run.
 std::string summary_of(const SweepResult& result);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <unordered_set>
 
 #include "sim/sweep/point_runner.h"
 #include "sim/sweep/store.h"
@@ -30,9 +31,13 @@ struct SweepCounts {
   std::int64_t ran = 0;     ///< in this call
   std::int64_t reused = 0;  ///< had an outcome in the store
   bool interrupted = false;
+  /// Config hashes of the sweep's points, those of other shards too: all of them, or those that
+  /// were reached before the interrupt.
+  std::unordered_set<std::string> hashes;
 };
 
-/// Throws base::InputError when the store cannot be written.
+/// Throws base::InputError when the store cannot be written or the config files change meanwhile;
+/// what was stored before is kept.
 SweepCounts run_points(const Sweep& sweep, const SweepRunOptions& options, SweepStore& store,
                        PointRunner& runner);
 

@@ -35,7 +35,8 @@ int run_sweep_worker() {
   PointEvaluator evaluator(setup_of_text(*setup));
   if (!write_frame(answers, "ready")) return 0;
   while (const std::optional<std::string> point = read_frame(STDIN_FILENO, reader)) {
-    const PointOutcome outcome = evaluator.evaluate(request_of_text(*point));
+    const PointOutcome outcome =
+        evaluator.evaluate(request_of_text(*point), [answers] { write_frame(answers, kPrepared); });
     if (!write_frame(answers, to_text(outcome))) break;
   }
   return 0;

@@ -59,7 +59,8 @@ struct WorkerPool::Worker {
   FrameReader reader;
   bool ready = false;  ///< has acknowledged the set-up
   std::optional<std::uint64_t> ticket;
-  Clock::time_point since;
+  bool prepared = false;    ///< has read the files of its point
+  Clock::time_point since;  ///< then
 
   bool free() const { return ready && !ticket; }
   bool alive = false;  ///< started and not reaped: only then is its process id its own
@@ -135,7 +136,7 @@ void WorkerPool::start(std::uint64_t ticket, const std::string& request) {
   NPUSIM_CHECK(free != workers_.end(), "no worker is free");
   Worker& worker = **free;
   worker.ticket = ticket;
-  worker.since = Clock::now();
+  worker.prepared = false;
   write_frame(worker.to.native_sink(), request);  // a dead worker shows at its other stream
 }
 
@@ -160,6 +161,11 @@ void WorkerPool::hear(Worker& worker, std::vector<FinishedPoint>& finished) {
       continue;
     }
     NPUSIM_CHECK(worker.ticket.has_value(), "a worker answered what it was not asked");
+    if (*text == kPrepared) {
+      worker.prepared = true;
+      worker.since = Clock::now();
+      continue;
+    }
     finished.push_back({*worker.ticket, outcome_of_text(*text)});
     worker.ticket.reset();
   }
@@ -174,7 +180,7 @@ std::vector<FinishedPoint> WorkerPool::wait(int milliseconds) {
       if (polls[i].revents != 0) hear(*workers_[i], finished);
   if (!(patience_s_ > 0.0)) return finished;
   for (const auto& worker : workers_) {
-    if (!worker->ticket) continue;
+    if (!worker->ticket || !worker->prepared) continue;
     const std::chrono::duration<double> taken = Clock::now() - worker->since;
     if (taken.count() < patience_s_) continue;
     worker->end();

@@ -2,6 +2,7 @@
 // Worker processes of this machine, each with one design point at a time. They are started by exec,
 // so that they have a single thread and little memory to fork from, whatever the caller holds. One
 // that dies, or does not answer long after a point's time limit, costs that point and is replaced.
+// The limit counts from the moment the worker has read the files: a calibration serves many points.
 #pragma once
 
 #include <memory>

@@ -92,6 +92,33 @@ TEST(SweepMpi, ADeadRankLosesOnlyPointsInFlight) {
     }
 }
 
+TEST(SweepMpi, AnInterruptEndsAllRanksWithPointsInFlight) {
+  TempFolder folder;
+  const std::string file = tiny_sweep(folder, R"("axes": [{"path": "workload.parameters.batch",
+                                      "from": 20000, "to": 29999, "count": 10000, "integer": true}])");
+  Child job(over_ranks(3, sweep_command(file, folder.path("s.db"), "", {"-v"})), "/", kEnvironment);
+  pid_t first = 0;  // rank 0 once it has workers
+  for (int i = 0; i < 20000 && first == 0; ++i) {
+    std::ifstream ranks("/proc/" + std::to_string(job.pid()) + "/task/" +
+                        std::to_string(job.pid()) + "/children");
+    for (pid_t each, worker; ranks >> each && first == 0;) {
+      const std::string process = "/proc/" + std::to_string(each);
+      std::ifstream workers(process + "/task/" + std::to_string(each) + "/children");
+      if ((workers >> worker) &&
+          contains(read_text(process + "/environ"), "OMPI_COMM_WORLD_RANK=0"))
+        first = each;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  ASSERT_GT(first, 0);
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  kill(first, SIGINT);
+  const Outcome outcome = job.wait();
+  EXPECT_EQ(outcome.exit_code, 130) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr(" points:"));
+  EXPECT_FALSE(contains(outcome.err, "MPI_ABORT")) << outcome.err;
+}
+
 TEST(SweepMpi, CostsTheOrdinaryProgramNothing) {
   EXPECT_FALSE(contains(run_program({"ldd", npusim_binary()}).out, "libmpi"));
 }

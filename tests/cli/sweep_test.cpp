@@ -12,6 +12,7 @@ namespace npusim::cli_test {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 Outcome sweep(const std::string& file, const std::string& store, const std::string& csv,
               const std::vector<std::string>& more = {}) {
@@ -136,7 +137,54 @@ TEST(Sweep, InterruptKeepsWhatThereIs) {
   kill(-child.pid(), SIGINT);
   const Outcome outcome = child.wait();
   EXPECT_EQ(outcome.exit_code, 130) << outcome.err;
-  EXPECT_THAT(outcome.out, HasSubstr(" points:"));
+  const Outcome read = npusim({"merge", folder.path("s.db"), "-o", folder.path("copy.db"), "--csv",
+                               folder.path("s.csv"), "--quiet"});
+  ASSERT_EQ(read.exit_code, 0) << read.err;
+  const std::string rows = read_text(folder.path("s.csv"));
+  std::size_t stored = 0;
+  for (const std::string& line : lines_of(outcome.err)) {
+    if (line.rfind("stored ", 0) != 0) continue;
+    ++stored;
+    EXPECT_THAT(rows, HasSubstr("\n" + line.substr(7, 16) + ","));
+  }
+  EXPECT_GT(stored, 0u) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr(std::to_string(stored) + " points:"));
+}
+
+TEST(Sweep, ResumeTakesNoOutcomesOfOtherConfigsAndShowsNoneOfDroppedValues) {
+  TempFolder folder;
+  const std::string store = folder.path("s.db");
+  std::string file =
+      tiny_sweep(folder, R"("axes": [{"path": "npu.mac_array.rows", "values": [2, 4]}])");
+  ASSERT_EQ(sweep(file, store, "").exit_code, 0);
+  file = tiny_sweep(folder, R"("axes": [{"path": "npu.mac_array.rows", "values": [4]}])");
+  const Outcome fewer = sweep(file, store, folder.path("s.csv"), {"--resume"});
+  EXPECT_EQ(fewer.exit_code, 0) << fewer.err;
+  EXPECT_THAT(fewer.err, HasSubstr("ran 0 points, 1 were in"));
+  EXPECT_THAT(fewer.out, HasSubstr("1 points: 1 ok"));
+  EXPECT_EQ(lines_of(read_text(folder.path("s.csv"))).size(), 2u);
+  file = tiny_sweep(folder, R"("axes": [{"path": "npu.mac_array.rows", "values": [4]}],
+                               "set": ["npu.clock_mhz=250"])");
+  const Outcome other = sweep(file, store, "", {"--resume"});
+  EXPECT_EQ(other.exit_code, 3);
+  EXPECT_THAT(other.err, HasSubstr("holds outcomes of"));
+}
+
+TEST(Sweep, AMergeThatFailsLeavesNothing) {
+  TempFolder folder;
+  const std::string file =
+      tiny_sweep(folder, R"("axes": [{"path": "npu.clock_mhz", "from": 100, "to": 299,
+                                      "count": 200, "integer": true}])");
+  const std::string store = folder.path("s.db");
+  ASSERT_EQ(sweep(file, store, "").exit_code, 0);
+  const Outcome full = run_program({"sh", "-c",
+                                    "ulimit -f 30; exec '" + npusim_binary() + "' merge '" + store +
+                                        "' -o '" + folder.path("m.db") + "'"});
+  EXPECT_EQ(full.exit_code, 3) << full.err;
+  EXPECT_THAT(full.err, HasSubstr("m.db: cannot "));
+  EXPECT_THAT(full.err, HasSubstr("room on the disk"));
+  EXPECT_THAT(full.err, Not(HasSubstr("--resume")));
+  EXPECT_EQ(folder.names(), (std::vector<std::string>{"s.db", "tiny.json"}));
 }
 
 TEST(Sweep, AFullDiskIsAClearErrorAndLosesNothing) {

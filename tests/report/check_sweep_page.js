@@ -32,6 +32,11 @@ function checkSweep(result) {
       .map(point => point.metrics.seconds);
     expectSame('best with rows ' + value, best[i], reached.length ? String(Math.min(...reached)) : null);
   });
+  // A value that is a list is one row, with all points within the constraints.
+  const lists = 'Best with each npu.mac_array.accumulator.choices';
+  expectSame('list values', cells(lists, 'npu.mac_array.accumulator.choices'), ['["fp32"]']);
+  expectSame('points of a list value', cells(lists, 'points within the constraints'),
+             [String(result.points.filter(point => point.feasible).length)]);
   const failed = result.points.filter(point => point.status !== 'ok').length;
   if (failed === 0) wrong.push('nothing failed');
   expectSame('failures', cells('What did not run', 'points').map(Number).reduce((a, b) => a + b, 0), failed);

@@ -26,7 +26,8 @@ PAGES = {
 SWEEP = {
     "schema_version": 1, "kind": "sweep", "name": "page", "npu": "systolic128_bf16", "workload": "mlp",
     "axes": [{"path": ["npu.mac_array.rows", "npu.mac_array.cols"], "values": [16, 32, 64, 128, 65536]},
-             {"path": "npu.dram.bandwidth_gb_per_s", "values": [50, 100, 200]}],
+             {"path": "npu.dram.bandwidth_gb_per_s", "values": [50, 100, 200]},
+             {"path": "npu.mac_array.accumulator.choices", "values": [["fp32"]]}],
     "constraints": [{"metric": "power_w", "at_most": 40}], "objectives": ["seconds", "energy_mj", "utilization"],
 }
 

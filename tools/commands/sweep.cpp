@@ -78,7 +78,7 @@ int sweep(const SweepArguments& arguments) {
   if (!common.quiet)
     note("ran " + std::to_string(counts.ran) + " points, " + std::to_string(counts.reused) +
          " were in " + path);
-  const sim::SweepResult result = sim::result_of(std::move(sweep), store);
+  const sim::SweepResult result = sim::result_of(std::move(sweep), store, counts.hashes);
   write_outputs(result, common);
   return counts.interrupted ? kInterrupted : sim::exit_code_of(result);
 }
@@ -86,7 +86,7 @@ int sweep(const SweepArguments& arguments) {
 int merge(const MergeArguments& arguments) {
   check_outputs(arguments.common, arguments.output);
   sim::merge_stores(arguments.stores, arguments.output);
-  const sim::SweepStore store = sim::SweepStore::open(arguments.output);
+  const sim::SweepStore store = sim::SweepStore::read(arguments.output);
   const sim::SweepResult result =
       sim::result_of(sim::sweep_of_text(store.header().sweep, arguments.output), store);
   write_outputs(result, arguments.common);

@@ -2,6 +2,7 @@
 #include "tools/mpi/messages.h"
 
 #include <cstring>
+#include <exception>
 
 namespace npusim::tools {
 
@@ -15,6 +16,13 @@ std::pair<std::uint64_t, std::string> without_ticket(const std::string& text) {
   std::uint64_t ticket = 0;
   std::memcpy(&ticket, text.data(), sizeof ticket);
   return {ticket, text.substr(sizeof ticket)};
+}
+
+Mailbox::~Mailbox() {
+  try {
+    flush();
+  } catch (const std::exception&) {  // the job is at its end: MPI frees what is left
+  }
 }
 
 void Mailbox::send(int rank, Message kind, std::string text) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Texts between ranks. Rank 0 sends set-ups, points and the order to stop; the others send
-// outcomes.
+// outcomes, and answer the order to stop after the last of them.
 #pragma once
 
 #include <boost/mpi/communicator.hpp>
@@ -23,10 +23,14 @@ struct Received {
   std::string text;
 };
 
-/// Never blocks: what is sent is kept until it has left.
+/// Sending and receiving never block: what is sent is kept until it has left, at the latest when
+/// the mailbox ends. The other side receives until it has answered the order to stop.
 class Mailbox {
  public:
   explicit Mailbox(const boost::mpi::communicator& world) : world_(world) {}
+  ~Mailbox();
+  Mailbox(const Mailbox&) = delete;
+  Mailbox& operator=(const Mailbox&) = delete;
   void send(int rank, Message kind, std::string text);
   std::optional<Received> receive();
   /// Waits until everything has left.

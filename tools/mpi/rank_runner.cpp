@@ -82,7 +82,12 @@ void serve(const boost::mpi::communicator& world) {
   std::deque<std::pair<std::uint64_t, std::string>> waiting;
   for (;;) {
     while (const std::optional<Received> received = mailbox.receive()) {
-      if (received->kind == Message::stop) return;
+      if (received->kind == Message::stop) {
+        pool.reset();  // nobody waits for its points
+        mailbox.send(0, Message::stop, "stopped");
+        mailbox.flush();
+        return;
+      }
       if (received->kind == Message::point) waiting.push_back(without_ticket(received->text));
       if (received->kind == Message::setup) {
         const std::size_t space = received->text.find(' ');
@@ -107,7 +112,14 @@ void serve(const boost::mpi::communicator& world) {
 void stop_others(const boost::mpi::communicator& world) {
   Mailbox mailbox(world);
   for (int rank = 1; rank < world.size(); ++rank) mailbox.send(rank, Message::stop, "stop");
-  mailbox.flush();
+  // Outcomes that nobody waits for any more arrive before the answer of their rank.
+  for (int working = world.size() - 1; working > 0;) {
+    const std::optional<Received> received = mailbox.receive();
+    if (!received)
+      std::this_thread::sleep_for(std::chrono::milliseconds(kLookMs));
+    else if (received->kind == Message::stop)
+      --working;
+  }
 }
 
 }  // namespace npusim::tools

@@ -30,7 +30,7 @@ class RankRunner : public sim::PointRunner {
 
 /// Of ranks other than 0: runs points until the order to stop.
 void serve(const boost::mpi::communicator& world);
-/// Of rank 0, when the sweep is over, however it ended.
+/// Of rank 0, when the sweep is over, however it ended: returns when all others have stopped.
 void stop_others(const boost::mpi::communicator& world);
 
 }  // namespace npusim::tools

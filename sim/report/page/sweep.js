@@ -3,14 +3,17 @@
 // run.
 'use strict';
 
-const pointName = point => Object.entries(point.assignment).map(([path, value]) => `${path}=${value}`).join(' ');
+/** Lists and objects as their text, so that tables can show and sort them. */
+const plainValue = value => value !== null && typeof value === 'object' ? JSON.stringify(value) : value;
+
+const pointName = point => Object.entries(point.assignment).map(([path, value]) => `${path}=${plainValue(value)}`).join(' ');
 
 function pointTable(caption, result, points) {
   const metrics = Object.keys(result.points.length ? result.points[0].metrics : {})
     .filter(name => points.some(point => point.metrics[name] !== null));
   const better = new Map(result.objectives.map(objective => [objective.metric, objective.better === 'less' ? 'low' : 'high']));
   return table(caption, [
-    ...result.paths.map(path => ({title: path, of: point => path in point.assignment ? point.assignment[path] : null})),
+    ...result.paths.map(path => ({title: path, of: point => path in point.assignment ? plainValue(point.assignment[path]) : null})),
     ...metrics.map(name => ({title: name, of: point => point.metrics[name], better: better.get(name)})),
     {title: 'config hash', of: point => point.config_hash},
   ], points);
@@ -34,21 +37,29 @@ function objectivePlots(result) {
   });
 }
 
+/** More rows than this are a range, which the plots show better. */
+const mostValues = 48;
+
 /** For each value of an axis: how many points keep the constraints, and the best of each objective. */
 function reachOfValues(result) {
-  return result.paths.map(path => {
-    const values = [...new Map(result.points.map(point => [JSON.stringify(point.assignment[path]), point.assignment[path]])).values()];
-    const feasible = value => result.points.filter(point => point.feasible && point.assignment[path] === value);
-    const best = (value, objective) => {
-      const reached = feasible(value).map(point => point.metrics[objective.metric]).filter(number => number !== null);
+  return result.paths.flatMap(path => {
+    const rows = new Map();  // by text: a value may be a list or an object
+    for (const point of result.points) {
+      const text = JSON.stringify(point.assignment[path]);
+      if (!rows.has(text)) rows.set(text, {value: plainValue(point.assignment[path]), feasible: []});
+      if (point.feasible) rows.get(text).feasible.push(point);
+    }
+    if (rows.size > mostValues) return [];
+    const best = (row, objective) => {
+      const reached = row.feasible.map(point => point.metrics[objective.metric]).filter(number => number !== null);
       return reached.length ? reached.reduce((a, b) => (objective.better === 'less' ? a <= b : a >= b) ? a : b) : null;
     };
-    return table('Best with each ' + path, [
-      {title: path, of: value => value}, {title: 'points within the constraints', of: value => feasible(value).length},
+    return [table('Best with each ' + path, [
+      {title: path, of: row => row.value}, {title: 'points within the constraints', of: row => row.feasible.length},
       ...result.objectives.map(objective => ({
-        title: 'best ' + objective.metric, of: value => best(value, objective), better: objective.better === 'less' ? 'low' : 'high',
+        title: 'best ' + objective.metric, of: row => best(row, objective), better: objective.better === 'less' ? 'low' : 'high',
       })),
-    ], values.sort(compareValues));
+    ], [...rows.values()].sort((a, b) => compareValues(a.value, b.value)))];
   });
 }
 

@@ -85,5 +85,33 @@ TEST(DesignSpace, ALatinHypercubeHasOnePointInEachCutOfEachAxis) {
   EXPECT_EQ(cuts[1].size(), 50u);
 }
 
+TEST(DesignSpace, KnowsItsMembers) {
+  const std::string axes = R"("axes": [
+    {"path": ["npu.mac_array.rows", "npu.mac_array.cols"], "values": [64, 128]},
+    {"path": "npu.clock_mhz", "from": 100, "to": 400, "count": 3}])";
+  const SweepFolder folder;
+  for (const std::string& members :
+       {axes, R"("search": {"method": "latin_hypercube", "samples": 5}, )" + axes,
+        std::string(R"("search": {"method": "list"}, "points": [{"npu.clock_mhz": 1}, {}])")}) {
+    const Sweep sweep = folder.sweep(members);
+    const SpaceMembers space_members(sweep);
+    const DesignSpace space(sweep);
+    for (std::int64_t i = 0; i < space.size(); ++i) {
+      const Assignment point = space.at(i);
+      EXPECT_TRUE(space_members.has(assignment_of(base::parse_json(text(point), "-"))));
+      Assignment longer = point, other = point;
+      longer.push_back({"npu.launch_cycles", base::JsonValue::make_integer(1)});
+      EXPECT_FALSE(space_members.has(longer));
+      if (point.empty()) continue;
+      other.back().value = base::JsonValue::make_integer(77);
+      EXPECT_FALSE(space_members.has(other));
+      other = point;
+      other.front().value = base::JsonValue::make_integer(
+          point.size() > 1 && point[0].value.integer() == 64 ? 128 : 64);
+      EXPECT_FALSE(space_members.has(other)) << "rows and cols are one axis";
+    }
+  }
+}
+
 }  // namespace
 }  // namespace npusim::sim

@@ -2,6 +2,7 @@
 #include "sim/sweep/evaluator.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <set>
 
@@ -92,6 +93,56 @@ TEST(PointEvaluator, SaysWhatIsWrongWithAPoint) {
   EXPECT_NE(outcomes[1].reason, "");
   EXPECT_EQ(outcomes[2].status, PointStatus::invalid);
   EXPECT_NE(outcomes[2].reason, "");
+}
+
+TEST(PointEvaluator, APathThatTheFileOfAPointLacksMakesItInvalid) {
+  const Sweep sweep = SweepFolder().sweep(R"("axes": [
+    {"path": "workload", "values": ["mlp", "gpt2_small"]},
+    {"path": "workload.parameters.sequence", "values": [16]}])");
+  const std::vector<PointOutcome> outcomes = evaluate_all(sweep, true);
+  EXPECT_EQ(outcomes[0].status, PointStatus::invalid);
+  EXPECT_NE(outcomes[0].reason.find("\"sequence\""), std::string::npos) << outcomes[0].reason;
+  EXPECT_EQ(outcomes[1].status, PointStatus::ok) << outcomes[1].reason;
+}
+
+TEST(PointEvaluator, SaysWhenThePointItselfStarts) {
+  const Sweep sweep = SweepFolder().sweep(R"("axes": [
+    {"path": "npu.mac_array.rows", "values": [100, 30000]}])");
+  PointEvaluator evaluator(setup_of(sweep));
+  const DesignSpace space(sweep);
+  int started = 0;
+  const auto starts = [&started] { ++started; };
+  evaluator.evaluate(request_of(sweep, space.at(0)), starts);
+  EXPECT_EQ(started, 1);
+  evaluator.evaluate(request_of(sweep, space.at(1)), starts);
+  EXPECT_EQ(started, 1) << "refused before it starts";
+}
+
+TEST(PointEvaluator, AFileThatCannotBeReadMayBeReadLater) {
+  const SweepFolder folder;
+  const Sweep sweep = folder.sweep(R"("axes": [])");
+  PointRequest request = request_of(sweep, {});
+  request.request.workload_file = folder.path("gone.json");
+  const PointOutcome outcome = PointEvaluator(setup_of(sweep)).evaluate(request);
+  EXPECT_EQ(outcome.status, PointStatus::not_run) << outcome.reason;
+  EXPECT_FALSE(is_finished(outcome.status));
+}
+
+TEST(PointEvaluator, WithoutRoomForAProcessAPointIsTriedAgainLater) {
+  const Sweep sweep = SweepFolder().sweep(R"("axes": [])");
+  PointEvaluator evaluator(setup_of(sweep));
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  // Files are read before the pipe to the child is made: no descriptor is left for it.
+  const auto starve = [&] {
+    const rlimit none{0, before.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &none);
+  };
+  const PointOutcome starved = evaluator.evaluate(request_of(sweep, {}), starve);
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_EQ(starved.status, PointStatus::not_run) << starved.reason;
+  EXPECT_NE(starved.reason.find("cannot start a process"), std::string::npos);
+  EXPECT_EQ(evaluator.evaluate(request_of(sweep, {})).status, PointStatus::ok);
 }
 
 #ifndef __SANITIZE_ADDRESS__  // its shadow memory is address space too

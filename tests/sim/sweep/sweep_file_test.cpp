@@ -45,7 +45,50 @@ TEST(SweepFile, ValuesThatOnlyOtherValuesMakeWrongAreForThePoints) {
   EXPECT_EQ(mistakes(R"("axes": [{"path": "npu.mac_array.rows", "values": [1, 100000]}])"), "");
 }
 
+TEST(SweepFile, PathsAreTriedOnTopOfTheOverridesOfAllPoints) {
+  const std::string area =
+      R"("npu.area={\"mac_um2\": {\"bf16\": {\"fp32\": 1}}, \"sram_um2_per_kib\": 1}")";
+  const std::string axis = R"("axes": [{"path": "npu.area.mac_um2.bf16.fp32", "values": [1, 2]}])";
+  EXPECT_EQ(mistakes(R"("set": [)" + area + "], " + axis), "");
+  EXPECT_THAT(mistakes(axis), HasSubstr("/axes/0"));
+}
+
+TEST(SweepFile, APathThatOnlySomeFilesHaveIsForThePoints) {
+  const std::string workloads = R"("axes": [{"path": "workload", "values": ["mlp", "gpt2_small"]},
+                                            {"path": "workload.)";
+  EXPECT_EQ(mistakes(workloads + R"(blocks.gpt2_block.outputs", "values": [["y"]]}])"), "");
+  EXPECT_THAT(mistakes(workloads + R"(blocks.gpt3_block.outputs", "values": [["y"]]}])"),
+              HasSubstr("/axes/1"));
+  EXPECT_THAT(
+      mistakes(R"("axes": [{"path": "workload.blocks.gpt2_block.outputs", "values": [["y"]]}])"),
+      HasSubstr("/axes/0"));
+  EXPECT_EQ(mistakes(workloads + R"(parameters.sequence", "values": [64]}])"), "");
+  EXPECT_EQ(mistakes(R"("search": {"method": "list"}, "points": [
+                       {"workload": "gpt2_small", "workload.blocks.gpt2_block.outputs": ["y"]}, {}])"),
+            "");
+  EXPECT_EQ(mistakes(R"("axes": [{"path": "npu", "values": ["systolic128_bf16", "nvidia_a100"]},
+                       {"path": "unit.accumulator.alignment.fraction_bits", "values": [4]}])"),
+            "");
+}
+
+TEST(SweepFile, RangesThatNoDoubleCanCutAreRefused) {
+  const auto range = [](const std::string& members) {
+    return mistakes(R"("axes": [{"path": "npu.clock_mhz", )" + members + R"(, "count": 3}])");
+  };
+  EXPECT_THAT(range(R"("from": 1, "to": 9007199254740994, "integer": true)"),
+              HasSubstr("/axes/0/to: an integer range ends beyond 2^53"));
+  EXPECT_THAT(range(R"("from": -1e300, "to": 4, "integer": true)"), HasSubstr("/axes/0/from"));
+  EXPECT_EQ(range(R"("from": 1, "to": 9007199254740992, "integer": true)"), "");
+  EXPECT_THAT(range(R"("from": 1e-200, "to": 1e200, "scale": "log")"),
+              HasSubstr("/axes/0/scale: the ratio"));
+  EXPECT_THAT(range(R"("from": 1e200, "to": 1e-200, "scale": "log")"),
+              HasSubstr("/axes/0/scale: the ratio"));
+  EXPECT_THAT(range(R"("from": -1e308, "to": 1e308)"), HasSubstr("/axes/0/to: the range is wider"));
+}
+
 TEST(SweepFile, MistakesAreTold) {
+  EXPECT_THAT(mistakes(R"("search": {"method": "list"}, "points": [])"),
+              HasSubstr("/points: no point"));
   EXPECT_THAT(mistakes(R"("axes": [{"path": "npu.clock_mhz", "from": 1, "to": 2}])"),
               HasSubstr("count"));
   EXPECT_THAT(
