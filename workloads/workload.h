@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <vector>
+#include <vector>
 
 #include "base/config_file.h"
 #include "base/json_value.h"
@@ -22,6 +23,8 @@ struct TrainingSpec {
   OptimizerSpec optimizer;
   ClippingSpec clipping;
   ScheduleSpec schedule;
+  std::vector<std::string> frozen;  ///< patterns of weights that are not trained, * and ? standing
+                                    ///< for any text and any character
   /// A step runs the graph on so many batches, one after the other, and adds up their gradients.
   std::int64_t micro_batches = 1;
   /// Parts of the forward pass whose activations are thrown away and computed again for the

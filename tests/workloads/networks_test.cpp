@@ -127,6 +127,7 @@ TEST(NetworkSizes, StableDiffusion) {
 // pytorch/examples.
 TEST(NetworkSizes, Dcgan) {
   expect_size("dcgan_generator", {}, {3576704, 104628224});
+  expect_size("dcgan", {}, {3576704 + 2765568, 104628224 + 103817216});
   expect_size("dcgan_discriminator", {}, {2765568, 103817216});
 }
 

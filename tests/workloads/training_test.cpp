@@ -138,6 +138,21 @@ TEST(Training, RecomputationLeavesGradientsRight) {
                          3);
 }
 
+// The first layer trains through a second one that stays as it is.
+TEST(Training, FrozenWeightsArePassedThroughAndNotUpdated) {
+  const std::string text = with(mlp(), R"("frozen": ["w2", "b?*"])");
+  expect_right_gradients(text, false, 1);
+  expect_right_gradients(text, true, 1);
+  const Graph step = make_training_step(read_text(text), true);
+  EXPECT_THAT(output_names(step), ElementsAre("loss", "w1.master.next"));
+  EXPECT_EQ(step.find("w2.master"), kNoTensor);
+}
+
+TEST(Training, FrozenPatternsNameWeights) {
+  EXPECT_THAT(testing::mistakes(with(mlp(), R"("frozen": ["w1", "w9*"])")),
+              ElementsAre(HasSubstr("/training/frozen/1: unknown-tensor")));
+}
+
 /// Puts rows [first, first + rows) of a tensor into another.
 void copy_rows(const Tensor& from, std::int64_t first, Tensor& to) {
   const auto row = static_cast<std::int64_t>(from.values.size()) / from.shape[0];

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "workloads/reader/build.h"
 
+#include <fnmatch.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <unordered_map>
@@ -168,6 +170,19 @@ void check_training(const WorkloadSyntax& workload, const FlatNetwork& network) 
           integers ? "\"type\": \"int64\"" : "\"type\": \"float\"");
   check("logits", workload.training->logits, tensors, "a tensor of the graph");
   check("labels", workload.training->labels, labels, "a graph input with \"role\": \"label\"");
+  const base::JsonValue* frozen = section.json().find("frozen");
+  for (std::size_t i = 0; i < workload.training->frozen.size(); ++i) {
+    const std::string& pattern = workload.training->frozen[i];
+    const bool known =
+        std::any_of(network.weights.begin(), network.weights.end(), [&](const auto& weight) {
+          return ::fnmatch(pattern.c_str(), weight.name.c_str(), FNM_NOESCAPE) == 0;
+        });
+    if (known || frozen == nullptr || !frozen->is_array()) continue;
+    base::ValueReader(frozen->items()[i], section.pointer() + "/frozen/" + std::to_string(i),
+                      section.diagnostics())
+        .error("unknown-tensor", "no weight is called \"" + pattern + "\"",
+               "names of weights, * and ? standing for any text and any character");
+  }
 }
 
 }  // namespace npusim::workloads

@@ -71,6 +71,8 @@ TrainingSpec parse_training(const base::ValueReader& value) {
     clip->finish();
   }
   if (auto schedule = reader.optional_object("schedule")) read_schedule(*schedule, spec.schedule);
+  for (const base::ValueReader& pattern : reader.optional_array("frozen"))
+    spec.frozen.push_back(pattern.string());
   spec.micro_batches = reader.integer("micro_batches", kMicroBatches, 1);
   spec.recompute_segments = reader.integer("recompute_segments", base::kNonNegative, 0);
   reader.finish();

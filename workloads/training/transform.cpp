@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "workloads/training/transform.h"
 
+#include <fnmatch.h>
+
 #include <algorithm>
 
 #include "base/error.h"
@@ -50,6 +52,12 @@ class Step {
   static std::size_t at(TensorId id) { return static_cast<std::size_t>(id); }
   bool last(std::int64_t micro_batch) const { return micro_batch + 1 == spec_.micro_batches; }
 
+  bool frozen(const std::string& name) const {
+    return std::any_of(spec_.frozen.begin(), spec_.frozen.end(), [&](const std::string& pattern) {
+      return ::fnmatch(pattern.c_str(), name.c_str(), FNM_NOESCAPE) == 0;
+    });
+  }
+
   static bool of_the_batch(const TensorInfo& info) {
     return info.role == TensorRole::input || info.role == TensorRole::label;
   }
@@ -60,7 +68,7 @@ class Step {
     for (std::size_t i = 0; i < forward_.tensors.size(); ++i) {
       const auto id = static_cast<TensorId>(i);
       if (writers_[i] >= 0) continue;
-      if (forward_.tensor(id).role == TensorRole::weight) {
+      if (forward_.tensor(id).role == TensorRole::weight && !frozen(forward_.tensor(id).name)) {
         add_weight(copy, id);
       } else {
         copy.tensor(id);
