@@ -109,6 +109,13 @@ struct RunMemory {
   std::vector<npu::MemoryMoment> over_time;
 };
 
+/// How one product runs.
+struct OpMapping {
+  std::string node;
+  std::string mapping;          ///< tiles, loop order and split, as --explain-mapping words them
+  std::uint64_t plan_hash = 0;  ///< of the order in which it sums
+};
+
 struct RunResult {
   std::string npu, workload, mode, recipe, scenario;
   Status status = Status::ok;
@@ -116,6 +123,7 @@ struct RunResult {
   std::uint64_t seed = 0;
   std::string config_hash;
   std::string mapping_hash;
+  std::vector<OpMapping> mappings;  ///< of the products on the arrays, in execution order
   std::optional<PinnedMapping> pinned;
   base::JsonValue config;  ///< resolved {npu, workload, recipe}
   std::int64_t parameters = 0;

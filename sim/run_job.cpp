@@ -27,6 +27,16 @@ PinnedMapping pinned_mapping(const npu::MappedGraph& mapped, const std::string& 
   return pinned;
 }
 
+std::vector<OpMapping> mappings_of(const npu::MappedGraph& mapped) {
+  std::vector<OpMapping> mappings;
+  for (const npu::MappedOp& op : mapped.ops)
+    if (op.gemm)
+      mappings.push_back({mapped.graph.nodes[static_cast<std::size_t>(op.node)].name,
+                          npu::describe_mapping(*op.gemm),
+                          base::fnv1a(precision::describe(op.gemm->plan))});
+  return mappings;
+}
+
 }  // namespace
 
 const char* name_of(Mode mode) {
@@ -67,6 +77,7 @@ void map_job(Job& job, RunResult& run, const Job* reference) {
   try {
     job.mapped = npu::map_graph(*job.npu, job.graph, *job.recipe, like);
     run.mapping_hash = job.mapped->hash();
+    run.mappings = mappings_of(*job.mapped);
     if (like != nullptr) run.pinned = pinned_mapping(*job.mapped, reference->npu->name);
     run.memory = RunMemory{job.mapped->memory, job.npu->dram.capacity_bytes, {}, {}};
     npu::check_fits(*job.npu, *job.mapped);

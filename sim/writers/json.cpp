@@ -256,6 +256,15 @@ JsonValue json_of(const RunResult& run) {
                                                       : JsonValue::make_string(run.mapping_hash));
   object.set("seed", static_cast<std::int64_t>(run.seed));
   object.set("parameters", run.parameters);
+  JsonValue mappings = JsonValue::make_array();
+  for (const OpMapping& op : run.mappings) {
+    JsonValue item = JsonValue::make_object();
+    item.set("node", op.node);
+    item.set("mapping", op.mapping);
+    item.set("plan_hash", base::hex64(op.plan_hash));
+    mappings.push_back(std::move(item));
+  }
+  object.set("mappings", std::move(mappings));
   object.set("timing", section(run.timing, timing));
   object.set("numerics", section(run.numerics, numerics));
   object.set("memory", section(run.memory, [](const RunMemory& m) { return json_of(m); }));

@@ -25,8 +25,8 @@ TEST(ResultJson, DocumentAndRunsHaveTheStableMembersInOrder) {
   EXPECT_THAT(keys(document), ElementsAre("schema_version", "tool", "host", "runs"));
   EXPECT_THAT(keys(document.find("runs")->items()[0]),
               ElementsAre("npu", "workload", "mode", "recipe", "scenario", "status", "error",
-                          "config_hash", "mapping_hash", "seed", "parameters", "timing", "numerics",
-                          "memory", "coverage", "training", "config"));
+                          "config_hash", "mapping_hash", "seed", "parameters", "mappings", "timing",
+                          "numerics", "memory", "coverage", "training", "config"));
 }
 
 TEST(ResultJson, SectionsThatWereNotComputedAreNull) {

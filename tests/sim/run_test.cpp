@@ -321,6 +321,22 @@ TEST(Run, RecomputedActivationsHaveTheBitsOfKeptOnes) {
   EXPECT_GT(again.timing->run.cycles, kept.timing->run.cycles);
 }
 
+TEST(Run, EachProductHasItsMappingAndPlanInTheResult) {
+  const RunRequest r = request("systolic128_bf16", "mlp");
+  const RunResult wide = run(r, quiet());
+  const RunResult low = run(r, quiet({"npu.mac_array.rows=32"}));
+  ASSERT_EQ(wide.mappings.size(), 3U);
+  ASSERT_EQ(low.mappings.size(), 3U);
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(wide.mappings[i].node, low.mappings[i].node);
+    EXPECT_THAT(wide.mappings[i].mapping, HasSubstr("tile "));
+    EXPECT_NE(wide.mappings[i].plan_hash, low.mappings[i].plan_hash) << "cut every 32 rows";
+  }
+  const RunResult again = run(r, quiet({"npu.dram.bandwidth_gb_per_s=3"}));
+  for (std::size_t i = 0; i < 3; ++i)
+    EXPECT_EQ(wide.mappings[i].plan_hash, again.mappings[i].plan_hash);
+}
+
 TEST(Run, MicroBatchesCountAllSamplesOfAStep) {
   const RunRequest step = request("systolic128_bf16", "mlp", "", Mode::training);
   RunOptions options = quiet({"workload.parameters.batch=16", "workload.training.micro_batches=4"});
