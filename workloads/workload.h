@@ -6,7 +6,6 @@
 #include <optional>
 #include <string>
 #include <vector>
-#include <vector>
 
 #include "base/config_file.h"
 #include "base/json_value.h"
