@@ -128,27 +128,37 @@ TEST(Sweep, AWorkerThatDiesCostsOnePoint) {
   EXPECT_THAT(again.out, HasSubstr("6 points: 6 ok"));
 }
 
-TEST(Sweep, InterruptKeepsWhatThereIs) {
+/// Interrupts a long sweep after a while; how many points it said to have stored, each found in the
+/// store.
+std::size_t stored_before_interrupt(std::chrono::milliseconds after) {
   TempFolder folder;
   const std::string file = tiny_sweep(folder, R"("axes": [{"path": "workload.parameters.batch",
                                       "from": 20000, "to": 29999, "count": 10000, "integer": true}])");
   Child child(sweep_command(file, folder.path("s.db"), "", {"-v"}));
-  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  std::this_thread::sleep_for(after);
   kill(-child.pid(), SIGINT);
   const Outcome outcome = child.wait();
   EXPECT_EQ(outcome.exit_code, 130) << outcome.err;
   const Outcome read = npusim({"merge", folder.path("s.db"), "-o", folder.path("copy.db"), "--csv",
                                folder.path("s.csv"), "--quiet"});
-  ASSERT_EQ(read.exit_code, 0) << read.err;
-  const std::string rows = read_text(folder.path("s.csv"));
+  EXPECT_EQ(read.exit_code, 0) << read.err;
+  const std::string rows = read.exit_code == 0 ? read_text(folder.path("s.csv")) : "";
   std::size_t stored = 0;
   for (const std::string& line : lines_of(outcome.err)) {
     if (line.rfind("stored ", 0) != 0) continue;
     ++stored;
     EXPECT_THAT(rows, HasSubstr("\n" + line.substr(7, 16) + ","));
   }
-  EXPECT_GT(stored, 0u) << outcome.err;
   EXPECT_THAT(outcome.out, HasSubstr(std::to_string(stored) + " points:"));
+  return stored;
+}
+
+// How long the first points take depends on the build and on what else runs.
+TEST(Sweep, InterruptKeepsWhatThereIs) {
+  std::size_t stored = 0;
+  for (int milliseconds = 300; stored == 0 && milliseconds < 20000; milliseconds *= 3)
+    stored = stored_before_interrupt(std::chrono::milliseconds(milliseconds));
+  EXPECT_GT(stored, 0U);
 }
 
 TEST(Sweep, ResumeTakesNoOutcomesOfOtherConfigsAndShowsNoneOfDroppedValues) {
