@@ -72,6 +72,14 @@ class AcceptanceTest(unittest.TestCase):
         self.assertEqual(mistakes_of(rows), [])
         self.assertIn("5 cells", mistakes_of("| a | b | c | d | done |\n")[0])
 
+    def test_skips_that_are_expected_are_no_mistakes(self):
+        rows = HEADER + "| a | `ctest:Cpu.Instruction` | | done |\n"
+        states = {"Cpu.Instruction": "skipped"}
+        self.assertTrue(check_acceptance.check(rows, states, "")[0])
+        self.assertEqual(check_acceptance.check(rows, states, "", ["Cpu.Instruction"])[0], [])
+        failed = {"Cpu.Instruction": "failed"}
+        self.assertTrue(check_acceptance.check(rows, failed, "", ["Cpu.Instruction"])[0])
+
     def test_a_page_without_the_table_is_a_mistake(self):
         self.assertTrue(check_acceptance.check("no table", {}, "")[0])
 
