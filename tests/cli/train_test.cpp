@@ -126,41 +126,80 @@ TEST_F(TrainProcess, AFullDiskLeavesThePreviousCheckpoint) {
   EXPECT_EQ(hash_of("2", {"--resume", checkpoint_}), hash_of("2"));
 }
 
-TEST_F(TrainProcess, SensitivityWritesARecipeWithinItsBoundThatTrainTakes) {
-  const std::string recipe = folder_.path("mixed.json"), json = folder_.path("s.json");
-  const std::vector<std::string> data = {"--data",         "spirals", "--train-samples", "640",
-                                         "--test-samples", "240",     "--quiet"};
-  std::vector<std::string> search = {"sensitivity", "--npu",       "nvidia_h100",     "--workload",
-                                     network_,      "--candidate", "fp8_e4m3",        "bf16",
-                                     "--most-loss", "0.05",        "--most-accuracy", "2",
-                                     "--json",      json,          "--write-recipe",  recipe};
-  search.insert(search.end(), data.begin(), data.end());
-  const Outcome found = npusim(search);
-  ASSERT_EQ(found.exit_code, 0) << found.err;
-  const base::JsonValue result = base::parse_json_file(json);
-  ASSERT_EQ(at(result, "/rows").items().size(), 6U);  // three layers in two formats
-  double last = std::numeric_limits<double>::infinity();
-  for (const base::JsonValue& row : at(result, "/rows").items()) {
-    if (row.find("status")->string() != "ok") {
-      last = -std::numeric_limits<double>::infinity();
-      continue;
+/// What a search found, once its rows are in order and `train` takes its recipe to the loss that it
+/// stated.
+class Sensitivity : public TrainProcess {
+ protected:
+  base::JsonValue search(const std::string& npu, const std::vector<std::string>& more) {
+    const std::string recipe = folder_.path("mixed.json"), json = folder_.path("s.json");
+    const std::vector<std::string> data = {"--data",         "spirals", "--train-samples", "640",
+                                           "--test-samples", "240",     "--quiet"};
+    std::vector<std::string> words = {
+        "sensitivity",     "--npu", npu,      "--workload", network_,         "--most-loss", "0.05",
+        "--most-accuracy", "2",     "--json", json,         "--write-recipe", recipe};
+    words.insert(words.end(), data.begin(), data.end());
+    words.insert(words.end(), more.begin(), more.end());
+    const Outcome found = npusim(words);
+    EXPECT_EQ(found.exit_code, 0) << found.err;
+    if (found.exit_code != 0) return base::JsonValue::make_null();
+    base::JsonValue result = base::parse_json_file(json);
+    double last = std::numeric_limits<double>::infinity();
+    for (const base::JsonValue& row : at(result, "/rows").items()) {
+      if (row.find("status")->string() != "ok") {
+        last = -std::numeric_limits<double>::infinity();
+        continue;
+      }
+      EXPECT_LE(row.find("loss_change")->number(), last);  // most harmful first, failed ones last
+      last = row.find("loss_change")->number();
     }
-    EXPECT_LE(row.find("loss_change")->number(), last);  // most harmful first, failed ones last
-    last = row.find("loss_change")->number();
+    EXPECT_FALSE(at(result, "/chosen").items().empty());
+    EXPECT_LE(at(result, "/assignment/loss").number(),
+              1.05 * at(result, "/base_row/loss").number());
+    EXPECT_EQ(npusim({"validate", recipe}).exit_code, 0);
+    std::vector<std::string> train = {
+        "train", "--npu",  npu, "--workload",  network_,        "--recipe",
+        recipe,  "--json", "-", "--no-timing", "--no-reference"};
+    train.insert(train.end(), data.begin(), data.end());
+    const Outcome trained = npusim(train);
+    EXPECT_EQ(trained.exit_code, 0) << trained.err;
+    const base::JsonValue run = base::parse_json(trained.out, "stdout");
+    EXPECT_EQ(at(run, "/runs/0/evaluations/1/loss").number(),
+              at(result, "/assignment/loss").number());
+    return result;
   }
-  ASSERT_FALSE(at(result, "/chosen").items().empty());
-  EXPECT_LE(at(result, "/assignment/loss").number(), 1.05 * at(result, "/base_row/loss").number());
+
+  /// Each lowered part moves the loss, or the format went nowhere.
+  static bool moves_the_loss(const base::JsonValue& result) {
+    for (const base::JsonValue& row : at(result, "/rows").items())
+      if (row.find("loss_change")->number() != 0.0) return true;
+    return false;
+  }
+};
+
+TEST_F(Sensitivity, OfLayersWritesARecipeWithinItsBoundThatTrainTakes) {
+  const base::JsonValue result = search("nvidia_h100", {"--candidate", "fp8_e4m3", "bf16"});
+  ASSERT_TRUE(result.is_object());
+  EXPECT_EQ(at(result, "/rows").items().size(), 6U);  // three layers in two formats
   EXPECT_LT(at(result, "/assignment/bytes").number(), at(result, "/base_row/bytes").number());
-  EXPECT_EQ(npusim({"validate", recipe}).exit_code, 0);
-  std::vector<std::string> train = {"train",  "--npu",       "nvidia_h100",   "--workload",
-                                    network_, "--recipe",    recipe,          "--json",
-                                    "-",      "--no-timing", "--no-reference"};
-  train.insert(train.end(), data.begin(), data.end());
-  const Outcome trained = npusim(train);
-  ASSERT_EQ(trained.exit_code, 0) << trained.err;
-  const base::JsonValue run = base::parse_json(trained.out, "stdout");
-  EXPECT_EQ(at(run, "/runs/0/evaluations/1/loss").number(),
-            at(result, "/assignment/loss").number());
+}
+
+TEST_F(Sensitivity, OfOpsAndRolesToo) {
+  for (const char* part : {"op", "role"}) {
+    const base::JsonValue result = search("nvidia_h100", {"--part", part, "--candidate", "bf16"});
+    ASSERT_TRUE(result.is_object()) << part;
+    EXPECT_EQ(at(result, "/rows/0/part").string(), part);
+    EXPECT_TRUE(moves_the_loss(result)) << part;
+    EXPECT_LT(at(result, "/assignment/bytes").number(), at(result, "/base_row/bytes").number());
+  }
+}
+
+TEST_F(Sensitivity, OfTheAccumulatorToo) {
+  const base::JsonValue result =
+      search("cube16_fp16", {"--recipe", "fp16_fp32_master", "--accumulator", "fp16"});
+  ASSERT_TRUE(result.is_object());
+  ASSERT_EQ(at(result, "/rows").items().size(), 1U);
+  EXPECT_EQ(at(result, "/rows/0/part").string(), "accumulator");
+  EXPECT_TRUE(moves_the_loss(result));
 }
 
 }  // namespace
