@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "npu_models/mapping_options.h"
 
-#include <fnmatch.h>
+#include "base/name_pattern.h"
 
 namespace npusim::npu {
 
@@ -15,7 +15,7 @@ const char* name_of(MappingSearch search) {
 
 const MappingPin* find_pin(const MappingOptions& options, const std::string& op) {
   for (const MappingPin& pin : options.pins)
-    if (::fnmatch(pin.op.c_str(), op.c_str(), FNM_NOESCAPE) == 0) return &pin;
+    if (base::fits_pattern(pin.op, op)) return &pin;
   return nullptr;
 }
 

@@ -11,14 +11,9 @@ namespace {
 std::vector<bool> changed(const RunRequest& request, const Job& job, const RunOptions& options,
                           bool twice) {
   std::vector<base::Override> overrides = overrides_of(options.overrides, "workload");
-  const base::JsonValue* parameters = job.workload->resolved.find("parameters");
-  for (const std::string& name : options.dynamic) {
-    const base::JsonValue* value = parameters == nullptr ? nullptr : parameters->find(name);
-    if (value == nullptr || value->kind() != base::JsonValue::Kind::integer) continue;
-    const std::int64_t other = twice ? 2 * value->integer() : value->integer() + 1;
-    const std::string path = "parameters." + name, text = std::to_string(other);
-    overrides.push_back({"workload." + path + "=" + text, path, text});
-  }
+  for (const std::string& name : options.dynamic)
+    if (const auto value = parameter_of(job.workload->resolved, name))
+      overrides.push_back(parameter_override(name, twice ? 2 * *value : *value + 1));
   const workloads::Workload workload = workloads::load_workload(request.workload_file, overrides);
   return nodes_that_change(job.graph, graph_of(workload, *job.recipe, request.mode));
 }
@@ -35,8 +30,8 @@ std::vector<bool> dynamic_nodes(const RunRequest& request, const Job& job,
   }
 }
 
-std::optional<std::int64_t> parameter_of(const RunResult& run, const std::string& name) {
-  const base::JsonValue* parameters = run.config.find("workload")->find("parameters");
+std::optional<std::int64_t> parameter_of(const base::JsonValue& workload, const std::string& name) {
+  const base::JsonValue* parameters = workload.find("parameters");
   const base::JsonValue* value = parameters == nullptr ? nullptr : parameters->find(name);
   const bool usable = value != nullptr && value->kind() == base::JsonValue::Kind::integer;
   if (!usable || value->integer() <= 0) return std::nullopt;
@@ -48,7 +43,7 @@ void check_parameters(const std::vector<RunResult>& runs, const std::vector<std:
   base::Diagnostics diagnostics;
   for (const std::string& name : names) {
     const bool known = std::any_of(runs.begin(), runs.end(), [&](const RunResult& run) {
-      return parameter_of(run, name).has_value();
+      return parameter_of(*run.config.find("workload"), name).has_value();
     });
     if (known) continue;
     base::Diagnostic mistake;

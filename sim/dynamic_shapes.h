@@ -16,9 +16,9 @@ namespace npusim::sim {
 std::vector<bool> dynamic_nodes(const RunRequest& request, const Job& job,
                                 const RunOptions& options);
 
-/// A parameter of the run's workload that is a positive integer; absent: there is none of this
+/// A parameter of a workload's config that is a positive integer; absent: there is none of this
 /// name, it is 0 or follows from others.
-std::optional<std::int64_t> parameter_of(const RunResult& run, const std::string& name);
+std::optional<std::int64_t> parameter_of(const base::JsonValue& workload, const std::string& name);
 
 /// Throws base::InputError naming each of `names` that parameter_of finds in no run. `option`:
 /// where the names were given, for the message.

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/memory.h"
 
-#include <algorithm>
-
 #include "base/progress.h"
 #include "npu_models/npu_file.h"
 #include "sim/dynamic_shapes.h"
@@ -24,10 +22,7 @@ class Variant {
 
   npu::MappedGraph map(const std::string& parameter = {}, std::int64_t value = 0) const {
     std::vector<base::Override> overrides = workload_overrides_;
-    if (!parameter.empty()) {
-      const std::string path = "parameters." + parameter, text = std::to_string(value);
-      overrides.push_back({"workload." + path + "=" + text, path, text});
-    }
+    if (!parameter.empty()) overrides.push_back(parameter_override(parameter, value));
     const workloads::Workload workload =
         workloads::load_workload(request_.workload_file, overrides);
     return npu::map_graph(npu_, graph_of(workload, recipe_, request_.mode), recipe_);
@@ -129,7 +124,7 @@ Result memory_all(const std::vector<RunRequest>& requests, const RunOptions& opt
     for (const std::string& name : memory.largest) {
       if (options.interrupted && options.interrupted()) run.status = Status::interrupted;
       if (run.status == Status::interrupted) break;
-      if (const std::optional<std::int64_t> start = parameter_of(run, name))
+      if (const auto start = parameter_of(*run.config.find("workload"), name))
         run.memory->limits.push_back(Search(variant, name, *start).run());
       progress.advance(1.0, run.npu + " " + run.workload + " " + name);
     }

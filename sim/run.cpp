@@ -34,6 +34,11 @@ std::vector<base::Override> overrides_of(const std::vector<base::ParsedOverride>
   return chosen;
 }
 
+base::Override parameter_override(const std::string& name, std::int64_t value) {
+  const std::string path = "parameters." + name, text = std::to_string(value);
+  return {"workload." + path + "=" + text, path, text};
+}
+
 std::string recipe_file_of(const RunRequest& request, const npu::NpuSpec& npu) {
   return request.recipe_file.empty() ? find_file("recipe", npu.default_recipe)
                                      : request.recipe_file;

@@ -13,6 +13,9 @@ namespace npusim::sim {
 /// cycle).
 Timing derive_timing(npu::TimingResult result, const npu::NpuSpec& npu, std::int64_t batch);
 
+/// --set workload.parameters.NAME=value.
+base::Override parameter_override(const std::string& name, std::int64_t value);
+
 /// The recipe a run takes: its own, or else the NPU's default.
 std::string recipe_file_of(const RunRequest& request, const npu::NpuSpec& npu);
 

@@ -6,30 +6,20 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <random>
 
 #include "npu_models/organisation.h"
 #include "npu_models/tile_bytes.h"
+#include "tests/npu_models/random.h"
 #include "tests/npu_models/timing_support.h"
 
 namespace npusim::npu {
 namespace {
 
 using testing::GemmCase;
+using testing::Random;
 using testing::run_all;
 using testing::single_gemm;
 using testing::tiny_npu;
-
-class Random {
- public:
-  explicit Random(unsigned seed) : engine_(seed) {}
-  std::int64_t in(std::int64_t low, std::int64_t high) {
-    return low + static_cast<std::int64_t>(engine_() % static_cast<unsigned>(high - low + 1));
-  }
-
- private:
-  std::mt19937 engine_;
-};
 
 constexpr std::int64_t kArrays = 12;
 

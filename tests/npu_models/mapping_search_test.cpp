@@ -5,11 +5,11 @@
 
 #include <algorithm>
 #include <limits>
-#include <random>
 
 #include "graphs.h"
 #include "npu_models/mapping_cost.h"
 #include "npu_models/tiling.h"
+#include "random.h"
 #include "support.h"
 
 namespace npusim::npu {
@@ -17,17 +17,7 @@ namespace {
 
 using ::testing::HasSubstr;
 using testing::load_shipped;
-
-class Random {
- public:
-  explicit Random(unsigned seed) : engine_(seed) {}
-  std::int64_t in(std::int64_t low, std::int64_t high) {
-    return low + static_cast<std::int64_t>(engine_() % static_cast<unsigned>(high - low + 1));
-  }
-
- private:
-  std::mt19937 engine_;
-};
+using testing::Random;
 
 /// A shipped design shrunk until a product of a dozen a side has choices.
 NpuSpec shrunk(const char* name, Random& random) {

@@ -7,7 +7,6 @@
 #include <cmath>
 #include <cstring>
 #include <fstream>
-#include <random>
 #include <sstream>
 #include <systemc>
 
@@ -16,6 +15,7 @@
 #include "npu_models/organisation.h"
 #include "npu_models/pe/pe_engine.h"
 #include "precision/reduction_plan.h"
+#include "random.h"
 
 namespace npusim::npu::pe {
 namespace {
@@ -23,21 +23,7 @@ namespace {
 constexpr std::size_t kArrays = 400;
 constexpr int kCasesEach = 6;
 
-class Random {
- public:
-  explicit Random(std::size_t seed) : engine_(static_cast<unsigned>(seed)) {}
-  std::int64_t in(std::int64_t low, std::int64_t high) {
-    return low + static_cast<std::int64_t>(engine_() % static_cast<unsigned>(high - low + 1));
-  }
-  bool flip() { return in(0, 1) == 1; }
-  template <class T>
-  T of(std::initializer_list<T> values) {
-    return *(values.begin() + in(0, static_cast<std::int64_t>(values.size()) - 1));
-  }
-
- private:
-  std::mt19937 engine_;
-};
+using testing::Random;
 
 precision::Arithmetic random_arithmetic(Random& random) {
   using precision::Rounding;

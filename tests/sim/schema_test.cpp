@@ -7,10 +7,6 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <valijson/adapters/nlohmann_json_adapter.hpp>
-#include <valijson/schema.hpp>
-#include <valijson/schema_parser.hpp>
-#include <valijson/validator.hpp>
 
 #include "base/whole_file.h"
 #include "sim/catalog.h"
@@ -20,47 +16,19 @@
 #include "sim/sweep/metrics.h"
 #include "sim/sweep/sweep_spec.h"
 #include "sim/writers/writers.h"
+#include "tests/json_schema.h"
 #include "tests/source_dir.h"
 
 namespace npusim::sim {
 namespace {
 
 using nlohmann::json;
+using test::Change;
+using test::changed;
+using test::JsonSchema;
 
 json read_json(const std::string& path) {
   return json::parse(std::ifstream(path));
-}
-
-class SchemaFile {
- public:
-  explicit SchemaFile(const std::string& kind)
-      : text_(read_json(test::source_dir() + "/configs/schema/" + kind + ".schema.json")) {
-    valijson::SchemaParser(valijson::SchemaParser::kDraft7)
-        .populateSchema(valijson::adapters::NlohmannJsonAdapter(text_), schema_);
-  }
-  bool accepts(const json& document) const {
-    valijson::Validator validator(valijson::Validator::kStrongTypes);
-    return validator.validate(schema_, valijson::adapters::NlohmannJsonAdapter(document), nullptr);
-  }
-
- private:
-  json text_;
-  valijson::Schema schema_;
-};
-
-struct Change {
-  const char* pointer;
-  const char* value;  ///< JSON; nullptr removes the key
-  bool good;
-};
-
-json changed(json document, const Change& change) {
-  const json::json_pointer pointer(change.pointer);
-  if (change.value != nullptr)
-    document[pointer] = json::parse(change.value);
-  else
-    document[pointer.parent_pointer()].erase(pointer.back());
-  return document;
 }
 
 class Schema : public ::testing::Test {
@@ -86,7 +54,7 @@ class Schema : public ::testing::Test {
   template <class Load>
   void expect_agreement(const std::string& kind, const json& start,
                         const std::vector<Change>& changes, const Load& load) const {
-    const SchemaFile schema(kind);
+    const JsonSchema schema(kind);
     EXPECT_TRUE(schema.accepts(start));
     EXPECT_TRUE(reader_accepts(start, load));
     for (const Change& change : changes) {
@@ -102,7 +70,7 @@ class Schema : public ::testing::Test {
 };
 
 TEST_F(Schema, ScenariosAgreeWithTheReader) {
-  const SchemaFile schema("scenario");
+  const JsonSchema schema("scenario.schema.json");
   for (const auto& entry :
        std::filesystem::directory_iterator(test::source_dir() + "/configs/scenarios"))
     if (entry.path().extension() == ".json") {
@@ -130,8 +98,8 @@ TEST_F(Schema, ScenariosAgreeWithTheReader) {
 }
 
 TEST_F(Schema, SuitesAgreeWithTheReader) {
-  EXPECT_TRUE(
-      SchemaFile("suite").accepts(read_json(test::source_dir() + "/tests/golden/suite.json")));
+  EXPECT_TRUE(JsonSchema("suite.schema.json")
+                  .accepts(read_json(test::source_dir() + "/tests/golden/suite.json")));
   expect_agreement("suite", json::parse(R"({
     "schema_version": 1, "kind": "suite", "name": "s", "description": "d",
     "runs": [{"name": "a", "npu": "systolic128_bf16", "workload": "mlp", "mode": "training",
@@ -180,7 +148,7 @@ TEST_F(Schema, SuitesAgreeWithTheReader) {
 
 TEST_F(Schema, SweepsAgreeWithTheReader) {
   setenv("NPUSIM_DATA_DIR", test::source_dir().c_str(), 1);
-  const SchemaFile schema("sweep");
+  const JsonSchema schema("sweep.schema.json");
   for (const auto& entry :
        std::filesystem::directory_iterator(test::source_dir() + "/configs/sweeps")) {
     EXPECT_TRUE(schema.accepts(read_json(entry.path()))) << entry.path();
@@ -289,7 +257,7 @@ json some_result() {
 
 TEST_F(Schema, ResultsFollowTheirs) {
   setenv("NPUSIM_DATA_DIR", test::source_dir().c_str(), 1);
-  const SchemaFile schema("result");
+  const JsonSchema schema("result.schema.json");
   const json document = some_result();
   EXPECT_TRUE(schema.accepts(document));
   const std::vector<Change> changes = {{"/runs/0/numerics", "null", true},

@@ -5,52 +5,22 @@
 
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <valijson/adapters/nlohmann_json_adapter.hpp>
-#include <valijson/schema.hpp>
-#include <valijson/schema_parser.hpp>
-#include <valijson/validator.hpp>
 
 #include "sim/catalog.h"
 #include "sim/training/train_all.h"
 #include "sim/training/train_report.h"
+#include "tests/json_schema.h"
 #include "tests/source_dir.h"
 
 namespace npusim::sim {
 namespace {
 
 using nlohmann::json;
+using test::Change;
+using test::changed;
 
-class TrainSchema : public ::testing::Test {
- protected:
-  TrainSchema() {
-    const json text =
-        json::parse(std::ifstream(test::source_dir() + "/configs/schema/train_result.schema.json"));
-    valijson::SchemaParser(valijson::SchemaParser::kDraft7)
-        .populateSchema(valijson::adapters::NlohmannJsonAdapter(text), schema_);
-  }
-  bool accepts(const json& document) const {
-    valijson::Validator validator(valijson::Validator::kStrongTypes);
-    return validator.validate(schema_, valijson::adapters::NlohmannJsonAdapter(document), nullptr);
-  }
-  valijson::Schema schema_;
-};
-
-struct Change {
-  const char* pointer;
-  const char* value;  ///< JSON; nullptr removes the key
-  bool good;
-};
-
-json changed(json document, const Change& change) {
-  const json::json_pointer pointer(change.pointer);
-  if (change.value != nullptr)
-    document[pointer] = json::parse(change.value);
-  else
-    document[pointer.parent_pointer()].erase(pointer.back());
-  return document;
-}
-
-TEST_F(TrainSchema, ResultsFollowIt) {
+TEST(TrainSchema, ResultsFollowIt) {
+  const test::JsonSchema schema("train_result.schema.json");
   setenv("NPUSIM_DATA_DIR", test::source_dir().c_str(), 1);
   TrainRequest request;
   request.npu_file = find_file("npu", "cube16_fp16");
@@ -64,7 +34,7 @@ TEST_F(TrainSchema, ResultsFollowIt) {
   request.jobs = 1;
   const TrainResult result = train_all(request);
   const json document = json::parse(base::dump_json(json_of(result)));
-  EXPECT_TRUE(accepts(document));
+  EXPECT_TRUE(schema.accepts(document));
   EXPECT_EQ(document["runs"][1]["status"], "unsupported");  // no BF16 there
   // A histogram holds every value that is neither zero nor infinite.
   const json& gradient = document["runs"][0]["gradients"][0];
@@ -85,7 +55,7 @@ TEST_F(TrainSchema, ResultsFollowIt) {
                                        {"/runs/0/status", R"("fine")", false},
                                        {"/kind", R"("result")", false}};
   for (const Change& change : changes)
-    EXPECT_EQ(accepts(changed(document, change)), change.good) << change.pointer;
+    EXPECT_EQ(schema.accepts(changed(document, change)), change.good) << change.pointer;
 }
 
 }  // namespace

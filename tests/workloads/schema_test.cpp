@@ -5,13 +5,10 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <valijson/adapters/nlohmann_json_adapter.hpp>
-#include <valijson/schema.hpp>
-#include <valijson/schema_parser.hpp>
-#include <valijson/validator.hpp>
 
 #include "base/array_file.h"
 #include "temp_file.h"
+#include "tests/json_schema.h"
 #include "tests/source_dir.h"
 #include "workload_text.h"
 #include "workloads/recipe.h"
@@ -21,29 +18,15 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
+using test::Change;
+using test::changed;
+using test::JsonSchema;
 
 const fs::path kSource = test::source_dir();
 
 json read_json(const fs::path& path) {
   return json::parse(std::ifstream(path));
 }
-
-class JsonSchema {
- public:
-  explicit JsonSchema(const std::string& file)
-      : text_(read_json(kSource / "configs/schema" / file)) {
-    valijson::SchemaParser(valijson::SchemaParser::kDraft7)
-        .populateSchema(valijson::adapters::NlohmannJsonAdapter(text_), schema_);
-  }
-  bool accepts(const json& document) const {
-    valijson::Validator validator(valijson::Validator::kStrongTypes);
-    return validator.validate(schema_, valijson::adapters::NlohmannJsonAdapter(document), nullptr);
-  }
-
- private:
-  json text_;
-  valijson::Schema schema_;
-};
 
 template <class Load>
 bool reader_accepts(const json& document, const Load& load) {
@@ -54,21 +37,6 @@ bool reader_accepts(const json& document, const Load& load) {
     return false;
   }
   return true;
-}
-
-struct Change {
-  const char* pointer;
-  const char* value;  ///< JSON; nullptr removes the key
-  bool good;
-};
-
-json changed(json document, const Change& change) {
-  const json::json_pointer pointer(change.pointer);
-  if (change.value != nullptr)
-    document[pointer] = json::parse(change.value);
-  else
-    document[pointer.parent_pointer()].erase(pointer.back());
-  return document;
 }
 
 template <class Load>

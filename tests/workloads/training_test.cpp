@@ -322,16 +322,20 @@ TEST(Training, NamesAnOpWithoutGradient) {
   EXPECT_THAT(testing::mistakes(text), ElementsAre(HasSubstr("/training: no-gradient")));
 }
 
-TEST(Training, BatchNormalizationTakesTheBatchsStatistics) {
+/// A layer with BatchNormalization behind it, running statistics 1.
+std::string normalised() {
   const std::string ones =
       R"(, "shape": [3], "role": "statistics", "initializer": {"kind": "ones"}})";
-  const Workload workload = read_text(trainable(
+  return trainable(
       weight("w", "[3, 5]") + "," + weight("scale", "[3]") + "," + weight("shift", "[3]") +
           R"(, {"name": "mean")" + ones + R"(, {"name": "var")" + ones,
       gemm("fc", R"(["x", "w"])", "h") +
           R"(,{"op": "BatchNormalization", "name": "bn", "inputs": ["h", "scale", "shift", "mean", "var"],
-               "outputs": ["logits"]})"));
-  const Graph step = make_training_step(workload, false);
+               "outputs": ["logits"]})");
+}
+
+TEST(Training, BatchNormalizationTakesTheBatchsStatistics) {
+  const Graph step = make_training_step(read_text(normalised()), false);
   EXPECT_THAT(output_names(step),
               ElementsAre("loss", "mean.next", "var.next", "w.next", "scale.next", "shift.next"));
   Values values = initial_values(step, 1);
@@ -352,18 +356,8 @@ TEST(Training, BatchNormalizationTakesTheBatchsStatistics) {
 
 // Running statistics go from one micro-batch to the next and out once.
 TEST(Training, RunningStatisticsPassThroughTheMicroBatches) {
-  const std::string ones =
-      R"(, "shape": [3], "role": "statistics", "initializer": {"kind": "ones"}})";
-  const Graph step = make_training_step(
-      read_text(with(
-          trainable(
-              weight("w", "[3, 5]") + "," + weight("scale", "[3]") + "," + weight("shift", "[3]") +
-                  R"(, {"name": "mean")" + ones + R"(, {"name": "var")" + ones,
-              gemm("fc", R"(["x", "w"])", "h") +
-                  R"(,{"op": "BatchNormalization", "name": "bn", "inputs": ["h", "scale", "shift", "mean", "var"],
-               "outputs": ["logits"]})"),
-          R"("micro_batches": 2)")),
-      false);
+  const Graph step =
+      make_training_step(read_text(with(normalised(), R"("micro_batches": 2)")), false);
   EXPECT_THAT(output_names(step),
               ElementsAre("loss", "mean.next", "var.next", "w.next", "scale.next", "shift.next"));
   Values values = initial_values(step, 1);

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "workloads/reader/build.h"
 
-#include <fnmatch.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <unordered_map>
 
+#include "base/name_pattern.h"
 #include "workloads/initializer_file.h"
 #include "workloads/order.h"
 #include "workloads/training/loss.h"
@@ -174,9 +173,8 @@ void check_training(const WorkloadSyntax& workload, const FlatNetwork& network) 
   for (std::size_t i = 0; i < workload.training->frozen.size(); ++i) {
     const std::string& pattern = workload.training->frozen[i];
     const bool known =
-        std::any_of(network.weights.begin(), network.weights.end(), [&](const auto& weight) {
-          return ::fnmatch(pattern.c_str(), weight.name.c_str(), FNM_NOESCAPE) == 0;
-        });
+        std::any_of(network.weights.begin(), network.weights.end(),
+                    [&](const auto& weight) { return base::fits_pattern(pattern, weight.name); });
     if (known || frozen == nullptr || !frozen->is_array()) continue;
     base::ValueReader(frozen->items()[i], section.pointer() + "/frozen/" + std::to_string(i),
                       section.diagnostics())

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "workloads/training/apply_recipe.h"
 
-#include <fnmatch.h>
-
 #include <algorithm>
 
+#include "base/name_pattern.h"
 #include "workloads/graph_copy.h"
 #include "workloads/op.h"
 #include "workloads/training/recipe_sections.h"
@@ -72,8 +71,7 @@ class Rules {
   bool applies(const RecipeRule& rule, const Node& node) const {
     if (!rule.ops.empty() && std::find(rule.ops.begin(), rule.ops.end(), node.op) == rule.ops.end())
       return false;
-    if (!rule.nodes.empty() && ::fnmatch(rule.nodes.c_str(), node.name.c_str(), FNM_NOESCAPE) != 0)
-      return false;
+    if (!rule.nodes.empty() && !base::fits_pattern(rule.nodes, node.name)) return false;
     if (rule.first_layers == 0 && rule.last_layers == 0) return true;
     const std::int64_t layer = layers_.of(node);
     if (layer == 0) return false;

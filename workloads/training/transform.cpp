@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "workloads/training/transform.h"
 
-#include <fnmatch.h>
-
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/name_pattern.h"
 #include "workloads/decompose.h"
 #include "workloads/graph_copy.h"
 #include "workloads/op.h"
@@ -54,7 +53,7 @@ class Step {
 
   bool frozen(const std::string& name) const {
     return std::any_of(spec_.frozen.begin(), spec_.frozen.end(), [&](const std::string& pattern) {
-      return ::fnmatch(pattern.c_str(), name.c_str(), FNM_NOESCAPE) == 0;
+      return base::fits_pattern(pattern, name);
     });
   }
 
