@@ -54,7 +54,7 @@ class Schema : public ::testing::Test {
   template <class Load>
   void expect_agreement(const std::string& kind, const json& start,
                         const std::vector<Change>& changes, const Load& load) const {
-    const JsonSchema schema(kind);
+    const JsonSchema schema(kind + ".schema.json");
     EXPECT_TRUE(schema.accepts(start));
     EXPECT_TRUE(reader_accepts(start, load));
     for (const Change& change : changes) {
