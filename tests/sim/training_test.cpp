@@ -105,6 +105,20 @@ TrainRun run(const Workload& workload, const Recipe& r, const TrainOptions& o,
 
 constexpr const char* kSgd = R"({"kind": "sgd", "learning_rate": 0.2})";
 
+// Steps of two micro-batches of four see the samples of steps of one batch of eight, in their
+// order.
+TEST(Training, MicroBatchesTrainLikeOneBatch) {
+  const Recipe fp32 = recipe("fp32");
+  Workload parts = spirals(kSgd, 16, 4);
+  parts.training->micro_batches = 2;
+  const TrainRun whole = run(spirals(kSgd, 16, 8), fp32, options(192, 1));
+  const TrainRun split = run(parts, fp32, options(192, 1));
+  ASSERT_EQ(whole.steps.size(), 24U);
+  ASSERT_EQ(split.steps.size(), 24U);
+  for (std::size_t i = 0; i < whole.steps.size(); ++i)
+    EXPECT_NEAR(split.steps[i].loss, whole.steps[i].loss, 1e-4) << "step " << i;
+}
+
 /// One step through the executor and through `run`'s numerics: the same bits of every output.
 TEST(StepExecutor, GivesTheBitsOfARun) {
   for (const char* name : {"bf16_fp32_master", "bf16_stochastic_weights"}) {
