@@ -36,7 +36,7 @@ def browse(page, *options):
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     command = [chromium, "--headless=new", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--v=0",
                "--window-size=1300,2400", "--virtual-time-budget=5000", *options, page.as_uri()]
-    return subprocess.run(command, capture_output=True, text=True, timeout=100, check=True)
+    return subprocess.run(command, capture_output=True, text=True, timeout=600, check=True)
 
 
 def shoot(page, folder):
