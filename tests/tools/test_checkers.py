@@ -116,23 +116,30 @@ MISSED  c                 0.75 of the fastest data set, wanted 0.80
 simd path avx512, medians of 5, 4 missed
 """
 
-    def code_of(self, known, output, code):
+    def code_of(self, known, output, code, *options):
         program = f"import sys; sys.stdout.write({output!r}); sys.exit({code})"
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "open.txt")
             with open(path, "w", encoding="utf-8") as file:
                 file.write(known)
             with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-                return check_speed.main([path, sys.executable, "-c", program])
+                return check_speed.main([*options, path, sys.executable, "-c", program])
 
     def test_every_kind_of_goal_is_read(self):
-        self.assertEqual(check_speed.missed_goals(self.OUTPUT),
-                         {"a x FMA peak", "b/two_threads x one thread", "round_sr G/s", "c of the fastest data set"})
+        shares = check_speed.missed_goals(self.OUTPUT + "MISSED  d                  5246.18 ms, wanted at most 2000.00\n"
+                                          "MISSED  e                  0.5 M/s, wanted at least 1.00\n")
+        self.assertEqual({goal: round(share, 3) for goal, share in shares.items()},
+                         {"a x FMA peak": 0.925, "b/two_threads x one thread": 0.519, "round_sr G/s": 0.4,
+                          "c of the fastest data set": 0.938, "d ms": 0.381, "e M/s": 0.5})
 
     def test_only_named_goals_may_be_missed(self):
         known = "a x FMA peak: r\nb/two_threads x one thread: r\nround_sr G/s: r\n"
         self.assertEqual(self.code_of(known, self.OUTPUT, 1), 1)
         self.assertEqual(self.code_of(known + "c of the fastest data set: r\n", self.OUTPUT, 1), 0)
+
+    def test_a_shared_host_fails_below_a_third(self):
+        self.assertEqual(self.code_of("", self.OUTPUT, 1, "--shared-host"), 0)
+        self.assertEqual(self.code_of("", self.OUTPUT.replace("0.987 x", "0.600 x"), 1, "--shared-host"), 1)
 
     def test_a_benchmark_that_fails_otherwise_fails(self):
         self.assertEqual(self.code_of("", "simd path avx512\n", 0), 0)
