@@ -276,13 +276,16 @@ std::optional<LaneProgram> lane_program(const MacUnit& unit, const ReductionPlan
   }
   program.carries_accumulator_values = unit.c ? 0 : 1;
   for (const Chunk& chunk : plan.chunks) {
-    const auto arithmetic = lane_arithmetic(chunk.arithmetic, lane);
+    auto arithmetic = lane_arithmetic(chunk.arithmetic, lane);
+    const bool wide = !arithmetic && in_float && holds_values(chunk.arithmetic.format, lane);
+    if (wide) arithmetic = lane_arithmetic(chunk.arithmetic, kDouble);
     if (!arithmetic) return std::nullopt;
     const int carry = chunk.join == Chunk::Join::carry ? 1 : 0;
     if (carry != 0 &&
         chunk.arithmetic.format.fraction_bits > unit.accumulator().format.fraction_bits)
       program.carries_accumulator_values = 0;
-    program.chunk[program.chunks++] = {static_cast<long>(chunk.terms), carry, *arithmetic};
+    program.chunk[program.chunks++] = {static_cast<long>(chunk.terms), carry, wide ? 1 : 0,
+                                       *arithmetic};
   }
   if (unit.product) {
     const auto arithmetic = lane_arithmetic(*unit.product, lane);
@@ -299,7 +302,7 @@ bool is_native(const LaneProgram& program) {
   for (int s = 0; s < program.stages; ++s)
     if (program.stage[s].arithmetic.shape != kNative) return false;
   for (int c = 0; c < program.chunks; ++c)
-    if (program.chunk[c].arithmetic.shape != kNative) return false;
+    if (program.chunk[c].wide != 0 || program.chunk[c].arithmetic.shape != kNative) return false;
   return program.rounds_product == 0 || program.product.shape == kNative;
 }
 

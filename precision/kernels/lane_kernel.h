@@ -78,6 +78,7 @@ struct LaneAlignment {
 struct LaneChunk {
   long terms;
   int carry;
+  int wide;  ///< float lanes lack the arithmetic: their sums are added and rounded in double ones
   LaneArithmetic arithmetic;
 };
 

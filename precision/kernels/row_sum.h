@@ -18,7 +18,10 @@ class RowSum {
     for (int s = 0; s < program.stages && program.stochastic == 0; ++s)
       stage_[s] = operations_of<T>(program.stage[s].arithmetic);
     for (int c = 0; c < program.chunks; ++c)
-      chunk_[c] = operations_of<T>(program.chunk[c].arithmetic);
+      if (program.chunk[c].wide != 0)
+        wide_chunk_[c] = operations_of<DoubleLane>(program.chunk[c].arithmetic);
+      else
+        chunk_[c] = operations_of<T>(program.chunk[c].arithmetic);
     if (program.rounds_product != 0) product_ = operations_of<T>(program.product);
     for (int s = 0; s + 1 < program.stages; ++s) block_ *= program.stage[s].terms;
   }
@@ -113,15 +116,38 @@ class RowSum {
       if (chunk.carry == 0 && started) {
         alignas(64) Real sum[kRows * T::kLanes];
         reduce(level - 1, at, stop, false, sum);
-        chunk_[level].add(chunk.arithmetic, out, sum, count);
+        join(level, out, sum, count);
       } else {
         reduce(level - 1, at, stop, started, out);
         const bool is_cut =
             chunk.carry == 0 || stop < end;  // a carried sum is rounded between chunks
-        if (is_cut) chunk_[level].round(chunk.arithmetic, out, count);
+        if (is_cut) cut(level, out, count);
       }
       started = true;
     }
+  }
+
+  /// x = round(x + y) as the chunk does.
+  void join(int level, Real* x, const Real* y, long count) const {
+    const LaneChunk& chunk = program_.chunk[level];
+    if (chunk.wide == 0) return chunk_[level].add(chunk.arithmetic, x, y, count);
+    alignas(64) double wide[kRows * T::kLanes], other[kRows * T::kLanes];
+    convert(x, wide, count);
+    convert(y, other, count);
+    wide_chunk_[level].add(chunk.arithmetic, wide, other, count);
+    convert(wide, x, count);
+  }
+  void cut(int level, Real* x, long count) const {
+    const LaneChunk& chunk = program_.chunk[level];
+    if (chunk.wide == 0) return chunk_[level].round(chunk.arithmetic, x, count);
+    alignas(64) double wide[kRows * T::kLanes];
+    convert(x, wide, count);
+    wide_chunk_[level].round(chunk.arithmetic, wide, count);
+    convert(wide, x, count);
+  }
+  template <class From, class To>
+  static void convert(const From* from, To* to, long count) {
+    for (long i = 0; i < count; ++i) to[i] = static_cast<To>(from[i]);
   }
 
   /// The accumulator: blocks of terms one after the other.
@@ -197,6 +223,7 @@ class RowSum {
   bool in_range_ = true;
   Operations<T> stage_[kMaxStages];  // as many as the program has
   Operations<T> chunk_[kMaxChunks];
+  Operations<DoubleLane> wide_chunk_[kMaxChunks];  // where float lanes lack the arithmetic
   Operations<T> product_;
   long block_ = 1;
 };

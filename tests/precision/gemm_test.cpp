@@ -145,9 +145,10 @@ TEST_P(OnEverySimdPath, ChunksOrdersPaddingAndBias) {
   const Arithmetic half = units::arithmetic(fp16(), Rounding::rne);
   const Arithmetic single = units::arithmetic(fp32(), Rounding::rne);
   const Arithmetic odd = units::arithmetic(format_from_name("e6m9"), Rounding::odd);
+  const Arithmetic truncated = units::arithmetic(fp32(), Rounding::rtz);
   for (const MacUnit& unit : units::many()) {
     const std::int64_t block = unit.block_terms();
-    for (const Arithmetic& join : {half, single, odd}) {
+    for (const Arithmetic& join : {half, single, odd, truncated}) {
       for (const BiasEntry entry : {BiasEntry::preload, BiasEntry::after}) {
         ReductionPlan plan;
         plan.dims = {{"C", 10}, {"R", 2}, {"S", 3}};
