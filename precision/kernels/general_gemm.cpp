@@ -3,8 +3,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
-#include <memory>
+#include <vector>
 
 #include "precision/aligned_sum.h"
 #include "precision/kernels/dispatch.h"
@@ -29,74 +30,116 @@ struct Side {
   }
 };
 
-/// Some rows, `stride` of them interleaved term by term: values and exponents of every slice,
-/// scales.
+/// floor(log2 |x|) of a finite number that is not zero.
+int binary_exponent(double x) {
+  std::uint64_t bits;
+  std::memcpy(&bits, &x, sizeof bits);
+  const int biased = static_cast<int>(bits >> 52U & 0x7FFU);
+  return biased != 0 ? biased - 1023 : std::ilogb(x);
+}
+
+/// Consecutive rows in groups of `lanes`, interleaved term by term: values and exponents of every
+/// slice, scales. Lanes beyond the last row hold zeros.
 class PackedRows {
  public:
-  PackedRows(const Problem& problem, const Side& side, std::int64_t stride, bool with_exponents)
+  PackedRows(const Problem& problem, const Side& side, std::int64_t first, std::int64_t count,
+             std::int64_t lanes, bool with_exponents, const ParallelFor& parallel)
       : problem_(problem),
         side_(side),
-        stride_(stride),
-        with_exponents_(with_exponents),
-        values_(side.count() * problem.terms() * stride),
-        exponents_(with_exponents ? side.count() * problem.terms() * stride : 0),
-        scales_(has_scales() ? problem.terms() * stride : 0),
-        scale_exponents_(has_scales() ? problem.terms() * stride : 0) {
-    values_.clear();
-    exponents_.clear();
-    scales_.clear();
-    scale_exponents_.clear();
+        first_(first),
+        count_(count),
+        lanes_(lanes),
+        groups_((count + lanes - 1) / lanes),
+        scales_of_group_(problem.unit.scales ? problem.terms() * lanes : 0),
+        values_of_group_(side.count() * problem.terms() * lanes),
+        values_(groups_ * values_of_group_),
+        exponents_(with_exponents ? groups_ * values_of_group_ : 0),
+        scales_(groups_ * scales_of_group_),
+        scale_exponents_(groups_ * scales_of_group_) {
+    for (std::int64_t s = 0; with_exponents && s < side.count(); ++s)
+      least_exponent_.push_back(
+          sliced_format(side.format, side.slices, static_cast<int>(s)).min_exponent());
+    if (count % lanes != 0) {
+      values_.clear();
+      exponents_.clear();
+      scales_.clear();
+      scale_exponents_.clear();
+    }
+    parallel(groups_, [this](std::int64_t group) {
+      std::vector<double> canonical(static_cast<std::size_t>(problem_.k()));
+      const std::int64_t last = std::min(count_, (group + 1) * lanes_);
+      for (std::int64_t row = group * lanes_; row < last; ++row) pack(row, canonical);
+    });
   }
 
-  void pack(std::int64_t row, std::int64_t lane, std::vector<double>& canonical) {
-    canonical.resize(static_cast<std::size_t>(problem_.k()));
-    side_.rows.read(row, canonical.data());
-    for (std::int64_t i = 0; i < problem_.terms(); ++i) {
-      const std::int64_t from = problem_.order[static_cast<std::size_t>(i)];
-      pack_term(from < 0 ? 0.0 : canonical[static_cast<std::size_t>(from)], i, lane);
-    }
-    if (!has_scales()) return;
-    std::fill(canonical.begin(), canonical.end(), 1.0);
-    if (side_.rows.has_scales()) side_.rows.read_scales(row, canonical.data());
-    for (std::int64_t i = 0; i < problem_.terms(); ++i) {
-      const std::int64_t from = problem_.order[static_cast<std::size_t>(i)];
-      const double scale = from < 0 ? 1.0 : canonical[static_cast<std::size_t>(from)];
-      scales_.data()[i * stride_ + lane] = scale;
-      scale_exponents_.data()[i * stride_ + lane] =
-          exponent(scale, problem_.unit.scales->format, 0.0);
-    }
+  std::int64_t first() const { return first_; }
+  std::int64_t count() const { return count_; }
+  std::int64_t groups() const { return groups_; }
+  const double* values(std::int64_t group) const {
+    return values_.data() + group * values_of_group_;
   }
-
-  const double* values() const { return values_.data(); }
-  const double* exponents() const { return exponents_.data(); }
-  const double* scales() const { return scales_.data(); }
-  const double* scale_exponents() const { return scale_exponents_.data(); }
+  const double* exponents(std::int64_t group) const {
+    return least_exponent_.empty() ? exponents_.data()
+                                   : exponents_.data() + group * values_of_group_;
+  }
+  const double* scales(std::int64_t group) const {
+    return scales_.data() + group * scales_of_group_;
+  }
+  const double* scale_exponents(std::int64_t group) const {
+    return scale_exponents_.data() + group * scales_of_group_;
+  }
 
  private:
-  bool has_scales() const { return problem_.unit.scales.has_value(); }
-
-  static double exponent(double x, const Format& format, double otherwise) {
-    return x == 0.0 || !std::isfinite(x) ? otherwise : exponent_of(x, format);
+  void pack(std::int64_t row, std::vector<double>& canonical) {
+    const std::int64_t group = row / lanes_, lane = row % lanes_;
+    side_.rows.read(first_ + row, canonical.data());
+    double* const values = values_.data() + group * values_of_group_ + lane;
+    double* const exponents =
+        least_exponent_.empty() ? nullptr : exponents_.data() + group * values_of_group_ + lane;
+    for (std::int64_t s = 0; s < side_.count(); ++s)
+      for (std::int64_t i = 0; i < problem_.terms(); ++i)
+        pack_term(canonical_at(canonical, i, 0.0), s, (s * problem_.terms() + i) * lanes_, values,
+                  exponents);
+    if (scales_of_group_ > 0) pack_scales(row, canonical);
   }
 
-  void pack_term(double x, std::int64_t i, std::int64_t lane) {
+  void pack_term(double x, std::int64_t slice, std::int64_t at, double* values,
+                 double* exponents) const {
     if (x != x) x = std::numeric_limits<double>::quiet_NaN();
     if (side_.flush) x = without_subnormals(x, side_.format);
-    for (std::int64_t s = 0; s < side_.count(); ++s) {
-      const double slice = slice_of(x, side_.slices, static_cast<int>(s));
-      const std::int64_t at = (s * problem_.terms() + i) * stride_ + lane;
-      values_.data()[at] = slice;
-      if (with_exponents_)
-        exponents_.data()[at] =
-            exponent(slice, sliced_format(side_.format, side_.slices, static_cast<int>(s)),
-                     NPUSIM_NO_EXPONENT);
+    if (!side_.slices.empty()) x = slice_of(x, side_.slices, static_cast<int>(slice));
+    values[at] = x;
+    if (exponents != nullptr)
+      exponents[at] =
+          x == 0.0 || !std::isfinite(x)
+              ? NPUSIM_NO_EXPONENT
+              : std::max(binary_exponent(x), least_exponent_[static_cast<std::size_t>(slice)]);
+  }
+
+  void pack_scales(std::int64_t row, std::vector<double>& canonical) {
+    std::fill(canonical.begin(), canonical.end(), 1.0);
+    if (side_.rows.has_scales()) side_.rows.read_scales(first_ + row, canonical.data());
+    const std::int64_t begin = row / lanes_ * scales_of_group_ + row % lanes_;
+    for (std::int64_t i = 0; i < problem_.terms(); ++i) {
+      const double scale = canonical_at(canonical, i, 1.0);
+      scales_.data()[begin + i * lanes_] = scale;
+      scale_exponents_.data()[begin + i * lanes_] =
+          scale == 0.0 || !std::isfinite(scale) ? 0.0
+                                                : exponent_of(scale, problem_.unit.scales->format);
     }
+  }
+
+  /// Term i in the order of the sum; padding is `otherwise`.
+  double canonical_at(const std::vector<double>& canonical, std::int64_t i,
+                      double otherwise) const {
+    const std::int64_t from = problem_.order[static_cast<std::size_t>(i)];
+    return from < 0 ? otherwise : canonical[static_cast<std::size_t>(from)];
   }
 
   const Problem& problem_;
   const Side& side_;
-  std::int64_t stride_;
-  bool with_exponents_;
+  std::int64_t first_, count_, lanes_, groups_, scales_of_group_, values_of_group_;
+  std::vector<int> least_exponent_;  ///< of each slice; empty: exponents are not wanted
   AlignedArray<double> values_, exponents_, scales_, scale_exponents_;
 };
 
@@ -113,60 +156,59 @@ class GeneralGemm {
         b_{problem.b, problem.unit.b, problem.unit.slices_b, problem.unit.flush_b} {}
 
   void run() const {
-    const std::int64_t row_bytes =
-        (2 * a_.count() + 2) * std::max<std::int64_t>(1, problem_.terms()) * 8;
-    const std::int64_t block = std::max<std::int64_t>(1, kPackedBytes / row_bytes);
-    for (std::int64_t first = 0; first < problem_.a.rows(); first += block)
-      run_rows(first, std::min(problem_.a.rows(), first + block));
+    const std::int64_t columns = rows_at_once(b_) / kLanes * kLanes + kLanes;
+    for (std::int64_t b = 0; b < problem_.b.rows(); b += columns) {
+      const PackedRows panels = packed(b_, b, columns, kLanes);
+      for (std::int64_t a = 0; a < problem_.a.rows(); a += rows_at_once(a_))
+        multiply(packed(a_, a, rows_at_once(a_), 1), panels);
+    }
   }
 
  private:
-  using Rows = std::vector<std::unique_ptr<PackedRows>>;
+  std::int64_t rows_at_once(const Side& side) const {
+    const std::int64_t row_bytes =
+        (2 * side.count() + 2) * std::max<std::int64_t>(1, problem_.terms()) * 8;
+    return std::max<std::int64_t>(1, kPackedBytes / row_bytes);
+  }
 
-  void run_rows(std::int64_t first, std::int64_t last) const {
-    Rows rows(static_cast<std::size_t>(last - first));
-    parallel_(last - first, [&](std::int64_t i) {
-      std::vector<double> canonical;
-      rows[static_cast<std::size_t>(i)] =
-          std::make_unique<PackedRows>(problem_, a_, 1, program_.needs_exponents != 0);
-      rows[static_cast<std::size_t>(i)]->pack(first + i, 0, canonical);
-    });
-    const std::int64_t panels = (problem_.b.rows() + kLanes - 1) / kLanes;
+  PackedRows packed(const Side& side, std::int64_t first, std::int64_t most,
+                    std::int64_t lanes) const {
+    return {problem_, side,
+            first,    std::min(most, side.rows.rows() - first),
+            lanes,    program_.needs_exponents != 0,
+            parallel_};
+  }
+
+  void multiply(const PackedRows& rows, const PackedRows& panels) const {
     const std::int64_t splits =
-        std::min(last - first, (kWantedTasks + panels - 1) / std::max<std::int64_t>(1, panels));
-    const std::int64_t share = (last - first + splits - 1) / std::max<std::int64_t>(1, splits);
-    parallel_(panels * splits, [&](std::int64_t task) {
+        std::min(rows.count(), (kWantedTasks + panels.groups() - 1) / panels.groups());
+    const std::int64_t share = (rows.count() + splits - 1) / splits;
+    parallel_(panels.groups() * splits, [&](std::int64_t task) {
       const std::int64_t begin = task % splits * share;
-      run_panel(task / splits, rows, first, begin, std::min(last - first, begin + share));
+      const std::int64_t end = std::min(rows.count(), begin + share);
+      AlignedArray<double> scratch(program_.scratch);
+      for (std::int64_t row = begin; row < end; ++row)
+        run_row(rows, row, panels, task / splits, scratch.data());
     });
   }
 
-  void run_panel(std::int64_t index, const Rows& rows, std::int64_t first, std::int64_t begin,
-                 std::int64_t end) const {
-    const std::int64_t column = index * kLanes;
-    const std::int64_t count = std::min(kLanes, problem_.b.rows() - column);
-    PackedRows panel(problem_, b_, kLanes, program_.needs_exponents != 0);
-    std::vector<double> canonical;
-    for (std::int64_t lane = 0; lane < count; ++lane) panel.pack(column + lane, lane, canonical);
-    AlignedArray<double> scratch(program_.scratch);
-    for (std::int64_t i = begin; i < end; ++i)
-      run_row(*rows[static_cast<std::size_t>(i)], panel, first + i, column, count, scratch.data());
-  }
-
-  void run_row(const PackedRows& a, const PackedRows& panel, std::int64_t row, std::int64_t column,
-               std::int64_t count, double* scratch) const {
+  void run_row(const PackedRows& rows, std::int64_t index, const PackedRows& panels,
+               std::int64_t panel, double* scratch) const {
+    const std::int64_t row = rows.first() + index;
+    const std::int64_t column = panels.first() + panel * kLanes;
+    const std::int64_t count = std::min(kLanes, panels.count() - panel * kLanes);
     alignas(64) double bias[kLanes] = {};
     alignas(64) double results[kLanes];
     unsigned key_low[kLanes] = {}, key_high[kLanes] = {};
     GeneralRow in{};
-    in.a = a.values();
-    in.a_exponents = a.exponents();
-    in.a_scales = a.scales();
-    in.a_scale_exponents = a.scale_exponents();
-    in.panel = panel.values();
-    in.panel_exponents = panel.exponents();
-    in.panel_scales = panel.scales();
-    in.panel_scale_exponents = panel.scale_exponents();
+    in.a = rows.values(index);
+    in.a_exponents = rows.exponents(index);
+    in.a_scales = rows.scales(index);
+    in.a_scale_exponents = rows.scale_exponents(index);
+    in.panel = panels.values(panel);
+    in.panel_exponents = panels.exponents(panel);
+    in.panel_scales = panels.scales(panel);
+    in.panel_scale_exponents = panels.scale_exponents(panel);
     in.terms = static_cast<long>(problem_.terms());
     for (std::int64_t l = 0; l < count; ++l) {
       if (problem_.has_bias()) bias[l] = problem_.bias_at(row, column + l);
