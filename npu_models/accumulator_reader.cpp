@@ -10,6 +10,7 @@ namespace npusim::npu {
 namespace {
 
 constexpr base::IntegerRange kLatency{1, 1024};
+constexpr base::IntegerRange kPorts{1, 16};
 constexpr base::IntegerRange kKib{1, std::int64_t{1} << 30};
 
 /// Absent: those of the units, or the default alone, so that another default needs no other edit.
@@ -70,6 +71,7 @@ AccumulatorSpec read_accumulator(base::ObjectReader& object,
   accumulator.choices = read_choices(object, accumulator.arithmetic.format, of_units);
   accumulator.latency_cycles = read_latencies(object, accumulator.choices);
   accumulator.memory_bytes = object.integer("memory_kib", kKib) * 1024;
+  if (const auto ports = object.optional("ports")) accumulator.ports = ports->integer(kPorts);
   accumulator.bias = object.choice<precision::BiasEntry>(
       "bias", {{"preload", precision::BiasEntry::preload}, {"after", precision::BiasEntry::after}},
       precision::BiasEntry::preload);

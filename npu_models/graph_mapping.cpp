@@ -5,6 +5,7 @@
 #include "npu_models/input_units.h"
 #include "npu_models/mapping.h"
 #include "npu_models/memory_footprint.h"
+#include "npu_models/rearrangement.h"
 #include "workloads/decompose.h"
 
 namespace npusim::npu {
@@ -101,14 +102,27 @@ class GraphMapper {
     mapped.vector_work = op(i).vector_work(view);
     for (int fused : mapped.epilogue)
       append_work(static_cast<std::size_t>(fused), mapped.vector_work);
-    if (const auto contraction = op(i).contraction(view)) {
+    if (by_dma(i, mapped)) {
+      mapped.vector_work.clear();
+      mapped.gathered_run = run_of_transpose(view);
+    }
+    if (auto contraction = op(i).contraction(view)) {
       mapped.macs = contraction->macs();
       if (mapped.engine == Engine::matrix) {
+        const workloads::TensorId streamed =
+            node(i).inputs[static_cast<std::size_t>(contraction->m_input)];
+        mapped.rearrangement = rearrange(npu_.data_layout, view, *contraction,
+                                         stored(streamed).format.storage_bytes());
         map_product(*contraction, mapped);
         add_combination(*mapped.gemm, mapped.vector_work);
       }
     }
     return mapped;
+  }
+
+  bool by_dma(std::size_t i, const MappedOp& mapped) const {
+    return npu_.data_layout.transpose == Transposing::dma && mapped.engine == Engine::vector &&
+           node(i).op == "Transpose";
   }
 
   void append_work(std::size_t i, std::vector<workloads::VectorWork>& work) const {

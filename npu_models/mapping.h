@@ -64,6 +64,14 @@ enum class MappingOrigin {
   reference,  ///< the same op of another mapped graph
 };
 
+/// Another form of a product's streamed operand that is made in DRAM before (rearrangement.h).
+struct Rearrangement {
+  enum class Kind { im2col, zero_insertion };
+  Kind kind = Kind::im2col;
+  std::int64_t read_bytes = 0, written_bytes = 0;
+  std::int64_t elements = 0;  ///< written, each a copy of the vector unit
+};
+
 struct MappedOp {
   int node = -1;  ///< index into graph.nodes
   Engine engine = Engine::vector;
@@ -74,6 +82,9 @@ struct MappedOp {
   std::string not_pinned;  ///< why it is not mapped as in the reference
   /// On the vector unit (or the host), the epilogue's included.
   std::vector<workloads::VectorWork> vector_work;
+  std::optional<Rearrangement> rearrangement;
+  /// A transpose by DMA: elements that lie together in its input; 0: no such op.
+  std::int64_t gathered_run = 0;
   /// Nodes fused behind this one, in order; they have no MappedOp of their own.
   std::vector<int> epilogue;
   std::int64_t macs = 0;

@@ -5,8 +5,11 @@
 #include <cmath>
 
 #include "npu_models/ceil_div.h"
+#include "npu_models/dma_rate.h"
 #include "npu_models/gemm_split.h"
+#include "npu_models/port_limits.h"
 #include "npu_models/tile_bytes.h"
+#include "npu_models/tiling.h"
 
 namespace npusim::npu {
 namespace {
@@ -27,30 +30,38 @@ MappingCost::MappingCost(const NpuSpec& npu, std::int64_t element_bytes, std::in
                          const GemmMapping& product)
     : npu_(npu),
       bytes_{element_bytes, element_bytes, output_bytes},
-      buffer_bytes_(npu.scratchpad.bytes / npu.scratchpad.buffers),
+      bandwidth_(dma_bytes_per_cycle(npu)),
+      latency_(npu.dram.latency_cycles + (npu.dma ? npu.dma->descriptor_cycles : 0)),
       sums_(npu.mac_array.accumulator.memory_bytes / (2 * product.accumulator_bytes)),
       add_cycles_(combining_cycles(npu.vector_unit)),
       combines_(combines_parts_of_k(npu.vector_unit, product.unit.accumulator().format)),
       granule_(granule_of(npu.mac_array, product.unit)) {}
 
-std::int64_t MappingCost::operand_bytes(const GemmMapping& gemm, std::int64_t m0) const {
+TileBytes MappingCost::tile_bytes(const GemmMapping& gemm, std::int64_t m0, bool spills) const {
   const std::int64_t m = std::min(gemm.tile_m, gemm.contraction.m - m0);
   const std::int64_t groups = gemm.split.groups;
-  return tile_m_side_bytes(gemm, groups, m0, m, 0, bytes_.m_side) +
-         tile_n_side_bytes(gemm, groups, gemm.tile_n, 0, bytes_.n_side);
+  const std::int64_t sums = spills ? gemm.accumulator_bytes : 0;
+  return {tile_m_side_bytes(gemm, groups, m0, m, 0, bytes_.m_side),
+          tile_n_side_bytes(gemm, groups, gemm.tile_n, 0, bytes_.n_side),
+          groups * m * gemm.tile_n * std::max(bytes_.output, sums)};
 }
 
 bool MappingCost::first_tile_fits(const GemmMapping& gemm) const {
   const std::int64_t share =
       ceil_div(gemm.tile_m, gemm.split.m) * ceil_div(gemm.tile_n, gemm.split.n);
-  return share <= sums_ && operand_bytes(gemm, 0) <= buffer_bytes_;
+  return share <= sums_ && fits_scratchpad(npu_.scratchpad, tile_bytes(gemm, 0, false));
 }
 
 /// Tiles further into an image may touch one row more than the first.
 bool MappingCost::all_tiles_fit(const GemmMapping& gemm) const {
+  const auto fits = [&](std::int64_t m0) {
+    return fits_scratchpad(npu_.scratchpad, tile_bytes(gemm, m0, gemm.spills));
+  };
+  if (gemm.spills && npu_.scratchpad.sharing != ScratchpadSharing::operands && !fits(0))
+    return false;
   if (!gemm.contraction.window) return true;
   for (std::int64_t m0 = gemm.tile_m; m0 < gemm.contraction.m; m0 += gemm.tile_m)
-    if (operand_bytes(gemm, m0) > buffer_bytes_) return false;
+    if (!fits(m0)) return false;
   return true;
 }
 
@@ -77,9 +88,8 @@ std::string MappingCost::why_not(const GemmMapping& gemm) const {
            bytes_text(share * gemm.accumulator_bytes) + ", half of accumulator memory has " +
            bytes_text(npu_.mac_array.accumulator.memory_bytes / 2);
   for (std::int64_t m0 = 0; m0 < c.m; m0 += gemm.tile_m) {
-    if (const std::int64_t bytes = operand_bytes(gemm, m0); bytes > buffer_bytes_)
-      return "the operands of a tile take " + bytes_text(bytes) + ", a scratchpad buffer has " +
-             bytes_text(buffer_bytes_);
+    std::string reason = why_not_in_scratchpad(npu_.scratchpad, tile_bytes(gemm, m0, gemm.spills));
+    if (!reason.empty()) return reason;
     if (!c.window) break;
   }
   return {};
@@ -104,9 +114,11 @@ std::int64_t MappingCost::estimate(const GemmMapping& gemm, std::int64_t busy) c
   const GemmTraffic traffic = gemm_traffic(gemm, bytes_);
   const workloads::Contraction& c = gemm.contraction;
   const std::int64_t results = gemm.split.groups * gemm.tile_m * gemm.tile_n;
-  const std::int64_t ends = operand_bytes(gemm, 0) + results * bytes_.output;
+  const TileBytes first = tile_bytes(gemm, 0, false);
+  const std::int64_t ends = first.streamed + first.stationary + results * bytes_.output;
   const std::int64_t moving = transfer(traffic.total_bytes());
   const std::int64_t sum = std::max({in_slots(gemm, busy, transfer(traffic.read_bytes())), moving,
+                                     through_ports(gemm, traffic.total_bytes()),
                                      combining(gemm, c.groups * c.m * c.n)}) +
                            transfer(ends) / 2 + results / npu_.vector_unit.lanes +
                            combining(gemm, results) + moving / 4;
@@ -119,16 +131,21 @@ std::int64_t MappingCost::combining(const GemmMapping& gemm, std::int64_t output
   return static_cast<std::int64_t>(std::ceil(adds * add_cycles_));
 }
 
+/// Operands to the arrays and `moved` bytes of the DMA, where they share the scratchpad's ports.
+std::int64_t MappingCost::through_ports(const GemmMapping& gemm, std::int64_t moved) const {
+  if (!shares_ports(npu_.scratchpad)) return 0;
+  return scratchpad_port_cycles(npu_.scratchpad, operand_reads(npu_, gemm), moved);
+}
+
 /// Each tile holds a buffer from the request of its operands until it is computed.
 std::int64_t MappingCost::in_slots(const GemmMapping& gemm, std::int64_t busy,
                                    std::int64_t loading) const {
-  const std::int64_t held =
-      gemm_tile_counts(gemm).total() * npu_.dram.latency_cycles + loading + busy;
+  const std::int64_t held = gemm_tile_counts(gemm).total() * latency_ + loading + busy;
   return std::max(busy, ceil_div(held, npu_.scratchpad.buffers));
 }
 
 std::int64_t MappingCost::transfer(std::int64_t bytes) const {
-  const double cycles = static_cast<double>(bytes) / npu_.dram.bandwidth_bytes_per_cycle;
+  const double cycles = static_cast<double>(bytes) / bandwidth_;
   return static_cast<std::int64_t>(std::ceil(cycles));
 }
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a mapping of one GEMM is chosen by, and what it must obey. A tile's operands fit one
-// scratchpad buffer and an array's share of its m*n partial sums half of accumulator memory (the
+// What a mapping of one GEMM is chosen by, and what it must obey. A tile fits one scratchpad buffer
+// (scratchpad_room.h) and an array's share of its m*n partial sums half of accumulator memory (the
 // other half drains meanwhile). The estimate, in cycles:
 //
-//   max(array cycles, DRAM bytes / bandwidth, additions of parts of K / lanes,
+//   max(array cycles with what ports add, DRAM bytes / bandwidth, additions of parts of K / lanes,
+//       (scratchpad bytes of the arrays + DRAM bytes) / ports where they share these,
 //       (tiles * DRAM latency + load cycles + array cycles) / buffers)     a tile holds a buffer
 //   + (first operands in + last results out) / bandwidth / 2               neighbours hide half
 //   + results of a tile / lanes                                            the last one's epilogue,
@@ -11,6 +12,9 @@
 //   + DRAM bytes / bandwidth / 4                                           hidden traffic costs too
 //   + a tenth of it all where K is shared by arrays: their sums travel, which nothing else here
 //   sees
+//
+// Bandwidth is the DRAM's or that of all channels of a `dma` section, whichever is less; set-up of
+// a descriptor adds to its latency.
 //
 // Neighbouring ops and the vector unit are only guessed at here. The simulation charges what they
 // really take.
@@ -20,6 +24,7 @@
 
 #include "npu_models/gemm_traffic.h"
 #include "npu_models/mapping.h"
+#include "npu_models/scratchpad_room.h"
 
 namespace npusim::npu {
 
@@ -31,7 +36,7 @@ class MappingCost {
 
   /// What is too large, or does not go together; empty: the mapping can run.
   std::string why_not(const GemmMapping& gemm) const;
-  /// Largest share of the sums and first operands only: what a search looks at first.
+  /// Largest share of the sums, first operands and results only: what a search looks at first.
   bool first_tile_fits(const GemmMapping& gemm) const;
   bool all_tiles_fit(const GemmMapping& gemm) const;
 
@@ -45,17 +50,19 @@ class MappingCost {
   const TileShape& granule() const { return granule_; }
 
  private:
-  std::int64_t operand_bytes(const GemmMapping& gemm, std::int64_t m0) const;
   std::int64_t combining(const GemmMapping& gemm, std::int64_t outputs) const;
+  TileBytes tile_bytes(const GemmMapping& gemm, std::int64_t m0, bool spills) const;
+  std::int64_t through_ports(const GemmMapping& gemm, std::int64_t moved) const;
   std::int64_t in_slots(const GemmMapping& gemm, std::int64_t busy, std::int64_t loading) const;
   std::int64_t transfer(std::int64_t bytes) const;
 
   const NpuSpec& npu_;
   GemmElementBytes bytes_;
-  std::int64_t buffer_bytes_;
-  std::int64_t sums_;  ///< of one array and one buffer
-  double add_cycles_;  ///< of the vector unit, an addition
-  bool combines_;      ///< parts of K
+  double bandwidth_;      ///< bytes a cycle
+  std::int64_t latency_;  ///< of a descriptor
+  std::int64_t sums_;     ///< of one array and one buffer
+  double add_cycles_;     ///< of the vector unit, an addition
+  bool combines_;         ///< parts of K
   TileShape granule_;
 };
 

@@ -50,13 +50,14 @@ struct Lifetime {
   int first = -1, last = -1;  ///< op positions; -1: never
 };
 
-/// Partial sums in DRAM while the op runs: all positions of one block of output channels (of all
-/// groups that run at a time), which the next block reuses.
-std::int64_t spilled_bytes(const MappedOp& op) {
-  if (!op.gemm || !op.gemm->spills) return 0;
+/// Another form of an operand, and partial sums in DRAM while the op runs: all positions of one
+/// block of output channels (of all groups that run at a time), which the next block reuses.
+std::int64_t workspace_bytes(const MappedOp& op) {
+  const std::int64_t rearranged = op.rearrangement ? op.rearrangement->written_bytes : 0;
+  if (!op.gemm || !op.gemm->spills) return rearranged;
   const std::int64_t columns = std::min(op.gemm->tile_n, op.gemm->contraction.n);
   const std::int64_t groups = std::min(op.gemm->split.groups, op.gemm->contraction.groups);
-  return groups * op.gemm->contraction.m * columns * spill_element_bytes(*op.gemm);
+  return rearranged + groups * op.gemm->contraction.m * columns * spill_element_bytes(*op.gemm);
 }
 
 /// Something that comes and goes.
@@ -173,7 +174,7 @@ class Footprint {
         transients_.push_back({kinds_[i], {bytes_of(i), life.first, life.last}});
     }
     for (std::size_t i = 0; i < mapped_.ops.size(); ++i)
-      if (const std::int64_t bytes = spilled_bytes(mapped_.ops[i]); bytes > 0)
+      if (const std::int64_t bytes = workspace_bytes(mapped_.ops[i]); bytes > 0)
         transients_.push_back(
             {MemoryKind::workspace, {bytes, static_cast<int>(i), static_cast<int>(i)}});
   }

@@ -23,7 +23,7 @@ enum class MemoryKind {
   activation_gradients,
   weight_gradients,    ///< as the backward pass writes them
   unscaled_gradients,  ///< copies behind loss scaling or clipping
-  workspace,           ///< partial sums of a product that do not fit on the chip
+  workspace,           ///< partial sums that do not fit on the chip; rearranged operands
 };
 inline constexpr std::size_t kMemoryKinds = 9;
 const char* name_of(MemoryKind kind);

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <cmath>
 #include <stdexcept>
 
+#include "npu_models/dma_rate.h"
 #include "npu_models/input_units.h"
 #include "npu_models/npu_file.h"
 #include "npu_models/npu_sections.h"
 #include "npu_models/organisation.h"
+#include "npu_models/port_limits.h"
 
 namespace npusim::npu {
 namespace {
@@ -58,6 +61,43 @@ std::string kib(std::int64_t bytes) {
   return std::to_string((bytes + 1023) / 1024) + " KiB";
 }
 
+/// One pass of the array must fit a buffer: what must fit together, part by part.
+void check_room(const NpuSpec& npu, const std::string& pass, const TileShape& tile,
+                std::int64_t element, const base::JsonValue& document,
+                base::Diagnostics& diagnostics) {
+  const ScratchpadSpec& scratchpad = npu.scratchpad;
+  const std::int64_t streamed = tile.m * npu.mac_array.arrays * tile.k * element;
+  const std::int64_t stationary = tile.n * tile.k * element;
+  const std::int64_t results = tile.m * npu.mac_array.arrays * tile.n * element;
+  const auto check = [&](const std::string& pointer, const std::string& what, std::int64_t bytes,
+                         std::int64_t room) {
+    const std::int64_t needed = bytes * scratchpad.buffers;
+    if (needed <= room) return;
+    report(document,
+           mistake_at(pointer, "too-small",
+                      "the " + what + " of " + pass + " take " + kib(bytes) + ", which " +
+                          std::to_string(scratchpad.buffers) + " buffers in " + kib(room) +
+                          " do not hold",
+                      "at least " + kib(needed) + ", fewer buffers or a smaller array"),
+           diagnostics);
+  };
+  switch (scratchpad.sharing) {
+    case ScratchpadSharing::operands:
+      check("/scratchpad/kib", "operands", streamed + stationary, scratchpad.bytes);
+      break;
+    case ScratchpadSharing::unified:
+      check("/scratchpad/kib", "operands and results", streamed + stationary + results,
+            scratchpad.bytes);
+      break;
+    case ScratchpadSharing::separate:
+      check("/scratchpad/kib/streamed", "streamed operands", streamed, scratchpad.streamed_bytes);
+      check("/scratchpad/kib/stationary", "stationary operands", stationary,
+            scratchpad.stationary_bytes);
+      check("/scratchpad/kib/results", "results", results, scratchpad.result_bytes);
+      break;
+  }
+}
+
 }  // namespace
 
 void check_array(const NpuSpec& npu, const base::JsonValue& document,
@@ -108,17 +148,7 @@ void check_buffers(const NpuSpec& npu, const base::JsonValue& document,
                            std::to_string(array.cols) + "x" + std::to_string(array.depth) +
                            " array";
 
-  const std::int64_t operands = (tile.m * array.arrays + tile.n) * tile.k * element;
-  const std::int64_t needed = operands * npu.scratchpad.buffers;
-  if (needed > npu.scratchpad.bytes) {
-    report(document,
-           mistake_at("/scratchpad/kib", "too-small",
-                      "the operands of " + pass + " take " + kib(operands) + ", which " +
-                          std::to_string(npu.scratchpad.buffers) + " buffers in " +
-                          kib(npu.scratchpad.bytes) + " do not hold",
-                      "at least " + kib(needed) + ", fewer buffers or a smaller array"),
-           diagnostics);
-  }
+  check_room(npu, pass, tile, element, document, diagnostics);
   const std::int64_t sums = 2 * tile.m * tile.n * sum;
   if (sums > array.accumulator.memory_bytes) {
     report(document,
@@ -128,6 +158,55 @@ void check_buffers(const NpuSpec& npu, const base::JsonValue& document,
                       "at least " + kib(sums) + " (two buffers), or a smaller array"),
            diagnostics);
   }
+}
+
+void check_memory_paths(const NpuSpec& npu, const base::JsonValue& document,
+                        base::Diagnostics& diagnostics) {
+  const auto mistake = [&](const std::string& pointer, const std::string& code,
+                           const std::string& message, const std::string& allowed) {
+    report(document, mistake_at(pointer, code, message, allowed), diagnostics);
+  };
+  const MacArraySpec& array = npu.mac_array;
+  const Organisation& organisation = *find_organisation(array.organisation);
+  if (array.accumulator.ports > 0 &&
+      organisation.accumulator_accesses(array, 1, organisation.granule(array), false) == 0)
+    mistake("/mac_array/accumulator/ports", "illegal-combination",
+            "the sums of this array stay in its elements until they are done",
+            "no ports, or an array whose sums pass through accumulator memory");
+  if (npu.data_layout.transpose == Transposing::dma && !npu.dma)
+    mistake("/data_layout/transpose", "illegal-combination",
+            "a transposing DMA needs the bursts of a dma section", "vector_unit, or a section dma");
+  const bool rearranges = npu.data_layout.im2col == Rearranging::through_dram ||
+                          npu.data_layout.zero_insertion == Rearranging::through_dram;
+  if (rearranges && npu.vector_unit.cycles_per_element.count("copy") == 0)
+    mistake("/data_layout", "illegal-combination",
+            "the vector unit copies nothing that it could rearrange through DRAM",
+            "implicit, or cycles_per_element of copy");
+  if (!npu.scratchpad.ports) return;
+  const ScratchpadPorts& ports = *npu.scratchpad.ports;
+  if (ports.banking == Banking::by_buffer && ports.banks % npu.scratchpad.buffers != 0) {
+    mistake("/scratchpad/banks", "illegal-combination",
+            std::to_string(npu.scratchpad.buffers) + " buffers cannot share " +
+                std::to_string(ports.banks) + " banks evenly",
+            "a multiple of " + std::to_string(npu.scratchpad.buffers) + ", or banking interleaved");
+    return;
+  }
+  const std::int64_t width = scratchpad_bytes_per_cycle(npu.scratchpad);
+  const std::string passes =
+      "the scratchpad's ports pass " + std::to_string(width) + " bytes a cycle";
+  if (npu.dma && npu.dma->width_bytes > width) {
+    mistake(
+        "/dma/width_bytes", "too-wide",
+        "a DMA channel moves " + std::to_string(npu.dma->width_bytes) + " bytes a cycle, " + passes,
+        "at most " + std::to_string(width) + ", or more or wider ports");
+    return;
+  }
+  const auto delivered = static_cast<std::int64_t>(std::ceil(dma_bytes_per_cycle(npu)));
+  if (delivered > width)
+    mistake("/scratchpad/width_bytes", "too-narrow",
+            "DRAM delivers " + std::to_string(delivered) + " bytes a cycle, " + passes,
+            "ports that pass at least " + std::to_string(delivered) +
+                " bytes a cycle, or a DMA that moves less");
 }
 
 }  // namespace npusim::npu

@@ -44,6 +44,9 @@ void read_sections(base::ObjectReader& root, const std::vector<base::Override>& 
   if (auto array = root.object("mac_array")) npu.mac_array = read_mac_array(*array, unit_overrides);
   if (auto scratchpad = root.object("scratchpad")) npu.scratchpad = read_scratchpad(*scratchpad);
   if (auto dram = root.object("dram")) npu.dram = read_dram(*dram, npu.clock_mhz);
+  if (auto dma = root.optional_object("dma")) npu.dma = read_dma(*dma);
+  if (auto layout = root.optional_object("data_layout"))
+    npu.data_layout = read_data_layout(*layout);
   if (auto vector = root.object("vector_unit")) npu.vector_unit = read_vector_unit(*vector);
   if (auto host = root.optional_object("host")) npu.host = read_host(*host, npu.clock_mhz);
   if (auto mapping = root.optional_object("mapping")) npu.mapping = read_mapping(*mapping);
@@ -124,6 +127,7 @@ NpuSpec load_npu(const std::string& path, const std::vector<base::Override>& ove
   if (array_known) check_array(npu, document, diagnostics);
   if (array_known && !diagnostics.spoilt("/mac_array") && !diagnostics.spoilt("/scratchpad"))
     check_buffers(npu, document, diagnostics);
+  if (array_known && diagnostics.empty()) check_memory_paths(npu, document, diagnostics);
   if (area && array_known && diagnostics.empty()) check_area(npu, *area, document, diagnostics);
   add_unit_files(document, npu.name, unit_overrides, diagnostics);
   diagnostics.throw_if_any();

@@ -11,8 +11,6 @@
 namespace npusim::npu {
 namespace {
 
-constexpr base::IntegerRange kKib{1, std::int64_t{1} << 30};
-constexpr base::IntegerRange kBuffers{1, 64};
 constexpr base::IntegerRange kChannels{1, 1024};
 constexpr base::IntegerRange kBurst{1, std::int64_t{1} << 20};
 constexpr base::IntegerRange kRow{1, std::int64_t{1} << 30};
@@ -46,14 +44,6 @@ std::map<std::string, double> read_picojoules(base::ObjectReader& object, const 
 }
 
 }  // namespace
-
-ScratchpadSpec read_scratchpad(base::ObjectReader& object) {
-  ScratchpadSpec scratchpad;
-  scratchpad.bytes = object.integer("kib", kKib) * 1024;
-  scratchpad.buffers = object.integer("buffers", kBuffers, 2);
-  object.finish();
-  return scratchpad;
-}
 
 namespace {
 

@@ -11,6 +11,8 @@
 namespace npusim::npu {
 
 ScratchpadSpec read_scratchpad(base::ObjectReader& object);
+DmaSpec read_dma(base::ObjectReader& object);
+DataLayoutSpec read_data_layout(base::ObjectReader& object);
 DramSpec read_dram(base::ObjectReader& object, double clock_mhz);
 VectorUnitSpec read_vector_unit(base::ObjectReader& object);
 HostSpec read_host(base::ObjectReader& object, double clock_mhz);
@@ -22,5 +24,8 @@ void check_array(const NpuSpec& npu, const base::JsonValue& document,
                  base::Diagnostics& diagnostics);
 void check_buffers(const NpuSpec& npu, const base::JsonValue& document,
                    base::Diagnostics& diagnostics);
+/// Ports, DMA and banks against each other.
+void check_memory_paths(const NpuSpec& npu, const base::JsonValue& document,
+                        base::Diagnostics& diagnostics);
 
 }  // namespace npusim::npu

@@ -83,6 +83,7 @@ struct AccumulatorSpec {
   /// Of one dependent addition, by format name.
   std::map<std::string, std::int64_t> latency_cycles;
   std::int64_t memory_bytes = 0;  ///< accumulator memory of one array
+  std::int64_t ports = 0;         ///< of that memory (port_limits.h); 0: never a limit
   precision::BiasEntry bias = precision::BiasEntry::preload;
   std::optional<precision::Arithmetic> spill;  ///< partial sums in DRAM; absent: as accumulated
 
@@ -117,9 +118,58 @@ struct MacArraySpec {
   ReductionOrder order;
 };
 
+/// What shares the capacity of a scratchpad buffer.
+enum class ScratchpadSharing {
+  operands,  ///< both operands of a tile; results and returning sums have buffers of their own
+  unified,   ///< both operands and the results
+  separate,  ///< nothing: each has a part of its own
+};
+
+/// Which banks a buffer lies in.
+enum class Banking {
+  interleaved,  ///< words are dealt round robin over all banks
+  by_buffer,    ///< each buffer has banks of its own
+};
+
+/// Rules in port_limits.h.
+struct ScratchpadPorts {
+  std::int64_t banks = 1;
+  std::int64_t ports = 1;        ///< of each bank
+  std::int64_t width_bytes = 1;  ///< that a port reads or writes a cycle
+  Banking banking = Banking::interleaved;
+};
+
 struct ScratchpadSpec {
-  std::int64_t bytes = 0;
+  std::int64_t bytes = 0;    ///< of all parts
   std::int64_t buffers = 2;  ///< tiles in flight: 1 none, 2 double buffering
+  ScratchpadSharing sharing = ScratchpadSharing::operands;
+  /// Separate parts only.
+  std::int64_t streamed_bytes = 0, stationary_bytes = 0, result_bytes = 0;
+  std::optional<ScratchpadPorts> ports{};  ///< absent: never a limit
+};
+
+/// What moves data between DRAM and the scratchpad; rules in dma_rate.h.
+struct DmaSpec {
+  std::int64_t channels = 1;           ///< of each direction: descriptors in flight
+  std::int64_t width_bytes = 1;        ///< that a channel moves a cycle
+  std::int64_t burst_bytes = 64;       ///< whole ones move
+  std::int64_t descriptor_cycles = 0;  ///< to set one up
+  std::int64_t outstanding = 0;        ///< bursts that a channel has in flight; 0: no limit
+};
+
+/// Who makes data that a product needs in another form than DRAM has it; rules in rearrangement.h.
+enum class Rearranging {
+  implicit,      ///< on the way to the arrays, at no cost
+  through_dram,  ///< read, rearranged by the vector unit and written back before the product
+};
+enum class Transposing {
+  vector_unit,
+  dma,  ///< gathered piece by piece, each in whole bursts
+};
+struct DataLayoutSpec {
+  Rearranging im2col = Rearranging::implicit;
+  Rearranging zero_insertion = Rearranging::implicit;
+  Transposing transpose = Transposing::vector_unit;
 };
 
 /// What a descriptor costs beyond its bytes; the rules stand in modules/dram_schedule.h. Times in
@@ -194,6 +244,8 @@ struct NpuSpec {
   MacArraySpec mac_array;
   ScratchpadSpec scratchpad;
   DramSpec dram;
+  std::optional<DmaSpec> dma;  ///< absent: any number of descriptors in flight, as wide as DRAM
+  DataLayoutSpec data_layout;
   VectorUnitSpec vector_unit;
   std::optional<HostSpec> host;
   EnergySpec energy;

@@ -37,6 +37,13 @@ class Organisation {
   /// `macs_per_pe` of the input mode; `latency_cycles` of a dependent accumulation.
   virtual TileCycles tile_cycles(const MacArraySpec& array, std::int64_t macs_per_pe,
                                  std::int64_t latency_cycles, const TileShape& tile) const = 0;
+  /// Reads and writes of accumulator memory by one tile, in groups of the sums that leave the array
+  /// in a cycle (port_limits.h). 0: sums stay in the elements until they are done. `resumes`: a
+  /// tile of K before left sums.
+  virtual std::int64_t accumulator_accesses(const MacArraySpec&, std::int64_t /*macs_per_pe*/,
+                                            const TileShape&, bool /*resumes*/) const {
+    return 0;
+  }
   /// The cuts of K inside the array (none when a sum runs through); accumulator: its arithmetic.
   virtual std::vector<precision::Chunk> chunks(const MacArraySpec& array,
                                                const precision::Arithmetic& accumulator) const = 0;

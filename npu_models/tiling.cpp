@@ -9,7 +9,9 @@
 #include "npu_models/ceil_div.h"
 #include "npu_models/gemm_split.h"
 #include "npu_models/mapping_cost.h"
+#include "npu_models/modules/sram_accesses.h"
 #include "npu_models/organisation.h"
+#include "npu_models/port_limits.h"
 
 namespace npusim::npu {
 namespace {
@@ -205,28 +207,64 @@ std::vector<std::pair<std::int64_t, std::int64_t>> parts(std::int64_t extent, st
   return sizes;
 }
 
-}  // namespace
-
-std::int64_t array_cycles(const NpuSpec& npu, const GemmMapping& gemm) {
-  const MacArraySpec& array = npu.mac_array;
-  const Organisation& organisation = *find_organisation(array.organisation);
+/// Calls visit(extents, count, resumes) for each kind of tile; `by_resumption`: those that add to
+/// sums of a tile of K before are a kind of their own.
+template <class Visit>
+void for_each_tile(const GemmMapping& gemm, bool by_resumption, const Visit& visit) {
+  const std::int64_t groups = gemm_tile_counts(gemm).groups;
   // With several parts of K the first one has whole tiles.
   const auto k_parts =
       gemm.split.k == 1 ? parts(gemm.ordered_k, gemm.tile_k) : parts(gemm.k_part(), gemm.tile_k);
-  std::int64_t cycles = 0;
   for (const auto& [m, m_count] : parts(gemm.contraction.m, gemm.tile_m)) {
     for (const auto& [n, n_count] : parts(gemm.contraction.n, gemm.tile_n)) {
+      bool resumes = false;
       for (const auto& [k, k_count] : k_parts) {
-        const TileShape tile{ceil_div(m, gemm.split.m), ceil_div(n, gemm.split.n), k};
-        cycles += m_count * n_count * k_count *
-                  organisation
-                      .tile_cycles(array, gemm.macs_per_pe_per_cycle,
-                                   gemm.accumulator_latency_cycles, gemm.on_array(tile))
-                      .total();
+        const TileExtents tile{gemm.split.groups, m, n, k, k};
+        const std::int64_t alike = groups * m_count * n_count;
+        const bool first = by_resumption && !resumes && k_count > 1;
+        if (first) visit(tile, alike, false);
+        visit(tile, alike * (first ? k_count - 1 : k_count), first || resumes);
+        resumes = by_resumption;
       }
     }
   }
-  return cycles * gemm_tile_counts(gemm).groups;
+}
+
+std::int64_t operand_reads(const NpuSpec& npu, const GemmMapping& gemm, const TileExtents& tile) {
+  const TileShape granule = find_organisation(npu.mac_array.organisation)->granule(npu.mac_array);
+  const model::SramAccesses accesses = model::sram_accesses(granule, shares_of(gemm.split, tile));
+  return accesses.m_side * gemm.unit.a.storage_bytes() +
+         accesses.n_side * gemm.unit.b.storage_bytes();
+}
+
+}  // namespace
+
+ArrayCycles array_cycles_by_cause(const NpuSpec& npu, const GemmMapping& gemm) {
+  ArrayCycles cycles;
+  const bool by_resumption = npu.mac_array.accumulator.ports > 0;
+  const auto add = [&](const TileExtents& tile, std::int64_t count, bool resumes) {
+    // Shares differ by one in m and n at most: the largest takes longest.
+    const ShareCycles share = share_cycles(
+        npu.mac_array, gemm,
+        {ceil_div(tile.m, gemm.split.m), ceil_div(tile.n, gemm.split.n), tile.k}, resumes);
+    cycles.array += count * share.array.total();
+    cycles.accumulator_ports += count * share.accumulator_ports;
+    if (npu.scratchpad.ports) {
+      const std::int64_t passing =
+          scratchpad_port_cycles(npu.scratchpad, operand_reads(npu, gemm, tile), 0);
+      cycles.scratchpad_ports += count * std::max<std::int64_t>(0, passing - share.total());
+    }
+  };
+  for_each_tile(gemm, by_resumption, add);
+  return cycles;
+}
+
+std::int64_t operand_reads(const NpuSpec& npu, const GemmMapping& gemm) {
+  std::int64_t bytes = 0;
+  for_each_tile(gemm, false, [&](const TileExtents& tile, std::int64_t count, bool) {
+    bytes += count * operand_reads(npu, gemm, tile);
+  });
+  return bytes;
 }
 
 std::string choose_tiles(const NpuSpec& npu, std::int64_t element_bytes, std::int64_t output_bytes,

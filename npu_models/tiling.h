@@ -12,8 +12,19 @@
 
 namespace npusim::npu {
 
-/// Array cycles of all tiles together when memory never lets them wait: the largest share of each.
-std::int64_t array_cycles(const NpuSpec& npu, const GemmMapping& gemm);
+/// Array cycles of all tiles together when memory never lets them wait: the largest share of each,
+/// then what ports add (port_limits.h), the scratchpad's for the arrays alone.
+struct ArrayCycles {
+  std::int64_t array = 0, accumulator_ports = 0, scratchpad_ports = 0;
+  std::int64_t total() const { return array + accumulator_ports + scratchpad_ports; }
+};
+ArrayCycles array_cycles_by_cause(const NpuSpec& npu, const GemmMapping& gemm);
+inline std::int64_t array_cycles(const NpuSpec& npu, const GemmMapping& gemm) {
+  return array_cycles_by_cause(npu, gemm).total();
+}
+
+/// Bytes that the arrays read from the scratchpad for their operands.
+std::int64_t operand_reads(const NpuSpec& npu, const GemmMapping& gemm);
 
 /// Sets split, tile_m, tile_n, tile_k, loop_order and spills; all else must be set. What `pin`
 /// fixes is taken as it is. Returns why no mapping with the pin can run; empty: gemm has one.

@@ -11,9 +11,28 @@
 namespace npusim::npu {
 
 const std::vector<std::string>& stall_causes() {
-  static const std::vector<std::string> causes = {"preload", "fill_drain", "accumulate", "load",
-                                                  "spill",   "vector",     "host",       "store",
-                                                  "launch",  "idle"};
+  static const std::vector<std::string> causes = {"preload",
+                                                  "fill_drain",
+                                                  "accumulate",
+                                                  "accumulator_ports",
+                                                  "scratchpad_ports",
+                                                  "load",
+                                                  "spill",
+                                                  "vector",
+                                                  "host",
+                                                  "store",
+                                                  "launch",
+                                                  "idle"};
+  return causes;
+}
+
+std::vector<std::string> stall_causes_of(const NpuSpec& npu) {
+  std::vector<std::string> causes;
+  for (const std::string& cause : stall_causes()) {
+    if (cause == "accumulator_ports" && npu.mac_array.accumulator.ports == 0) continue;
+    if (cause == "scratchpad_ports" && !npu.scratchpad.ports) continue;
+    causes.push_back(cause);
+  }
   return causes;
 }
 

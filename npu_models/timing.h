@@ -3,7 +3,9 @@
 // child (base::run_isolated) or once in a program.
 //
 // Every array-cycle of a run has one cause: `busy`, an exposed overhead inside a tile (preload,
-// fill_drain, accumulate), or, while the array waits, the first of these that holds at that cycle:
+// fill_drain, accumulate; accumulator_ports, then scratchpad_ports: what a tile takes longer
+// because of ports, only of NPUs that state any), or, while the array waits, the first of these
+// that holds at that cycle:
 //   load      the load DMA moves operands
 //   spill     a DMA moves partial sums
 //   vector    the vector unit works
@@ -28,7 +30,10 @@
 
 namespace npusim::npu {
 
-const std::vector<std::string>& stall_causes();  ///< in the order above, overheads first
+/// In the order above, overheads first.
+const std::vector<std::string>& stall_causes();
+/// Those that an NPU can have.
+std::vector<std::string> stall_causes_of(const NpuSpec& npu);
 
 struct OpTiming {
   std::string node, op, engine, phase;
@@ -44,6 +49,8 @@ struct OpTiming {
   std::int64_t spill_bytes = 0;  ///< included in the two above
   std::int64_t sram_bytes = 0;
   std::int64_t vector_cycles = 0;
+  /// DRAM bytes and cycles of the vector unit spent on another form of an operand; empty: none.
+  std::map<std::string, std::int64_t> rearranging;
   std::int64_t tiles = 0;
   double energy_mj = 0.0;
   std::string bound;  ///< engine with the most busy time: compute | memory | vector | host | none
@@ -69,6 +76,8 @@ struct TimingResult {
   std::string bound;
   /// Row hits and misses, refreshes, turnarounds; empty where DRAM has no timing of its own.
   std::map<std::string, std::int64_t> dram_events;
+  /// Descriptors, bursts and bytes moved beyond what was asked for; empty without a `dma` section.
+  std::map<std::string, std::int64_t> dma_events;
   std::vector<OpTiming> ops;
 };
 

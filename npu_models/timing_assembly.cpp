@@ -9,6 +9,7 @@
 #include "npu_models/energy.h"
 #include "npu_models/modules/sim_time.h"
 #include "npu_models/modules/vector_cost.h"
+#include "npu_models/rearrangement.h"
 
 namespace npusim::npu {
 namespace {
@@ -17,15 +18,26 @@ using model::OpRecord;
 
 constexpr double kMillijoulePerPicojoule = 1e-9;
 
-std::array<std::int64_t, 10> causes_of(const OpRecord& r) {
-  return {r.array.preload, r.array.fill_drain, r.array.dependency, r.waits[0], r.waits[1],
-          r.waits[2],      r.waits[3],         r.waits[4],         r.waits[5], r.array.idle};
+std::array<std::int64_t, 12> causes_of(const OpRecord& r) {
+  return {r.array.preload,
+          r.array.fill_drain,
+          r.array.dependency,
+          r.array.accumulator_ports,
+          r.array.scratchpad_ports,
+          r.waits[0],
+          r.waits[1],
+          r.waits[2],
+          r.waits[3],
+          r.waits[4],
+          r.waits[5],
+          r.array.idle};
 }
 
-std::map<std::string, std::int64_t> named_causes(const OpRecord& r) {
-  std::map<std::string, std::int64_t> named;
-  const std::array<std::int64_t, 10> values = causes_of(r);
-  for (std::size_t i = 0; i < values.size(); ++i) named[stall_causes()[i]] = values[i];
+std::map<std::string, std::int64_t> named_causes(const NpuSpec& npu, const OpRecord& r) {
+  std::map<std::string, std::int64_t> all, named;
+  const std::array<std::int64_t, 12> values = causes_of(r);
+  for (std::size_t i = 0; i < values.size(); ++i) all[stall_causes()[i]] = values[i];
+  for (const std::string& cause : stall_causes_of(npu)) named[cause] = all[cause];
   return named;
 }
 
@@ -59,11 +71,14 @@ Energy energy_of(const NpuSpec& npu, const MappedOp& op, const OpRecord& r) {
   if (op.engine == Engine::matrix || op.engine == Engine::vector) {
     energy.vector_mj = model::vector_energy_pj(npu, op.vector_work) * kMillijoulePerPicojoule;
   }
+  if (op.rearrangement)
+    energy.vector_mj += model::vector_energy_pj(npu, {{"copy", op.rearrangement->elements}}) *
+                        kMillijoulePerPicojoule;
   energy.sram_mj = (static_cast<double>(r.scratchpad_bytes) * pj.scratchpad_pj_per_byte +
                     static_cast<double>(r.accumulator_bytes) * pj.accumulator_pj_per_byte) *
                    kMillijoulePerPicojoule;
-  energy.dram_mj = static_cast<double>(r.read_bytes + r.write_bytes) * pj.dram_pj_per_byte *
-                   kMillijoulePerPicojoule;
+  energy.dram_mj = static_cast<double>(r.read_bytes + r.write_bytes + r.padding_bytes) *
+                   pj.dram_pj_per_byte * kMillijoulePerPicojoule;
   return energy;
 }
 
@@ -75,7 +90,8 @@ void add(Energy& sum, const Energy& energy) {
   sum.static_mj += energy.static_mj;
 }
 
-OpTiming row_of(const MappedGraph& mapped, const MappedOp& op, const OpRecord& r) {
+OpTiming row_of(const NpuSpec& npu, const MappedGraph& mapped, const MappedOp& op,
+                const OpRecord& r) {
   const workloads::Node& node = mapped.graph.nodes[static_cast<std::size_t>(op.node)];
   OpTiming row;
   row.node = node.name;
@@ -86,12 +102,18 @@ OpTiming row_of(const MappedGraph& mapped, const MappedOp& op, const OpRecord& r
   row.end_cycle = r.end_cycle;
   row.macs = op.macs;
   row.array_busy_cycles = r.array.busy;
-  row.stall_cycles = named_causes(r);
+  row.stall_cycles = named_causes(npu, r);
   row.dram_read_bytes = r.read_bytes;
   row.dram_write_bytes = r.write_bytes;
   row.spill_bytes = r.spill_bytes;
   row.sram_bytes = r.scratchpad_bytes + r.accumulator_bytes;
   row.vector_cycles = r.vector_cycles;
+  if (op.rearrangement || op.gathered_run > 0) {
+    const std::string kind =
+        op.rearrangement ? name_of(op.rearrangement->kind) : std::string("transpose");
+    row.rearranging = {{kind + "_dram_bytes", r.rearranged_bytes},
+                       {kind + "_vector_cycles", r.rearranged_cycles}};
+  }
   row.tiles = r.tiles;
   row.bound = bound_of(r.array_cycles, r.transfer_picos, r.vector_cycles, r.host_cycles);
   return row;
@@ -139,13 +161,13 @@ TimingResult assemble_timing(const NpuSpec& npu, const MappedGraph& mapped,
   const double array_cycles = static_cast<double>(cycles) * static_cast<double>(result.arrays);
   const double static_mj =
       npu.energy.static_watts * static_cast<double>(cycles) / (npu.clock_mhz * 1e6) * 1e3;
-  for (const std::string& cause : stall_causes()) result.stall_cycles[cause] = 0;
+  for (const std::string& cause : stall_causes_of(npu)) result.stall_cycles[cause] = 0;
 
   std::int64_t array_total = 0;
   model::Picos transfer_total = 0;
   for (std::size_t i = 0; i < records.size(); ++i) {
     const OpRecord& r = records[i];
-    OpTiming row = row_of(mapped, mapped.ops[i], r);
+    OpTiming row = row_of(npu, mapped, mapped.ops[i], r);
     Energy energy = energy_of(npu, mapped.ops[i], r);
     if (cycles > 0) {
       energy.static_mj = static_mj * static_cast<double>(array_cycles_charged(r)) / array_cycles;
@@ -161,6 +183,11 @@ TimingResult assemble_timing(const NpuSpec& npu, const MappedGraph& mapped,
     result.vector_busy_cycles += r.vector_cycles;
     result.host_busy_cycles += r.host_cycles;
     result.transactions += r.transactions;
+    if (npu.dma) {
+      result.dma_events["descriptors"] += r.descriptors;
+      result.dma_events["bursts"] += r.bursts;
+      result.dma_events["padding_bytes"] += r.padding_bytes;
+    }
     array_total += r.array_cycles;
     transfer_total += r.transfer_picos;
     result.ops.push_back(std::move(row));

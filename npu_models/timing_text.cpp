@@ -18,7 +18,7 @@ void visit_op(Archive& a, Result& op) {
   a("utilization", op.utilization), a("stall_cycles", op.stall_cycles);
   a("dram_read_bytes", op.dram_read_bytes), a("dram_write_bytes", op.dram_write_bytes);
   a("spill_bytes", op.spill_bytes), a("sram_bytes", op.sram_bytes);
-  a("vector_cycles", op.vector_cycles), a("tiles", op.tiles);
+  a("vector_cycles", op.vector_cycles), a("rearranging", op.rearranging), a("tiles", op.tiles);
   a("energy_mj", op.energy_mj), a("bound", op.bound);
 }
 
@@ -33,7 +33,7 @@ void visit_totals(Archive& a, Result& r) {
   a("mac_mj", r.energy.mac_mj), a("vector_mj", r.energy.vector_mj);
   a("sram_mj", r.energy.sram_mj), a("dram_mj", r.energy.dram_mj);
   a("static_mj", r.energy.static_mj), a("bound", r.bound);
-  a("dram_events", r.dram_events);
+  a("dram_events", r.dram_events), a("dma_events", r.dma_events);
 }
 
 class Writer {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the mapping chose for each matrix op: its extents, tiles, loop order and spills, the array
 // cycles and DRAM bytes that the choice was made by (tiling.h; the simulation charges what ops
-// really take, waits included), and where that puts the op under the NPU's roofline.
+// really take, waits included), how many of these cycles are due to ports where a file states any,
+// and where that puts the op under the NPU's roofline.
 #pragma once
 
 #include <string>

@@ -25,10 +25,10 @@ struct Engines {
 inline Engines::Engines(const NpuSpec& npu, Ledger& ledger)
     : scratchpad("scratchpad", npu.scratchpad),
       accumulators("accumulators", npu.mac_array.accumulator),
-      load("load", false, npu.dram, ledger),
-      store("store", true, npu.dram, ledger),
-      array("array", npu.mac_array, accumulators, ledger),
-      vector("vector", ledger),
+      load("load", false, npu, scratchpad, ledger),
+      store("store", true, npu, scratchpad, ledger),
+      array("array", npu.mac_array, accumulators, scratchpad, ledger),
+      vector("vector", scratchpad, ledger),
       host("host", npu.host, npu.dram, ledger) {}
 
 }  // namespace npusim::npu::model

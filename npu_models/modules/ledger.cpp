@@ -55,9 +55,18 @@ void Ledger::tile(int op, std::int64_t begin, std::int64_t end, const TileAccoun
   r.array.preload += account.preload;
   r.array.fill_drain += account.fill_drain;
   r.array.dependency += account.dependency;
+  r.array.accumulator_ports += account.accumulator_ports;
   r.array.idle += account.idle;
   r.array_cycles += end - begin;
   settled_ = end;
+}
+
+void Ledger::wait_for_ports(int op, std::int64_t cycles) {
+  touch(op, settled_, settled_ + cycles);
+  OpRecord& r = record(op);
+  r.array.scratchpad_ports += arrays_ * cycles;
+  r.array_cycles += cycles;
+  settled_ += cycles;
 }
 
 void Ledger::settle(std::int64_t until) {

@@ -23,6 +23,7 @@ inline constexpr std::size_t kWaitCauses = 6;
 /// Cycles of one tile on all arrays together.
 struct TileAccount {
   std::int64_t busy = 0, preload = 0, fill_drain = 0, dependency = 0;
+  std::int64_t accumulator_ports = 0, scratchpad_ports = 0;  ///< beyond the array's own cycles
   std::int64_t idle = 0;  ///< arrays with a smaller share, or none
 };
 
@@ -37,6 +38,8 @@ struct OpRecord {
   std::int64_t read_bytes = 0, write_bytes = 0, spill_bytes = 0;
   std::int64_t scratchpad_bytes = 0, accumulator_bytes = 0;
   std::int64_t tiles = 0, transactions = 0;
+  std::int64_t descriptors = 0, bursts = 0, padding_bytes = 0;  ///< of DMA channels
+  std::int64_t rearranged_bytes = 0, rearranged_cycles = 0;     ///< included in the others
 };
 
 class Ledger {
@@ -58,6 +61,8 @@ class Ledger {
   void active(WaitCause cause, int op, std::int64_t begin, std::int64_t end, std::int64_t now);
   /// The arrays work on a tile of `op` in [begin, end); begins never decrease.
   void tile(int op, std::int64_t begin, std::int64_t end, const TileAccount& account);
+  /// The tile that ran last goes on for so many cycles, in which its operands wait for ports.
+  void wait_for_ports(int op, std::int64_t cycles);
   /// Ends the run; returns its last cycle.
   std::int64_t finish();
 

@@ -3,32 +3,27 @@
 
 #include <algorithm>
 
-#include "base/error.h"
+#include "npu_models/port_limits.h"
 
 namespace npusim::npu::model {
 namespace {
 
-const Organisation& organisation_of(const MacArraySpec& spec) {
-  const Organisation* found = find_organisation(spec.organisation);
-  NPUSIM_CHECK(found != nullptr, "unknown organisation " + spec.organisation);
-  return *found;
-}
-
-void add(TileAccount& account, const TileCycles& cycles, std::int64_t arrays) {
-  account.busy += arrays * cycles.busy;
-  account.preload += arrays * cycles.preload;
-  account.fill_drain += arrays * cycles.fill_drain;
-  account.dependency += arrays * cycles.dependency;
+void add(TileAccount& account, const ShareCycles& cycles, std::int64_t arrays) {
+  account.busy += arrays * cycles.array.busy;
+  account.preload += arrays * cycles.array.preload;
+  account.fill_drain += arrays * cycles.array.fill_drain;
+  account.dependency += arrays * cycles.array.dependency;
+  account.accumulator_ports += arrays * cycles.accumulator_ports;
 }
 
 }  // namespace
 
 MacArray::MacArray(const sc_core::sc_module_name& name, const MacArraySpec& spec,
-                   AccumulatorMemory& memory, Ledger& ledger)
+                   AccumulatorMemory& memory, Scratchpad& scratchpad, Ledger& ledger)
     : sc_core::sc_module(name),
       spec_(spec),
-      organisation_(organisation_of(spec)),
       memory_(memory),
+      scratchpad_(scratchpad),
       ledger_(ledger) {
   SC_THREAD(run);
 }
@@ -46,38 +41,54 @@ void MacArray::run() {
     wait_until(start);
     const Cost& cost = cost_of(command);
     const Cycles begin = floor_cycle(now_picos());
-    const Picos end = picos_of(begin + cost.cycles);
     ledger_.tile(command.op, begin, begin + cost.cycles, cost.account);
+    if (elements_)
+      elements_->begin({command.op, command.gemm, command.at, command.tile, cost.array_cycles});
+    const Picos end = picos_of(wait_for_scratchpad(command, begin, begin + cost.cycles));
     OpRecord& record = ledger_.record(command.op);
     ++record.tiles;
     ++record.transactions;
     ledger_.trace(Track::array, command.op, picos_of(begin), end);
     progress.complete(end);
     for (const Release& release : command.give) release.at(end);
-    if (elements_)
-      elements_->begin({command.op, command.gemm, command.at, command.tile, cost.cycles});
     free_at = end;
   }
 }
 
+/// When the operands have passed the scratchpad's ports too. What others move through the same
+/// ports is known only once it has been requested, so the answer is waited for.
+Cycles MacArray::wait_for_scratchpad(const ArrayCommand& command, Cycles begin, Cycles end) {
+  const ScratchpadSpec& spec = scratchpad_.spec;
+  if (!spec.ports) return end;
+  PortTraffic& traffic = scratchpad_.traffic;
+  traffic.begin_tile(picos_of(begin));
+  for (;;) {
+    if (shares_ports(spec)) wait_until(picos_of(end));
+    const Cycles passed = begin + scratchpad_port_cycles(spec, command.scratchpad_bytes,
+                                                         traffic.bytes_until(picos_of(end)));
+    if (passed <= end) break;
+    ledger_.wait_for_ports(command.op, passed - end);
+    end = passed;
+  }
+  traffic.end_tile();
+  return end;
+}
+
 const MacArray::Cost& MacArray::cost_of(const ArrayCommand& command) {
   Cost& cost = last_cost_;
-  if (cost.gemm == command.gemm && cost.tile == command.tile) return cost;
-  cost = {command.gemm, command.tile, {}, 0};
+  if (cost.gemm == command.gemm && cost.tile == command.tile && cost.resumes == command.resumes)
+    return cost;
+  cost = {command.gemm, command.tile, command.resumes, {}, 0, 0};
   std::int64_t worked = 0;
   for (const ArrayShare& share : shares_of(command.gemm->split, command.tile)) {
-    const TileCycles cycles = cycles_of(*command.gemm, share.shape);
+    const ShareCycles cycles = share_cycles(spec_, *command.gemm, share.shape, command.resumes);
     add(cost.account, cycles, share.arrays);
     worked += share.arrays * cycles.total();
+    cost.array_cycles = std::max(cost.array_cycles, cycles.array.total());
     cost.cycles = std::max(cost.cycles, cycles.total());
   }
   cost.account.idle = spec_.arrays * cost.cycles - worked;
   return cost;
-}
-
-TileCycles MacArray::cycles_of(const GemmMapping& gemm, const TileShape& share) const {
-  return organisation_.tile_cycles(spec_, gemm.macs_per_pe_per_cycle,
-                                   gemm.accumulator_latency_cycles, gemm.on_array(share));
 }
 
 }  // namespace npusim::npu::model

@@ -6,7 +6,8 @@
 // smaller ones and of arrays without one are idle. Equal shares are computed once, with their exact
 // multiplicity. Values are not computed here: the numeric executor runs the same mapping's plan.
 // With clock_elements (fidelity pe) every tile also runs on clocked elements that carry values
-// (pe/pe_tiles.h); their cycles must be the closed form's.
+// (pe/pe_tiles.h); their cycles must be the closed form's. What ports of accumulator memory and
+// scratchpad add is port_limits.h's.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +20,7 @@
 #include "npu_models/modules/command_queue.h"
 #include "npu_models/modules/ledger.h"
 #include "npu_models/modules/progress.h"
+#include "npu_models/modules/scratchpad.h"
 #include "npu_models/organisation.h"
 #include "npu_models/pe/pe_tiles.h"
 
@@ -29,6 +31,8 @@ struct ArrayCommand {
   const GemmMapping* gemm = nullptr;
   TileExtents tile;  ///< of all arrays together
   pe::TileAt at;
+  bool resumes = false;               ///< adds to the sums of a tile of K before
+  std::int64_t scratchpad_bytes = 0;  ///< that the arrays move
   Need operands;
   std::int64_t accumulator_bytes = 0;  ///< to take before the start; 0: already held
   Release give[4];                     ///< at the end
@@ -41,7 +45,7 @@ class MacArray : public sc_core::sc_module {
 
   SC_HAS_PROCESS(MacArray);
   MacArray(const sc_core::sc_module_name& name, const MacArraySpec& spec, AccumulatorMemory& memory,
-           Ledger& ledger);
+           Scratchpad& scratchpad, Ledger& ledger);
   /// During elaboration: fidelity pe.
   void clock_elements(const std::optional<pe::WaveformOptions>& waveform);
 
@@ -49,16 +53,18 @@ class MacArray : public sc_core::sc_module {
   struct Cost {
     const GemmMapping* gemm = nullptr;
     TileExtents tile;
+    bool resumes = false;
     TileAccount account;
-    std::int64_t cycles = 0;
+    std::int64_t array_cycles = 0;  ///< by the closed form
+    std::int64_t cycles = 0;        ///< with those of accumulator memory's ports
   };
   void run();
   const Cost& cost_of(const ArrayCommand& command);
-  TileCycles cycles_of(const GemmMapping& gemm, const TileShape& share) const;
+  Cycles wait_for_scratchpad(const ArrayCommand& command, Cycles begin, Cycles end);
 
   const MacArraySpec& spec_;
-  const Organisation& organisation_;
   AccumulatorMemory& memory_;
+  Scratchpad& scratchpad_;
   Ledger& ledger_;
   Cost last_cost_;  ///< most tiles of an op are alike
   std::unique_ptr<pe::PeTiles> elements_;

@@ -22,6 +22,7 @@ struct Sequencer::MatrixRun {
   std::vector<std::uint64_t>
       spilled;  ///< by m tile: number of the store that wrote its partial sums
   std::uint64_t spill_address;
+  Need rearranged{};  ///< another form of the streamed operand is there
 };
 
 namespace {
@@ -78,6 +79,10 @@ void Sequencer::issue_matrix(int op, const OpProgram& program) {
     engines_.load.queue.push(load);
     ledger_.record(op).scratchpad_bytes += load.bytes;  // read once by whoever uses it
   }
+  if (mapped_op.rearrangement) {
+    run.rearranged = rearrange_operand(op, program.m_side);
+    run.spill_address += static_cast<std::uint64_t>(mapped_op.rearrangement->written_bytes);
+  }
   GemmTiles tiles(gemm);
   for (GemmTile tile; tiles.next(tile);) issue_tile(run, tile);
 }
@@ -111,13 +116,23 @@ void Sequencer::issue_tile(MatrixRun& run, const GemmTile& tile) {
       if (extra_loaded) command.give[3] = {&scratchpad.epilogue_operands};
     }
   }
-  count_accesses(run, tile);
+  command.resumes = !tile.first_k;
+  command.scratchpad_bytes = count_accesses(run, tile);
   const Need sums{&engines_.array.progress, engines_.array.queue.push(command)};
   if (tile.last_k) {
     finish_output(run, elements, sums, accumulators, extra_loaded);
   } else if (gemm.spills) {
     store_partial_sums(run, tile, sums, accumulators);
   }
+}
+
+/// The tensor, or what was made of it.
+std::uint64_t Sequencer::streamed_address(const MatrixRun& run, std::int64_t part,
+                                          std::int64_t whole) const {
+  const auto& form = mapped_.ops[static_cast<std::size_t>(run.op)].rearrangement;
+  if (!form) return tile_address(run.program.m_side, part, whole);
+  return layout_.end_address() +
+         static_cast<std::uint64_t>(share_of(form->written_bytes, 0, part, whole));
 }
 
 void Sequencer::load_operands(MatrixRun& run, const GemmTile& tile) {
@@ -135,7 +150,8 @@ void Sequencer::load_operands(MatrixRun& run, const GemmTile& tile) {
     engines_.load.queue.push(load);
   }
   if (tile.load_streamed) {
-    load.address = tile_address(program.m_side, tile.group0 * c.m + tile.m0, c.groups * c.m);
+    load.address = streamed_address(run, tile.group0 * c.m + tile.m0, c.groups * c.m);
+    load.after = run.rearranged;
     load.bytes = tile_m_side_bytes(gemm, tile.extents.groups, tile.m0, tile.extents.m, tile.index.k,
                                    program.element_bytes.m_side);
     load.producers = producers(program.m_side);
@@ -195,6 +211,7 @@ void Sequencer::finish_output(MatrixRun& run, std::int64_t elements, const Need&
     work.op = run.op;
     work.cycles =
         run.vector.empty() ? 0 : run.vector.cycles(begin, begin + elements, run.output_elements);
+    work.scratchpad_bytes = run.vector.empty() ? 0 : epilogue_bytes(run, elements);
     work.operands = all_loads();
     work.sums = sums;
     work.give[0] = accumulators;
@@ -204,6 +221,16 @@ void Sequencer::finish_output(MatrixRun& run, std::int64_t elements, const Need&
     if (stored) store_output(run, elements, computed, {&scratchpad.results});
   }
   run.finished_elements += elements;
+}
+
+/// Extra operands that an epilogue reads and results that it writes.
+std::int64_t Sequencer::epilogue_bytes(const MatrixRun& run, std::int64_t elements) const {
+  const std::int64_t begin = run.finished_elements;
+  std::int64_t bytes = 0;
+  for (const auto* list : {&run.program.tiled_inputs, &run.program.outputs})
+    for (const TensorId id : *list)
+      bytes += share_of(layout_.bytes(id), begin, begin + elements, run.output_elements);
+  return bytes;
 }
 
 void Sequencer::store_output(MatrixRun& run, std::int64_t elements, const Need& after,
@@ -221,25 +248,27 @@ void Sequencer::store_output(MatrixRun& run, std::int64_t elements, const Need& 
   }
 }
 
-/// Array's side of the on-chip memories.
-void Sequencer::count_accesses(const MatrixRun& run, const GemmTile& tile) {
+/// Array's side of the on-chip memories; returns the bytes of the scratchpad.
+std::int64_t Sequencer::count_accesses(const MatrixRun& run, const GemmTile& tile) {
   const GemmMapping& gemm = run.gemm;
   const GemmElementBytes& bytes = run.program.element_bytes;
   const SramAccesses accesses = sram_accesses(granule_, shares_of(gemm.split, tile.extents));
   const std::int64_t elements = elements_of(tile.extents);
   OpRecord& record = ledger_.record(run.op);
-  record.scratchpad_bytes += accesses.m_side * bytes.m_side + accesses.n_side * bytes.n_side;
+  std::int64_t moved = accesses.m_side * bytes.m_side + accesses.n_side * bytes.n_side;
   std::int64_t partial_sums = accesses.accumulator;
   if (!tile.first_k) partial_sums += accesses.sums;  // read by the first pass, which adds to them
   if (gemm.spills && !tile.first_k) {
     partial_sums += elements;  // brought back
-    record.scratchpad_bytes += elements * spill_element_bytes(gemm);
+    moved += elements * spill_element_bytes(gemm);
   }
   if (tile.last_k || gemm.spills) partial_sums += elements * gemm.split.k;  // drained
-  if (!tile.last_k && gemm.spills) {
-    record.scratchpad_bytes += elements * spill_element_bytes(gemm);
-  }
+  if (!tile.last_k && gemm.spills) moved += elements * spill_element_bytes(gemm);
+  record.scratchpad_bytes += moved;
   record.accumulator_bytes += partial_sums * gemm.accumulator_bytes;
+  // Results that no vector unit takes are written by the arrays; store_output() counts them.
+  const bool writes = tile.last_k && run.vector.empty();
+  return moved + (writes ? elements * bytes.output : 0);
 }
 
 }  // namespace npusim::npu::model

@@ -4,12 +4,13 @@
 // when its load is requested and given back after the last tile that uses it, so an operand that
 // stays is held once. A tile of a vector op takes both parts and holds them, results included,
 // until it is stored. Partial sums on their way back, extra operands of a fused epilogue and its
-// results have staging buffers of their own, as many. Bandwidth and bank conflicts are not
-// modelled.
+// results have buffers of their own, as many; whether their bytes count is scratchpad_room.h's.
+// Ports: port_limits.h.
 #pragma once
 
 #include <systemc>
 
+#include "npu_models/modules/port_traffic.h"
 #include "npu_models/modules/token_pool.h"
 #include "npu_models/npu_spec.h"
 
@@ -19,14 +20,17 @@ class Scratchpad : public sc_core::sc_module {
  public:
   TokenPool m_side, n_side;
   TokenPool partial_sums, epilogue_operands, results;
+  const ScratchpadSpec& spec;
+  PortTraffic traffic;  ///< kept where the arrays share ports only
 
-  Scratchpad(const sc_core::sc_module_name& name, const ScratchpadSpec& spec)
+  Scratchpad(const sc_core::sc_module_name& name, const ScratchpadSpec& as)
       : sc_core::sc_module(name),
-        m_side(spec.buffers),
-        n_side(spec.buffers),
-        partial_sums(spec.buffers),
-        epilogue_operands(spec.buffers),
-        results(spec.buffers) {}
+        m_side(as.buffers),
+        n_side(as.buffers),
+        partial_sums(as.buffers),
+        epilogue_operands(as.buffers),
+        results(as.buffers),
+        spec(as) {}
 };
 
 }  // namespace npusim::npu::model

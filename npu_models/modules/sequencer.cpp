@@ -104,62 +104,6 @@ Need Sequencer::all_loads() const {
   return {&engines_.load.progress, engines_.load.queue.pushed()};
 }
 
-void Sequencer::issue_vector(int op, const OpProgram& program) {
-  const VectorCost cost(npu_.vector_unit, mapped_.ops[static_cast<std::size_t>(op)].vector_work);
-  std::int64_t total = 0;
-  for (const TensorId id : program.tiled_inputs) total += layout_.bytes(id);
-  for (const TensorId id : program.outputs) total += layout_.bytes(id);
-  const std::int64_t slot =
-      std::max<std::int64_t>(1, npu_.scratchpad.bytes / npu_.scratchpad.buffers);
-  const std::int64_t tiles = std::max<std::int64_t>(1, (total + slot - 1) / slot);
-  Scratchpad& scratchpad = engines_.scratchpad;
-  DmaCommand synchronisation;
-  synchronisation.op = op;
-
-  for (std::int64_t i = 0; i < tiles; ++i) {
-    const auto command = [&](TensorId id) {
-      DmaCommand dma = synchronisation;
-      dma.address = tile_address(id, i, tiles);
-      dma.bytes = share_of(layout_.bytes(id), i, i + 1, tiles);
-      return dma;
-    };
-    std::vector<DmaCommand> loads;
-    for (const TensorId id : program.tiled_inputs) {
-      loads.push_back(command(id));
-      loads.back().producers = producers(id);
-    }
-    if (loads.empty()) loads.push_back(synchronisation);
-    loads.front().take[0] = &scratchpad.m_side;
-    loads.front().take[1] = &scratchpad.n_side;
-    std::int64_t bytes = 0;
-    for (DmaCommand& load : loads) {
-      bytes += load.bytes;
-      engines_.load.queue.push(load);
-    }
-    VectorCommand work;
-    work.op = op;
-    work.cycles = cost.cycles(i, i + 1, tiles);
-    work.own_tile = true;
-    work.operands = all_loads();
-    if (program.outputs.empty()) {
-      work.give[0] = {&scratchpad.m_side};
-      work.give[1] = {&scratchpad.n_side};
-    }
-    const Need computed{&engines_.vector.progress, engines_.vector.queue.push(work)};
-    for (const TensorId id : program.outputs) {
-      DmaCommand store = command(id);
-      store.after = computed;
-      if (id == program.outputs.back()) {
-        store.give[0] = {&scratchpad.m_side};
-        store.give[1] = {&scratchpad.n_side};
-      }
-      bytes += store.bytes;
-      engines_.store.queue.push(store);
-    }
-    ledger_.record(op).scratchpad_bytes += bytes;  // the unit reads operands and writes results
-  }
-}
-
 void Sequencer::issue_host(int op, const OpProgram& program) {
   const MappedOp& mapped_op = mapped_.ops[static_cast<std::size_t>(op)];
   HostCommand command;

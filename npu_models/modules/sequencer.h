@@ -41,9 +41,13 @@ class Sequencer : public sc_core::sc_module {
   const Needs* producers(TensorId tensor) const;
   std::uint64_t tile_address(TensorId tensor, std::int64_t part, std::int64_t whole) const;
   Need all_loads() const;
+  std::int64_t element_bytes_of(TensorId tensor) const {
+    return mapped_.storage[static_cast<std::size_t>(tensor)].format.storage_bytes();
+  }
 
   void issue_matrix(int op, const OpProgram& program);
   void issue_tile(MatrixRun& run, const GemmTile& tile);
+  std::uint64_t streamed_address(const MatrixRun& run, std::int64_t part, std::int64_t whole) const;
   void load_operands(MatrixRun& run, const GemmTile& tile);
   bool load_tiled_inputs(MatrixRun& run, std::int64_t elements);
   void store_partial_sums(MatrixRun& run, const GemmTile& tile, const Need& sums,
@@ -52,8 +56,10 @@ class Sequencer : public sc_core::sc_module {
                      bool extra_loaded);
   void store_output(MatrixRun& run, std::int64_t elements, const Need& after, Release release);
 
-  void count_accesses(const MatrixRun& run, const GemmTile& tile);
+  std::int64_t count_accesses(const MatrixRun& run, const GemmTile& tile);
+  std::int64_t epilogue_bytes(const MatrixRun& run, std::int64_t elements) const;
 
+  Need rearrange_operand(int op, TensorId streamed);
   void issue_vector(int op, const OpProgram& program);
   void issue_host(int op, const OpProgram& program);
 

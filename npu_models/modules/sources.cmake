@@ -12,6 +12,7 @@ set(NPUSIM_MODULE_SOURCES
   modules/memory_port.cpp
   modules/npu_top.cpp
   modules/op_program.cpp
+  modules/port_traffic.cpp
   modules/progress.cpp
   modules/sanitizer_stack.cpp
   modules/sequencer.cpp
@@ -20,6 +21,7 @@ set(NPUSIM_MODULE_SOURCES
   modules/token_pool.cpp
   modules/trace.cpp
   modules/vector_cost.cpp
+  modules/vector_sequence.cpp
   modules/vector_unit.cpp
   timing.cpp
   timing_assembly.cpp

@@ -9,6 +9,12 @@ std::int64_t block_pipeline_cycles(std::int64_t depth, std::int64_t latency_cycl
   return 1 + levels + latency_cycles;
 }
 
+std::int64_t accesses_of(std::int64_t groups, std::int64_t passes, std::int64_t partial_sums,
+                         bool resumes) {
+  const std::int64_t each = partial_sums == 1 ? 2 * passes - 1 : 2 * passes + 1;
+  return groups * (each + (resumes ? 1 : 0));
+}
+
 ReductionOrder channel_block_order(std::int64_t block) {
   ReductionOrder order;
   if (block == 1) return order;

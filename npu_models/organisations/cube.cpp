@@ -28,6 +28,8 @@ class Cube final : public BlockUnit {
   }
   TileCycles tile_cycles(const MacArraySpec& array, std::int64_t macs_per_pe,
                          std::int64_t latency_cycles, const TileShape& tile) const override;
+  std::int64_t accumulator_accesses(const MacArraySpec& array, std::int64_t macs_per_pe,
+                                    const TileShape& tile, bool resumes) const override;
 };
 
 TileCycles Cube::tile_cycles(const MacArraySpec& array, std::int64_t macs_per_pe,
@@ -41,6 +43,14 @@ TileCycles Cube::tile_cycles(const MacArraySpec& array, std::int64_t macs_per_pe
   cycles.dependency = sums.dependency();
   cycles.fill_drain = block_pipeline_cycles(array.depth, latency_cycles) - 1;
   return cycles;
+}
+
+std::int64_t Cube::accumulator_accesses(const MacArraySpec& array, std::int64_t macs_per_pe,
+                                        const TileShape& tile, bool resumes) const {
+  const std::int64_t blocks =
+      ceil_div(tile.m, array.rows * macs_per_pe) * ceil_div(tile.n, array.cols);
+  const Recurrence sums{blocks, ceil_div(tile.k, array.depth), 1, array.partial_sums_per_output};
+  return accesses_of(blocks, sums.whole_steps(), array.partial_sums_per_output, resumes);
 }
 
 }  // namespace

@@ -32,6 +32,8 @@ class DotProduct final : public BlockUnit {
   }
   TileCycles tile_cycles(const MacArraySpec& array, std::int64_t macs_per_pe,
                          std::int64_t latency_cycles, const TileShape& tile) const override;
+  std::int64_t accumulator_accesses(const MacArraySpec& array, std::int64_t macs_per_pe,
+                                    const TileShape& tile, bool resumes) const override;
   std::vector<base::Diagnostic> check(const MacArraySpec& array) const override;
 };
 
@@ -45,6 +47,13 @@ TileCycles DotProduct::tile_cycles(const MacArraySpec& array, std::int64_t macs_
   cycles.dependency = groups * sums.dependency();
   cycles.fill_drain = block_pipeline_cycles(array.depth, latency_cycles) - 1;
   return cycles;
+}
+
+std::int64_t DotProduct::accumulator_accesses(const MacArraySpec& array, std::int64_t macs_per_pe,
+                                              const TileShape& tile, bool resumes) const {
+  const std::int64_t outputs = ceil_div(tile.n, array.rows) * ceil_div(tile.m, macs_per_pe);
+  const Recurrence sums{outputs, ceil_div(tile.k, array.depth), 1, array.partial_sums_per_output};
+  return accesses_of(outputs, sums.whole_steps(), array.partial_sums_per_output, resumes);
 }
 
 std::vector<base::Diagnostic> DotProduct::check(const MacArraySpec& array) const {

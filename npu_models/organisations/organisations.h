@@ -23,6 +23,10 @@ TileCycles stationary_cycles(const MacArraySpec& array, std::int64_t macs_per_pe
 TileCycles output_stationary_cycles(const MacArraySpec& array, std::int64_t macs_per_pe,
                                     std::int64_t latency_cycles, const TileShape& tile);
 
+/// Accesses of `groups` groups of sums in `passes` passes over K, with so many partial sums each.
+std::int64_t accesses_of(std::int64_t groups, std::int64_t passes, std::int64_t partial_sums,
+                         bool resumes);
+
 /// Cycles from operands to a result in accumulator memory, of a block that reduces `depth` terms:
 /// one for the multipliers, one for each level of the adder tree, and the accumulator's addition.
 std::int64_t block_pipeline_cycles(std::int64_t depth, std::int64_t latency_cycles);

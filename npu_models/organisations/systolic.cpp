@@ -34,6 +34,8 @@ class Systolic final : public Organisation {
   }
   TileCycles tile_cycles(const MacArraySpec& array, std::int64_t macs_per_pe,
                          std::int64_t latency_cycles, const TileShape& tile) const override;
+  std::int64_t accumulator_accesses(const MacArraySpec& array, std::int64_t macs_per_pe,
+                                    const TileShape& tile, bool resumes) const override;
   std::vector<precision::Chunk> chunks(const MacArraySpec& array,
                                        const precision::Arithmetic& accumulator) const override;
   ReductionOrder default_order(const MacArraySpec&) const override { return {}; }
@@ -64,6 +66,16 @@ TileCycles Systolic::tile_cycles(const MacArraySpec& array, std::int64_t macs_pe
       return output_stationary_cycles(array, macs_per_pe, latency_cycles, tile);
   }
   return {};
+}
+
+/// A row of sums of all columns leaves (and under reinject_above re-enters) at a time.
+std::int64_t Systolic::accumulator_accesses(const MacArraySpec& array, std::int64_t macs_per_pe,
+                                            const TileShape& tile, bool resumes) const {
+  if (array.dataflow == Dataflow::output_stationary) return 0;
+  const bool weights_stay = array.dataflow == Dataflow::weight_stationary;
+  const std::int64_t streamed = ceil_div(weights_stay ? tile.m : tile.n, macs_per_pe);
+  const std::int64_t folds = ceil_div(weights_stay ? tile.n : tile.m, array.cols);
+  return accesses_of(streamed * folds, ceil_div(tile.k, array.rows), 1, resumes);
 }
 
 std::vector<precision::Chunk> Systolic::chunks(const MacArraySpec& array,

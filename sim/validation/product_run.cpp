@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/isolated.h"
 #include "npu_models/mapping.h"
+#include "npu_models/scratchpad_room.h"
 #include "npu_models/timing.h"
 
 namespace npusim::sim {
@@ -38,9 +39,10 @@ int add_node(npu::MappedGraph& mapped, const std::string& op,
 
 bool fits_as_one_tile(const npu::NpuSpec& npu, const npu::TileShape& p, std::int64_t element_bytes,
                       std::int64_t sum_bytes) {
-  const std::int64_t operands = (p.m + p.n) * p.k * element_bytes;
+  const npu::TileBytes tile{p.m * p.k * element_bytes, p.n * p.k * element_bytes,
+                            p.m * p.n * element_bytes};
   const std::int64_t share = (p.m + npu.mac_array.arrays - 1) / npu.mac_array.arrays;
-  return operands <= npu.scratchpad.bytes / npu.scratchpad.buffers &&
+  return npu::fits_scratchpad(npu.scratchpad, tile) &&
          share * p.n * sum_bytes <= npu.mac_array.accumulator.memory_bytes / 2;
 }
 

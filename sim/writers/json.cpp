@@ -83,6 +83,7 @@ JsonValue op_timing(const npu::OpTiming& op) {
   item.set("spill_bytes", op.spill_bytes);
   item.set("sram_bytes", op.sram_bytes);
   item.set("vector_cycles", op.vector_cycles);
+  if (!op.rearranging.empty()) item.set("rearranging", counts(op.rearranging));
   item.set("tiles", op.tiles);
   item.set("energy_mj", op.energy_mj);
   item.set("bound", op.bound);
@@ -108,6 +109,7 @@ JsonValue timing(const Timing& t) {
   object.set("host_busy_cycles", t.run.host_busy_cycles);
   object.set("transactions", t.run.transactions);
   if (!t.run.dram_events.empty()) object.set("dram_events", counts(t.run.dram_events));
+  if (!t.run.dma_events.empty()) object.set("dma_events", counts(t.run.dma_events));
   object.set("bound", t.run.bound);
   object.set("energy_mj", t.run.energy.total_mj());
   object.set("energy", energy(t.run.energy));

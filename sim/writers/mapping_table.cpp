@@ -49,8 +49,11 @@ std::string mapping_table_of(const npu::NpuSpec& npu, const npu::MappedGraph& ma
   for (const char* text :
        {"node", "op", "groups x m x n x k", "tile m x n x k", "split g x m x n x k", "loop order"})
     table.column(text);
-  for (const char* number : {"tiles", "array cycles", "DRAM [kB]", "spilled [kB]", "MAC/byte"})
-    table.column(number, true);
+  const bool has_ports = npu.scratchpad.ports || npu.mac_array.accumulator.ports > 0;
+  for (const char* number : {"tiles", "array cycles"}) table.column(number, true);
+  if (has_ports)
+    for (const char* number : {"accumulator ports", "scratchpad ports"}) table.column(number, true);
+  for (const char* number : {"DRAM [kB]", "spilled [kB]", "MAC/byte"}) table.column(number, true);
   for (const char* text : {"roof", "fused", "mapped by"}) table.column(text);
   for (const npu::MappedOp& op : mapped.ops) {
     if (!op.gemm) continue;
@@ -61,16 +64,28 @@ std::string mapping_table_of(const npu::NpuSpec& npu, const npu::MappedGraph& ma
     const double per_byte = static_cast<double>(op.macs) / bytes;
     const double ridge = npu.peak_macs_per_cycle(gemm.unit.a) / npu.dram.bandwidth_bytes_per_cycle;
     const workloads::Node& node = mapped.graph.nodes[static_cast<std::size_t>(op.node)];
-    table.row({node.name, node.op, fmt::format("{} x {} x {} x {}", c.groups, c.m, c.n, c.k()),
-               fmt::format("{} x {} x {}", gemm.tile_m, gemm.tile_n, gemm.tile_k),
-               npu::describe(gemm.split), npu::name_of(gemm.loop_order),
-               std::to_string(npu::gemm_tile_counts(gemm).total()),
-               std::to_string(npu::array_cycles(npu, gemm)), fmt::format("{:.1f}", bytes / 1e3),
-               fmt::format(
-                   "{:.1f}",
-                   static_cast<double>(traffic.spill_write_bytes + traffic.spill_read_bytes) / 1e3),
-               fmt::format("{:.1f}", per_byte), per_byte >= ridge ? "compute" : "memory",
-               fused_of(mapped, op), origin_of(op)});
+    const npu::ArrayCycles cycles = npu::array_cycles_by_cause(npu, gemm);
+    std::vector<std::string> cells = {
+        node.name,
+        node.op,
+        fmt::format("{} x {} x {} x {}", c.groups, c.m, c.n, c.k()),
+        fmt::format("{} x {} x {}", gemm.tile_m, gemm.tile_n, gemm.tile_k),
+        npu::describe(gemm.split),
+        npu::name_of(gemm.loop_order),
+        std::to_string(npu::gemm_tile_counts(gemm).total()),
+        std::to_string(cycles.total())};
+    if (has_ports) {
+      cells.push_back(std::to_string(cycles.accumulator_ports));
+      cells.push_back(std::to_string(cycles.scratchpad_ports));
+    }
+    const std::int64_t spilled = traffic.spill_write_bytes + traffic.spill_read_bytes;
+    for (std::string& cell : std::vector<std::string>{
+             fmt::format("{:.1f}", bytes / 1e3),
+             fmt::format("{:.1f}", static_cast<double>(spilled) / 1e3),
+             fmt::format("{:.1f}", per_byte), per_byte >= ridge ? "compute" : "memory",
+             fused_of(mapped, op), origin_of(op)})
+      cells.push_back(std::move(cell));
+    table.row(std::move(cells));
   }
   return table.aligned();
 }

@@ -59,6 +59,21 @@ TEST(ExplainMapping, ShowsPartsOverArraysAndWhoChose) {
   EXPECT_EQ(row_of(outcome.out, "fc2.gemm").back(), "search");
 }
 
+TEST(ExplainMapping, ShowsWhatPortsAdd) {
+  const Outcome outcome =
+      npusim({"run", "--npu", "systolic128_bf16", "--workload", "mlp", "--no-numerics",
+              "--explain-mapping", "--set", "npu.mac_array.accumulator.ports=1", "--set",
+              "workload.parameters.batch=4096"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("accumulator ports"));
+  // node op g x m x n x k (7) m x n x k (5) g x m x n x k (7) order tiles cycles ports ports
+  const std::vector<std::string> row = row_of(outcome.out, "fc1.gemm");
+  ASSERT_GE(row.size(), 29U);
+  EXPECT_GT(std::stoll(row[24]), 0) << "784 terms pass 128 rows in seven passes";
+  EXPECT_GT(std::stoll(row[23]), std::stoll(row[24]));
+  EXPECT_EQ(row[25], "0");
+}
+
 TEST(PinMapping, ACompareRunsEveryDesignAsMappedForOne) {
   const std::string result = ::testing::TempDir() + "npusim_pinned.json";
   const Outcome outcome =

@@ -102,6 +102,17 @@ TEST(Schema, NpuMistakesAreMistakesForBoth) {
       {"\"rows\": 128", "\"rows\": 128, \"fragment\": {\"m\": 128}"},
       {"\"rows\": 128", "\"rows\": 128, \"completion\": \"maybe\""},
       {"\"preload_hiding\": true", "\"preload_hiding\": false, \"swap\": \"wavefront\""},
+      {"\"memory_kib\": 2048", "\"memory_kib\": 2048, \"ports\": 0"},
+      {"\"kib\": 8192", "\"kib\": {\"streamed\": 4096, \"stationary\": 2048}"},
+      {"\"kib\": 8192", "\"kib\": 8192, \"banks\": 4"},
+      {"\"kib\": 8192", "\"kib\": 8192, \"width_bytes\": 512, \"banking\": \"random\""},
+      {"\"kib\": 8192",
+       "\"kib\": {\"streamed\": 4096, \"stationary\": 2048, \"results\": 2048}, \"unified\": true"},
+      {"\"launch_cycles\": 200", "\"launch_cycles\": 200, \"dma\": {\"channels\": 2}"},
+      {"\"launch_cycles\": 200",
+       "\"launch_cycles\": 200, \"dma\": {\"width_bytes\": 64, \"outstanding\": 0}"},
+      {"\"launch_cycles\": 200",
+       "\"launch_cycles\": 200, \"data_layout\": {\"im2col\": \"explicit\"}"},
   };
   for (const auto& edit : edits) {
     const std::string path = edited_copy(shipped_npu("systolic128_bf16"), {edit});
@@ -124,6 +135,17 @@ TEST(Schema, OptionsOfTheArraysAreGoodForBoth) {
         "\"sram_um2_per_kib\": 1}"},
        {"\"sources\": {",
         "\"sources\": {\"/area\": {\"status\": \"assumed\", \"source\": \"made up\"},"}},
+      {{"\"kib\": 8192",
+        "\"kib\": {\"streamed\": 4096, \"stationary\": 2048, \"results\": 2048}, "
+        "\"unified\": false, \"width_bytes\": 512, \"banks\": 2, \"banking\": \"by_buffer\""},
+       {"\"memory_kib\": 2048", "\"memory_kib\": 2048, \"ports\": 1"}},
+      {{"\"launch_cycles\": 200",
+        "\"launch_cycles\": 200, \"dma\": {\"width_bytes\": 64, \"channels\": 4, "
+        "\"burst_bytes\": 256, \"descriptor_cycles\": 20, \"outstanding\": 16}, "
+        "\"data_layout\": {\"im2col\": \"through_dram\", \"transpose\": \"dma\", "
+        "\"zero_insertion\": \"implicit\"}"},
+       {"\"sources\": {",
+        "\"sources\": {\"/dma\": {\"status\": \"assumed\", \"source\": \"made up\"},"}},
       {{dataflow,
         "\"dataflow\": \"input_stationary\", \"preload_skew\": false, \"swap\": "
         "\"all_at_once\", \"completion\": \"written\","}},

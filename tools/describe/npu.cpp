@@ -3,7 +3,9 @@
 
 #include <map>
 
+#include "npu_models/dma_rate.h"
 #include "npu_models/npu_file.h"
+#include "npu_models/port_limits.h"
 #include "tools/describe/describe.h"
 #include "tools/describe/page.h"
 
@@ -132,11 +134,50 @@ std::string figures(const npu::NpuSpec& npu, std::vector<std::string>& assumed) 
   return joined(texts);
 }
 
+std::string scratchpad_text(const npu::ScratchpadSpec& scratchpad) {
+  std::string text =
+      fmt::format("{}, {} buffers", bytes_text(scratchpad.bytes), scratchpad.buffers);
+  if (scratchpad.sharing == npu::ScratchpadSharing::unified) text += ", results included";
+  if (scratchpad.sharing == npu::ScratchpadSharing::separate)
+    text += fmt::format(
+        " ({} streamed, {} stationary, {} results)", bytes_text(scratchpad.streamed_bytes),
+        bytes_text(scratchpad.stationary_bytes), bytes_text(scratchpad.result_bytes));
+  if (scratchpad.ports)
+    text += fmt::format("; {} banks{} of {} ports of {} B/cycle", scratchpad.ports->banks,
+                        npu::shares_ports(scratchpad) ? "" : ", each buffer's own,",
+                        scratchpad.ports->ports, scratchpad.ports->width_bytes);
+  return text;
+}
+
+std::string dma_text(const npu::NpuSpec& npu) {
+  const npu::DmaSpec& dma = *npu.dma;
+  return fmt::format(
+      "{} channels each way of {} B/cycle ({:.4g} B/cycle sustained), bursts of {} "
+      "B, {}, {} cycles to set up a descriptor",
+      dma.channels, dma.width_bytes, npu::DmaRate(dma, npu.dram).bytes_per_cycle(), dma.burst_bytes,
+      dma.outstanding == 0 ? "any number outstanding"
+                           : fmt::format("{} outstanding", dma.outstanding),
+      dma.descriptor_cycles);
+}
+
+void add_data_layout(Page& page, const npu::DataLayoutSpec& layout) {
+  std::vector<std::string> texts;
+  if (layout.im2col == npu::Rearranging::through_dram) texts.push_back("im2col through DRAM");
+  if (layout.zero_insertion == npu::Rearranging::through_dram)
+    texts.push_back("zeros inserted through DRAM");
+  if (layout.transpose == npu::Transposing::dma) texts.push_back("DMA transposes");
+  if (!texts.empty()) page.fact("data layout", joined(texts));
+}
+
 void add_memory(Page& page, const npu::NpuSpec& npu) {
-  page.fact("scratchpad", fmt::format("{}, {} buffers", bytes_text(npu.scratchpad.bytes),
-                                      npu.scratchpad.buffers));
-  page.fact("accumulators",
-            fmt::format("{} an array", bytes_text(npu.mac_array.accumulator.memory_bytes)));
+  page.fact("scratchpad", scratchpad_text(npu.scratchpad));
+  const npu::AccumulatorSpec& accumulator = npu.mac_array.accumulator;
+  page.fact(
+      "accumulators",
+      fmt::format("{} an array{}", bytes_text(accumulator.memory_bytes),
+                  accumulator.ports == 0 ? "" : fmt::format(", {} ports", accumulator.ports)));
+  if (npu.dma) page.fact("DMA", dma_text(npu));
+  add_data_layout(page, npu.data_layout);
   page.fact("DRAM", fmt::format("{:.6g} GB/s ({:.4g} B/cycle), {} cycles latency, {}",
                                 npu.dram.bandwidth_gb_per_s, npu.dram.bandwidth_bytes_per_cycle,
                                 npu.dram.latency_cycles, bytes_text(npu.dram.capacity_bytes)));

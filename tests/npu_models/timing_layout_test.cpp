@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// Cycles and traffic of operands in another form, worked by hand.
+#include <gtest/gtest.h>
+
+#include "tests/npu_models/timing_support.h"
+
+namespace npusim::npu {
+namespace {
+
+using testing::GemmCase;
+using testing::HandGraph;
+using testing::run;
+using testing::single_gemm;
+using testing::tiny_npu;
+using Counts = std::map<std::string, std::int64_t>;
+
+NpuSpec copying_npu() {
+  NpuSpec npu = tiny_npu();
+  npu.vector_unit.cycles_per_element["copy"] = 1.0;
+  return npu;
+}
+
+TEST(TimingLayout, AMatrixIsMadeInDramBeforeItsProductLoadsIt) {
+  MappedGraph mapped = single_gemm({});
+  mapped.ops.front().rearrangement = Rearrangement{Rearrangement::Kind::im2col, 16, 32, 16};
+  // image 0..1, 16 copies by 4 lanes 1..5, matrix written 5..7; weights 1..3, matrix 7..9, array
+  // 9..23, result 23..25
+  const TimingResult result = run(copying_npu(), mapped);
+  EXPECT_EQ(result.cycles, 25);
+  EXPECT_EQ(result.stall_cycles.at("load"), 3 + 2);
+  EXPECT_EQ(result.stall_cycles.at("vector"), 2);
+  EXPECT_EQ(result.stall_cycles.at("store"), 2 + 2);
+  EXPECT_EQ(result.dram_bytes, 3 * 32 + 16 + 32);
+  EXPECT_EQ(result.vector_busy_cycles, 4);
+  EXPECT_EQ(result.ops.front().rearranging,
+            (Counts{{"im2col_dram_bytes", 48}, {"im2col_vector_cycles", 4}}));
+  testing::expect_every_cycle_has_a_cause(result);
+  EXPECT_TRUE(run(copying_npu(), single_gemm({})).ops.front().rearranging.empty());
+}
+
+TEST(TimingLayout, ALargeOneIsCutInTilesThatOverlap) {
+  GemmCase gemm;
+  gemm.m = gemm.tile_m = 64;
+  MappedGraph mapped = single_gemm(gemm);
+  mapped.ops.front().rearrangement =
+      Rearrangement{Rearrangement::Kind::zero_insertion, 256, 512, 256};
+  NpuSpec npu = copying_npu();
+  npu.scratchpad.bytes = 2 * 192;
+  // four tiles of 64 and 128 bytes: loads 0..4, 4..8, copies 4..20, 20..36, stores 20..28, 36..44;
+  // the buffers of the first two are free at 28 and 44: copies 36..52, 52..68, last store 68..76
+  const TimingResult result = run(npu, mapped);
+  EXPECT_EQ(result.ops.front().rearranging,
+            (Counts{{"zero_insertion_dram_bytes", 768}, {"zero_insertion_vector_cycles", 64}}));
+  // weights need a buffer: 52..54 at the earliest; matrix 76..108, array 4 + 64 + 6, result 32
+  EXPECT_EQ(result.cycles, 76 + 32 + 74 + 32);
+  testing::expect_every_cycle_has_a_cause(result);
+}
+
+TEST(TimingLayout, ATransposeByDmaMovesABurstForEachRun) {
+  HandGraph graph;
+  graph.vector({graph.tensor({8, 8})}, graph.tensor({8, 8}), {});
+  graph.mapped.ops.front().gathered_run = 1;
+  NpuSpec npu = tiny_npu();
+  npu.dma = DmaSpec{1, 16, 16, 0, 0};
+  npu.vector_unit.startup_cycles = 5;  // does not work
+  // 64 elements, a burst of 16 bytes each, 0..64; 128 bytes in order 64..72
+  const TimingResult result = run(npu, graph.mapped);
+  EXPECT_EQ(result.cycles, 72);
+  EXPECT_EQ(result.vector_busy_cycles, 0);
+  EXPECT_EQ(result.dram_bytes, 256);
+  EXPECT_EQ(result.dma_events.at("padding_bytes"), 64 * 16 - 128);
+  EXPECT_EQ(result.ops.front().rearranging,
+            (Counts{{"transpose_dram_bytes", 256}, {"transpose_vector_cycles", 0}}));
+  testing::expect_every_cycle_has_a_cause(result);
+  graph.mapped.ops.front().gathered_run = 8;  // rows of 16 bytes
+  EXPECT_EQ(run(npu, graph.mapped).cycles, 16);
+}
+
+}  // namespace
+}  // namespace npusim::npu
