@@ -141,13 +141,13 @@ ParsedOverride parse_override(const std::string& text) {
   }
   const std::size_t dot = text.find('.');
   const std::string kind = text.substr(0, std::min(dot, equals));
-  const std::vector<std::string> kinds = {"npu", "workload", "recipe", "unit"};
+  const std::vector<std::string> kinds = {"npu", "workload", "recipe", "unit", "cluster"};
   if (std::find(kinds.begin(), kinds.end(), kind) == kinds.end()) {
     const std::string near = did_you_mean(kind, kinds);
     fail_override(override, "",
                   "the path starts with \"" + kind + "\"" +
                       (near.empty() ? "" : " (did you mean \"" + near + "\"?)"),
-                  "npu, workload, recipe, unit");
+                  "npu, workload, recipe, unit, cluster");
   }
   if (dot == std::string::npos || dot + 1 >= equals) {
     fail_override(override, "", "no key after \"" + kind + "\"", kExample);

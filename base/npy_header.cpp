@@ -191,6 +191,21 @@ std::uint64_t npy_data_begin(std::string_view start, const std::string& name) {
   return header_begin + little_endian(start.substr(8, length_bytes));
 }
 
+NpyHeader parse_npy_shape(std::string_view start, const std::string& name) {
+  const std::uint64_t data_begin = npy_data_begin(start, name);
+  NPUSIM_CHECK(data_begin <= start.size(), "the whole header");
+  const std::size_t header_begin = start[6] == 1 ? 10 : 12;
+  const std::string_view text =
+      start.substr(header_begin, static_cast<std::size_t>(data_begin - header_begin));
+  NpyHeader header = HeaderParser(text, header_begin, name).parse();
+  header.data_begin = data_begin;
+  const std::uint64_t step = element_bytes(header.kind);
+  if (!element_count(header.shape, header.elements) ||
+      header.elements > std::numeric_limits<std::uint64_t>::max() / step)
+    fail_at_byte(name, data_begin, "the shape does not match the bytes of data that follow");
+  return header;
+}
+
 NpyHeader parse_npy_header(std::string_view start, std::uint64_t file_bytes,
                            const std::string& name) {
   const std::uint64_t data_begin = npy_data_begin(start, name);
@@ -200,14 +215,9 @@ NpyHeader parse_npy_header(std::string_view start, std::uint64_t file_bytes,
                  "the header claims " + std::to_string(data_begin - header_begin) +
                      " bytes, the file has " + std::to_string(file_bytes - header_begin));
   }
-  const std::string_view text =
-      start.substr(header_begin, static_cast<std::size_t>(data_begin - header_begin));
-  NpyHeader header = HeaderParser(text, header_begin, name).parse();
-  header.data_begin = data_begin;
+  NpyHeader header = parse_npy_shape(start, name);
   const std::uint64_t step = element_bytes(header.kind);
-  if (!element_count(header.shape, header.elements) ||
-      header.elements > std::numeric_limits<std::uint64_t>::max() / step ||
-      header.elements * step != file_bytes - data_begin) {
+  if (header.elements * step != file_bytes - data_begin) {
     fail_at_byte(name, data_begin,
                  "the shape does not match the " + std::to_string(file_bytes - data_begin) +
                      " bytes of data that follow");

@@ -26,6 +26,9 @@ inline constexpr std::size_t kNpyPreamble = 12;
 /// shorter). Errors as parse_npy.
 std::uint64_t npy_data_begin(std::string_view start, const std::string& name);
 
+/// `start` holds at least the header; whether data follows is not looked at.
+NpyHeader parse_npy_shape(std::string_view start, const std::string& name);
+
 /// `start` holds at least the header of a file of `file_bytes`, whose data must be as long as the
 /// shape says.
 NpyHeader parse_npy_header(std::string_view start, std::uint64_t file_bytes,

@@ -49,8 +49,9 @@ struct NpyReader::State {
   std::int64_t window_first = 0;
 };
 
-NpyReader::NpyReader(const std::string& path)
-    : state_(std::make_unique<State>(path, InputBytes(path))) {}
+NpyReader::NpyReader(const std::string& path) : NpyReader(path, InputBytes(path)) {}
+NpyReader::NpyReader(const std::string& name, InputBytes bytes)
+    : state_(std::make_unique<State>(name, std::move(bytes))) {}
 NpyReader::~NpyReader() = default;
 
 ElementKind NpyReader::kind() const {

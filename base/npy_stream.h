@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/array_file.h"
+#include "base/random_access.h"
 
 namespace npusim::base {
 
@@ -18,6 +19,8 @@ class NpyReader {
   /// Reads the header; InputError as read_npy. What cannot be read at any place (a pipe) is read
   /// whole, into memory.
   explicit NpyReader(const std::string& path);
+  /// From what was opened already; errors call it `name`.
+  NpyReader(const std::string& name, InputBytes bytes);
   ~NpyReader();
   NpyReader(const NpyReader&) = delete;
   NpyReader& operator=(const NpyReader&) = delete;

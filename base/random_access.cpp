@@ -52,6 +52,8 @@ InputBytes::InputBytes(const std::string& path)
   state_->contents = read_whole_file(path);
   state_->size = state_->contents.size();
 }
+InputBytes::InputBytes(const std::string& name, Descriptor file, std::uint64_t size)
+    : state_(new State{name, std::move(file), size, false, {}}) {}
 InputBytes::InputBytes(InputBytes&& other) noexcept = default;
 InputBytes::~InputBytes() = default;
 

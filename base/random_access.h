@@ -9,10 +9,14 @@
 
 namespace npusim::base {
 
+class Descriptor;
+
 /// A file to read. A pipe or device is read to its end at once and kept in memory.
 class InputBytes {
  public:
   explicit InputBytes(const std::string& path);
+  /// An open file of this size; errors call it `name`.
+  InputBytes(const std::string& name, Descriptor file, std::uint64_t size);
   InputBytes(InputBytes&& other) noexcept;
   ~InputBytes();
 

@@ -122,7 +122,8 @@ class Footprint {
   void find_owners() {
     for (const Node& node : graph_.nodes) {
       const bool view = workloads::ops().at(node.op).op_class() == workloads::OpClass::view;
-      if (view) owner_[index(node.outputs.front())] = owner_[index(node.inputs.front())];
+      for (std::size_t i = 0; view && i < node.outputs.size() && i < node.inputs.size(); ++i)
+        owner_[index(node.outputs[i])] = owner_[index(node.inputs[i])];
     }
   }
 

@@ -23,7 +23,7 @@ struct KindFolder {
 constexpr KindFolder kFolders[] = {
     {"npu", "configs/npus"},       {"mac_unit", "configs/mac_units"}, {"workload", "workloads"},
     {"recipe", "configs/recipes"}, {"scenario", "configs/scenarios"}, {"suite", "configs/suites"},
-    {"sweep", "configs/sweeps"},
+    {"sweep", "configs/sweeps"},   {"cluster", "configs/clusters"},
 };
 
 bool holds_data(const fs::path& folder) {

@@ -82,8 +82,7 @@ const char* name_of(Metric metric) {
 std::optional<double> value_of(const RunResult& run, Metric metric) {
   switch (metric) {
     case Metric::time:
-      if (run.timing) return run.timing->seconds;
-      break;
+      return step_seconds(run);
     case Metric::energy:
       if (run.timing) return run.timing->run.energy.total_mj();
       break;

@@ -204,15 +204,17 @@ class Executor {
 
   std::vector<Tensor> evaluate_emulated(const Node& node, const npu::MappedOp* op) const {
     const std::vector<const Tensor*> inputs = inputs_of(node, Track::emulated);
+    const precision::Rounder internal =
+        node.internal ? precision::Rounder({*node.internal, precision::Rounding::rne}) : internal_;
     if (op != nullptr && op->gemm && &graph_.nodes[static_cast<std::size_t>(op->node)] == &node &&
         op->engine == npu::Engine::matrix) {
       const precision::RandomKey seeded = precision::derived_key({}, options_.seed);
       const PlannedEngine engine(
           op->gemm->unit, op->gemm->plan, parallel_,
           precision::derived_key(seeded, static_cast<std::uint64_t>(op->node)));
-      return evaluate(node, inputs, engine, internal_);
+      return evaluate(node, inputs, engine, internal);
     }
-    return evaluate(node, inputs, host_, internal_);
+    return evaluate(node, inputs, host_, internal);
   }
 
   void run_node(std::size_t index) {

@@ -19,6 +19,11 @@ const char* name_of(Status status) {
   return "failed";
 }
 
+std::optional<double> step_seconds(const RunResult& run) {
+  if (run.cluster) return run.cluster->step_seconds;
+  return run.timing ? std::optional<double>(run.timing->seconds) : std::nullopt;
+}
+
 std::optional<double> worst_output_error(const RunResult& run) {
   std::optional<double> worst;
   if (!run.numerics) return worst;

@@ -17,6 +17,7 @@
 #include "npu_models/timing.h"
 #include "precision/distribution.h"
 #include "precision/error_metrics.h"
+#include "sim/cluster_timing.h"
 #include "sim/coverage.h"
 
 namespace npusim::sim {
@@ -127,7 +128,8 @@ struct RunResult {
   std::optional<PinnedMapping> pinned;
   base::JsonValue config;  ///< resolved {npu, workload, recipe}
   std::int64_t parameters = 0;
-  std::optional<Timing> timing;
+  std::optional<Timing> timing;          ///< of one device
+  std::optional<ClusterTiming> cluster;  ///< of all, where a cluster was given
   std::optional<Numerics> numerics;
   std::optional<RunMemory> memory;
   std::optional<Coverage> coverage;
@@ -144,6 +146,9 @@ struct Result {
   HostFacts host;
   std::vector<RunResult> runs;
 };
+
+/// Of a step on all devices, or on the one there is; absent without timing.
+std::optional<double> step_seconds(const RunResult& run);
 
 /// The worst (largest) total relative Frobenius error over the outputs; sampled: the worst local
 /// one over the ops; absent without numerics.

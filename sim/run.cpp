@@ -52,7 +52,8 @@ class Inputs {
   explicit Inputs(const RunOptions& options)
       : npu_overrides_(overrides_of(options.overrides, "npu")),
         workload_overrides_(overrides_of(options.overrides, "workload")),
-        recipe_overrides_(overrides_of(options.overrides, "recipe")) {}
+        recipe_overrides_(overrides_of(options.overrides, "recipe")),
+        cluster_overrides_(overrides_of(options.overrides, "cluster")) {}
 
   const npu::NpuSpec& npu(const std::string& file) {
     return once(npus_, file, [&] { return npu::load_npu(file, npu_overrides_); });
@@ -64,6 +65,9 @@ class Inputs {
   const workloads::Recipe& recipe(const std::string& file) {
     return once(recipes_, file, [&] { return workloads::load_recipe(file, recipe_overrides_); });
   }
+  const npu::ClusterSpec& cluster(const std::string& file) {
+    return once(clusters_, file, [&] { return npu::load_cluster(file, cluster_overrides_); });
+  }
 
  private:
   template <class T, class Load>
@@ -72,16 +76,18 @@ class Inputs {
     return found != cache.end() ? found->second : cache.emplace(file, load()).first->second;
   }
 
-  std::vector<base::Override> npu_overrides_, workload_overrides_, recipe_overrides_;
+  std::vector<base::Override> npu_overrides_, workload_overrides_, recipe_overrides_,
+      cluster_overrides_;
   std::map<std::string, npu::NpuSpec> npus_;
   std::map<std::string, workloads::Workload> workloads_;
   std::map<std::string, workloads::Recipe> recipes_;
+  std::map<std::string, npu::ClusterSpec> clusters_;
 };
 
-void check_overrides(const std::vector<base::ParsedOverride>& overrides,
-                     base::Diagnostics& diagnostics) {
-  for (const base::ParsedOverride& item : overrides) {
+void check_overrides(const RunOptions& options, base::Diagnostics& diagnostics) {
+  for (const base::ParsedOverride& item : options.overrides) {
     if (item.kind == "npu" || item.kind == "workload" || item.kind == "recipe") continue;
+    if (item.kind == "cluster" && !options.cluster_file.empty()) continue;
     base::Diagnostic mistake;
     mistake.file = "--set " + item.override.text;
     mistake.code = "unknown-path";
@@ -95,16 +101,20 @@ void check_overrides(const std::vector<base::ParsedOverride>& overrides,
 std::vector<Job> load_jobs(const std::vector<RunRequest>& requests, const RunOptions& options,
                            Inputs& inputs) {
   base::Diagnostics diagnostics;
-  check_overrides(options.overrides, diagnostics);
+  check_overrides(options, diagnostics);
   std::vector<std::string> failed;
   const auto attempt = [&](const std::string& file, const auto& load) {
     const bool known = std::find(failed.begin(), failed.end(), file) != failed.end();
     if (!known && !diagnostics.collect(load)) failed.push_back(file);
   };
+  const npu::ClusterSpec* cluster = nullptr;  // of all runs
+  if (!options.cluster_file.empty())
+    attempt(options.cluster_file, [&] { cluster = &inputs.cluster(options.cluster_file); });
   std::vector<Job> jobs(requests.size());
   for (std::size_t i = 0; i < requests.size(); ++i) {
     const RunRequest& request = requests[i];
     Job& job = jobs[i];
+    job.cluster = cluster;
     attempt(request.npu_file, [&] { job.npu = &inputs.npu(request.npu_file); });
     attempt(request.workload_file, [&] { job.workload = &inputs.workload(request.workload_file); });
     if (job.npu == nullptr) continue;
@@ -122,11 +132,15 @@ void make_graphs(std::vector<Job>& jobs, const std::vector<RunRequest>& requests
   base::Diagnostics diagnostics;
   std::set<std::string> seen;
   for (std::size_t i = 0; i < jobs.size(); ++i) {
-    const bool made = diagnostics.collect([&] { make_graph(jobs[i], requests[i].mode); });
+    const bool made = diagnostics.collect([&] {
+      make_graph(jobs[i], requests[i].mode);
+      if (options.numerics) make_all_devices(jobs[i], requests[i].mode);
+    });
     const bool master = jobs[i].recipe->master_weights.has_value();
     const std::string key =
         requests[i].workload_file + name_of(requests[i].mode) + (master ? "+" : "-");
-    if (made && seen.insert(key).second) check_tensor_files(options, jobs[i].graph, diagnostics);
+    if (made && seen.insert(key).second)
+      check_tensor_files(options, jobs[i].graph_of_values(), diagnostics);
   }
   diagnostics.throw_if_any();
 }
@@ -173,15 +187,22 @@ void time_jobs(const std::vector<Job>& jobs, const RunOptions& options,
   std::vector<std::size_t> todo;
   for (std::size_t i = 0; i < jobs.size(); ++i)
     if (jobs[i].mapped) todo.push_back(i);
+  const std::size_t runs_to_time = todo.size();
+  for (std::size_t i = 0; i < runs_to_time; ++i)
+    if (jobs[todo[i]].single) todo.push_back(todo[i]);
   base::Progress progress("simulating timing", static_cast<double>(todo.size()), options.quiet);
   const std::vector<base::IsolatedOutcome> outcomes = base::run_isolated(
       todo.size(), jobs_of(options),
       [&](std::size_t i) {
         const Job& job = jobs[todo[i]];
+        if (i >= runs_to_time) return npu::serialize(npu::simulate(*job.npu, *job.single));
         return npu::serialize(npu::simulate(*job.npu, *job.mapped, options.simulation));
       },
       [&](std::size_t) { progress.advance(1.0); });
-  for (std::size_t i = 0; i < todo.size(); ++i) {
+  std::map<std::size_t, npu::TimingResult> single;
+  for (std::size_t i = runs_to_time; i < todo.size(); ++i)
+    if (outcomes[i].ok) single[todo[i]] = npu::parse_timing(outcomes[i].payload);
+  for (std::size_t i = 0; i < runs_to_time; ++i) {
     RunResult& run = runs[todo[i]];
     if (!outcomes[i].ok) {
       run.status = outcomes[i].error == "interrupted" ? Status::interrupted : Status::failed;
@@ -189,6 +210,8 @@ void time_jobs(const std::vector<Job>& jobs, const RunOptions& options,
       continue;
     }
     set_timing(run, jobs[todo[i]], npu::parse_timing(outcomes[i].payload));
+    const auto alone = single.find(todo[i]);
+    set_cluster_timing(run, jobs[todo[i]], alone == single.end() ? nullptr : &alone->second);
   }
 }
 
@@ -207,7 +230,7 @@ void compute_numerics(const std::vector<Job>& jobs, const RunOptions& options,
                       std::vector<RunResult>& runs) {
   double macs = 0.0;
   for (const Job& job : jobs)
-    if (job.mapped) macs += static_cast<double>(job.graph.mac_count());
+    if (job.mapped) macs += static_cast<double>(job.graph_of_values().mac_count());
   base::Progress progress("computing numerics", macs, options.quiet);
   base::ThreadPool pool(jobs_of(options));
   const precision::ParallelFor parallel = [&pool](std::int64_t count,
@@ -234,13 +257,17 @@ void compute_numerics(const std::vector<Job>& jobs, const RunOptions& options,
       progress.advance(done, run.npu + " " + run.workload + " " + node);
     };
     std::shared_ptr<const CalibratedValues>& statistics = calibrated[run.workload + run.mode];
-    const bool whole = !is_sampled(jobs[i].mapped->graph, numeric);
+    std::optional<npu::MappedGraph> all;
+    if (jobs[i].all_devices)
+      all = npu::map_graph(*jobs[i].npu, *jobs[i].all_devices, *jobs[i].recipe);
+    const npu::MappedGraph& mapped = all ? *all : *jobs[i].mapped;
+    const bool whole = !is_sampled(mapped.graph, numeric);
     if (!statistics && whole && options.weights.empty())
       statistics = std::make_shared<const CalibratedValues>(
-          calibrate(jobs[i].graph, options.seed, parallel));
+          calibrate(jobs[i].graph_of_values(), options.seed, parallel));
     numeric.calibrated = statistics;
     try {
-      run.numerics = execute(*jobs[i].mapped, *jobs[i].recipe, numeric, parallel);
+      run.numerics = execute(mapped, *jobs[i].recipe, numeric, parallel);
     } catch (const Interrupted&) {
       run.status = Status::interrupted;
       run.error = "interrupted while computing numerics";

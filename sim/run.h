@@ -39,6 +39,7 @@ struct RunOptions {
   npu::SimulationOptions simulation;
   /// Name of an NPU whose mapping the others take where they can; empty: each has its own.
   std::string pin_mapping;
+  std::string cluster_file;           ///< several devices; empty: one
   std::int64_t max_numeric_macs = 0;  ///< above, products are sampled; 0: kMostNumericMacs
   /// What sampled products read as activations; absent: standard normal values.
   std::optional<workloads::Initializer> activations;

@@ -2,6 +2,7 @@
 #include "sim/run_job.h"
 
 #include "base/hash.h"
+#include "sim/cluster_graphs.h"
 #include "sim/run_parts.h"
 #include "workloads/training/apply_recipe.h"
 #include "workloads/training/transform.h"
@@ -44,7 +45,19 @@ const char* name_of(Mode mode) {
 }
 
 void make_graph(Job& job, Mode mode) {
-  job.graph = graph_of(*job.workload, *job.recipe, mode);
+  if (job.cluster == nullptr) {
+    job.graph = graph_of(*job.workload, *job.recipe, mode);
+    return;
+  }
+  check_mode(*job.cluster, mode);
+  job.graph = graph_of(on_one_device(*job.workload, *job.cluster), *job.recipe, mode);
+  set_reduction_formats(job.graph, *job.cluster, *job.recipe);
+}
+
+void make_all_devices(Job& job, Mode mode) {
+  if (job.cluster == nullptr) return;
+  job.all_devices = graph_of(on_all_devices(*job.workload, *job.cluster), *job.recipe, mode);
+  set_reduction_formats(*job.all_devices, *job.cluster, *job.recipe);
 }
 
 workloads::Graph graph_of(const workloads::Workload& workload, const workloads::Recipe& recipe,
@@ -65,6 +78,7 @@ RunResult describe_run(const RunRequest& request, const Job& job, std::uint64_t 
   run.config.set("npu", job.npu->resolved);
   run.config.set("workload", job.workload->resolved);
   run.config.set("recipe", job.recipe->resolved);
+  if (job.cluster != nullptr) run.config.set("cluster", job.cluster->resolved);
   run.config_hash =
       base::hex64(base::fnv1a(run.mode, base::fnv1a(base::dump_json(run.config, -1))));
   run.parameters = job.graph.parameter_count();
@@ -81,6 +95,12 @@ void map_job(Job& job, RunResult& run, const Job* reference) {
     if (like != nullptr) run.pinned = pinned_mapping(*job.mapped, reference->npu->name);
     run.memory = RunMemory{job.mapped->memory, job.npu->dram.capacity_bytes, {}, {}};
     npu::check_fits(*job.npu, *job.mapped);
+    if (job.cluster != nullptr && job.cluster->parallel == npu::Parallelism::tensor)
+      job.single = npu::map_graph(
+          *job.npu,
+          graph_of(*job.workload, *job.recipe,
+                   run.mode == name_of(Mode::training) ? Mode::training : Mode::inference),
+          *job.recipe);
   } catch (const npu::UnsupportedError& error) {
     job.mapped.reset();
     run.status = Status::unsupported;
@@ -94,6 +114,18 @@ void set_timing(RunResult& run, const Job& job, npu::TimingResult timing) {
   run.timing = derive_timing(std::move(timing), *job.npu,
                              training ? job.workload->samples_per_step() : job.workload->batch);
   if (run.coverage) run.coverage->time_on_npu = time_on_npu(run.timing->run);
+}
+
+void set_cluster_timing(RunResult& run, const Job& job, const npu::TimingResult* single) {
+  if (job.cluster == nullptr || !run.timing) return;
+  const bool training = run.mode == name_of(Mode::training);
+  const std::int64_t samples = training ? job.workload->samples_per_step() : job.workload->batch;
+  const bool data = job.cluster->parallel == npu::Parallelism::data;
+  std::optional<SingleDevice> alone;
+  if (single != nullptr)
+    alone = {static_cast<double>(single->cycles) / (job.npu->clock_mhz * 1e6), samples};
+  run.cluster = cluster_timing(*job.cluster, *job.npu, *job.mapped, run.timing->run,
+                               data ? samples * job.cluster->devices : samples, alone);
 }
 
 Timing derive_timing(npu::TimingResult result, const npu::NpuSpec& npu, std::int64_t batch) {

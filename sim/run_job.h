@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "npu_models/cluster/cluster_spec.h"
 #include "npu_models/npu_spec.h"
 #include "sim/run.h"
 #include "workloads/recipe.h"
@@ -18,12 +19,21 @@ struct Job {
   const npu::NpuSpec* npu = nullptr;
   const workloads::Workload* workload = nullptr;
   const workloads::Recipe* recipe = nullptr;
-  workloads::Graph graph;
+  const npu::ClusterSpec* cluster = nullptr;  ///< nullptr: one device
+  workloads::Graph graph;                     ///< of one device
   std::optional<npu::MappedGraph> mapped;
+  /// With a cluster: the nodes of all its devices, whose values are computed.
+  std::optional<workloads::Graph> all_devices;
+  /// Tensor parallel: the whole workload on one device, to compare with.
+  std::optional<npu::MappedGraph> single;
+
+  const workloads::Graph& graph_of_values() const { return all_devices ? *all_devices : graph; }
 };
 
 /// The inference graph with the recipe's casts, or the training step.
 void make_graph(Job& job, Mode mode);
+/// The graph of all devices too, where there is a cluster.
+void make_all_devices(Job& job, Mode mode);
 
 /// Names, seed, resolved configs and their hash.
 RunResult describe_run(const RunRequest& request, const Job& job, std::uint64_t seed);
@@ -34,5 +44,7 @@ RunResult describe_run(const RunRequest& request, const Job& job, std::uint64_t 
 void map_job(Job& job, RunResult& run, const Job* reference = nullptr);
 
 void set_timing(RunResult& run, const Job& job, npu::TimingResult timing);
+/// After set_timing. `single`: of job.single, where there is one.
+void set_cluster_timing(RunResult& run, const Job& job, const npu::TimingResult* single);
 
 }  // namespace npusim::sim

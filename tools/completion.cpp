@@ -10,11 +10,9 @@ struct NamedOption {
   const char* option;
   const char* kind;  ///< of `npusim list`
 };
-constexpr NamedOption kNamed[] = {{"--npu", "npu"},
-                                  {"--workload", "workload"},
-                                  {"--recipe", "recipe"},
-                                  {"--scenario", "scenario"},
-                                  {"--unit", "mac_unit"}};
+constexpr NamedOption kNamed[] = {{"--npu", "npu"},         {"--workload", "workload"},
+                                  {"--recipe", "recipe"},   {"--scenario", "scenario"},
+                                  {"--cluster", "cluster"}, {"--unit", "mac_unit"}};
 
 std::string joined(const std::vector<std::string>& words) {
   std::string text;

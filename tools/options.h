@@ -51,6 +51,7 @@ struct RunArguments {
   std::string dump_outputs;
   std::string base;                 ///< compare: an NPU of the selection, by name
   std::string pin_mapping;          ///< compare: likewise
+  std::string cluster;              ///< file or name; empty: one device
   std::vector<std::string> pareto;  ///< compare: names of metrics
 };
 
@@ -153,7 +154,8 @@ struct TrainArguments {
   sim::TrainOptions options;
   bool reference = true;
   bool timing = true;
-  std::string log;  ///< JSON lines
+  std::string log;      ///< JSON lines
+  std::string cluster;  ///< file or name; empty: one device
 };
 
 struct SweepArguments {

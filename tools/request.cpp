@@ -85,6 +85,7 @@ int print_configs(const std::vector<sim::RunRequest>& requests, const sim::RunOp
   const auto add = [&](const std::string& kind, const std::string& file) {
     listing.add(kind, file, sim::overrides_of(options.overrides, kind));
   };
+  if (!options.cluster_file.empty()) add("cluster", options.cluster_file);
   for (const sim::RunRequest& request : requests) {
     add("npu", request.npu_file);
     add("workload", request.workload_file);

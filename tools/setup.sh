@@ -10,7 +10,7 @@ build_packages=(
   g++ cmake ninja-build pkg-config git ccache python3
   libsystemc-dev nlohmann-json3-dev libcli11-dev libfmt-dev libsleef-dev libonnx-dev libprotobuf-dev
   libgtest-dev libgmock-dev librapidcheck-dev libmpfr-dev libvalijson-dev libbenchmark-dev
-  libsqlite3-dev libboost-dev libboost-filesystem-dev libboost-mpi-dev libopenmpi-dev openmpi-bin
+  libsqlite3-dev libzip-dev libboost-dev libboost-filesystem-dev libboost-mpi-dev libopenmpi-dev openmpi-bin
   libopenblas-dev libjs-chart.js
 )
 ci_packages=(clang-format python3-onnx python3-numpy chromium)

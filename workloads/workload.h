@@ -10,6 +10,7 @@
 #include "base/config_file.h"
 #include "base/json_value.h"
 #include "workloads/graph.h"
+#include "workloads/training/gradient_reduction.h"
 #include "workloads/training/optimizer_spec.h"
 
 namespace npusim::workloads {
@@ -29,6 +30,12 @@ struct TrainingSpec {
   /// Parts of the forward pass whose activations are thrown away and computed again for the
   /// backward pass, but those that other parts read; 0: all are kept.
   std::int64_t recompute_segments = 0;
+  /// Of several devices: a cluster file sets it. Each device runs `micro_batches`.
+  std::optional<GradientReduction> reduction;
+
+  std::int64_t batches_in_graph() const {
+    return micro_batches * (reduction ? reduction->devices_in_graph() : 1);
+  }
 };
 
 struct Workload {
@@ -40,7 +47,7 @@ struct Workload {
   base::JsonValue resolved;              ///< the config as used, extends and overrides applied
 
   std::int64_t samples_per_step() const {
-    return training ? batch * training->micro_batches : batch;
+    return training ? batch * training->batches_in_graph() : batch;
   }
 };
 

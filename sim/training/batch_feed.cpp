@@ -29,15 +29,16 @@ DataTensors data_tensors(const workloads::Workload& workload, const Graph& graph
 
 std::vector<DataTensors> step_tensors(const workloads::Workload& workload, const Graph& graph) {
   std::vector<DataTensors> all;
-  for (std::int64_t i = 0; i < workload.training->micro_batches; ++i)
+  for (std::int64_t i = 0; i < workload.training->batches_in_graph(); ++i)
     all.push_back(data_tensors(workload, graph, i));
   return all;
 }
 
 workloads::SampleShape sample_shape(const workloads::Workload& workload) {
-  if (!workloads::takes_classes(workload.training->loss))
-    throw base::InputError("training on data takes classes as labels; " + workload.name + " has " +
-                               workload.training->loss,
+  const bool boxed = workloads::takes_boxes(workload.training->loss);
+  if (!boxed && !workloads::takes_classes(workload.training->loss))
+    throw base::InputError("training on data takes classes as labels, or classes with boxes; " +
+                               workload.name + " has " + workload.training->loss,
                            "not-trainable");
   const DataTensors tensors = data_tensors(workload, workload.graph);
   const auto of = [&](TensorId id) {
@@ -56,6 +57,8 @@ workloads::SampleShape sample_shape(const workloads::Workload& workload) {
   const TensorId logits = workload.graph.find(workload.training->logits);
   const workloads::Shape& scores = workload.graph.tensor(logits).shape;
   sample.classes = scores.size() > 1 ? scores[1] : 0;
+  sample.boxed = boxed;
+  if (boxed) sample.classes -= workloads::kBoxNumbers;
   return sample;
 }
 

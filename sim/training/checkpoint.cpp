@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/training/checkpoint.h"
 
+#include <algorithm>
+
 #include "base/array_file.h"
 #include "base/error.h"
 #include "base/whole_file.h"
@@ -12,6 +14,7 @@ constexpr const char* kMeta = "npusim.meta";
 constexpr const char* kIdentity = "npusim.identity";
 constexpr const char* kSteps = "npusim.steps";
 constexpr const char* kEvaluations = "npusim.evaluations";
+constexpr const char* kOverlaps = "npusim.overlaps";  // of detectors only
 
 base::ArrayData array(workloads::Shape shape, std::vector<double> values) {
   return {base::ElementKind::f64, std::move(shape), std::move(values)};
@@ -46,13 +49,16 @@ void write_checkpoint(const std::string& path, const CheckpointState& state) {
                   static_cast<double>(state.scaler.tolerance_left), state.scaler.largest});
   file[kIdentity] =
       array({static_cast<std::int64_t>(state.identity.size())}, text_values(state.identity));
-  std::vector<double> steps, evaluations;
+  std::vector<double> steps, evaluations, overlaps;
   for (const StepRecord& s : state.steps)
     steps.insert(steps.end(), {static_cast<double>(s.step), s.loss, s.scale, s.learning_rate,
                                s.skipped ? 1.0 : 0.0});
   for (const Evaluation& e : state.evaluations)
     evaluations.insert(evaluations.end(), {static_cast<double>(e.step), e.loss, e.accuracy,
                                            static_cast<double>(e.labels)});
+  for (const Evaluation& e : state.evaluations)
+    if (e.mean_iou) overlaps.push_back(*e.mean_iou);
+  if (!overlaps.empty()) file[kOverlaps] = rows(1, std::move(overlaps));
   file[kSteps] = rows(5, std::move(steps));
   file[kEvaluations] = rows(4, std::move(evaluations));
   for (const auto& [name, tensor] : state.tensors) file[name] = array(tensor.first, tensor.second);
@@ -81,6 +87,11 @@ CheckpointState read_checkpoint(const std::string& path, const CheckpointState& 
     state.evaluations.push_back({static_cast<std::int64_t>(evaluations[i]), evaluations[i + 1],
                                  evaluations[i + 2],
                                  static_cast<std::int64_t>(evaluations[i + 3])});
+  if (file.count(kOverlaps) != 0) {
+    const std::vector<double>& overlaps = part(file, path, kOverlaps, 1);
+    for (std::size_t i = 0; i < std::min(overlaps.size(), state.evaluations.size()); ++i)
+      state.evaluations[i].mean_iou = overlaps[i];
+  }
   for (const auto& [name, data] : file)
     if (name.rfind("npusim.", 0) != 0) state.tensors[name] = {data.shape, data.values};
   return state;

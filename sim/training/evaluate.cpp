@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/training/evaluate.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
@@ -8,6 +9,7 @@
 #include "sim/training/batch_feed.h"
 #include "workloads/detmath.h"
 #include "workloads/initializer.h"
+#include "workloads/training/loss.h"
 
 namespace npusim::sim {
 
@@ -50,30 +52,68 @@ Evaluation Evaluator::run(
   if (sums.labels > 0) {
     sums.loss /= static_cast<double>(sums.labels);
     sums.accuracy /= static_cast<double>(sums.labels);
+    if (sums.mean_iou) *sums.mean_iou /= static_cast<double>(sums.labels);
   }
   return sums;
 }
 
-/// Logits (N, classes, ...), labels (N, ...).
+/// Logits (N, classes, ...), labels (N, ...); with boxes logits (N, classes + 4), labels (N, 5).
 void Evaluator::add_batch(const workloads::Tensor& logits, const std::vector<double>& labels,
                           Evaluation& sums) const {
+  if (workloads::takes_boxes(workload_.training->loss)) return add_boxes(logits, labels, sums);
   const auto classes = static_cast<std::size_t>(logits.shape[1]);
   const std::size_t inner =
       logits.values.size() / static_cast<std::size_t>(logits.shape[0]) / classes;
-  for (std::size_t i = 0; i < labels.size(); ++i) {
-    const double* scores = logits.values.data() + i / inner * classes * inner + i % inner;
-    std::size_t best = 0;
-    for (std::size_t c = 1; c < classes; ++c)
-      if (scores[c * inner] > scores[best * inner]) best = c;
-    double sum = 0.0;
-    for (std::size_t c = 0; c < classes; ++c)
-      sum += workloads::det_exp(scores[c * inner] - scores[best * inner]);
-    const auto label = static_cast<std::size_t>(labels[i]);
-    sums.loss += workloads::det_log(sum) + scores[best * inner] - scores[label * inner];
-    if (best == label) sums.accuracy += 1.0;
-    sums.predictions.push_back(static_cast<std::int32_t>(best));
-    ++sums.labels;
+  for (std::size_t i = 0; i < labels.size(); ++i)
+    add_class(logits.values.data() + i / inner * classes * inner + i % inner, classes, inner,
+              labels[i], sums);
+}
+
+void Evaluator::add_class(const double* scores, std::size_t classes, std::size_t stride,
+                          double true_class, Evaluation& sums) {
+  std::size_t best = 0;
+  for (std::size_t c = 1; c < classes; ++c)
+    if (scores[c * stride] > scores[best * stride]) best = c;
+  double sum = 0.0;
+  for (std::size_t c = 0; c < classes; ++c)
+    sum += workloads::det_exp(scores[c * stride] - scores[best * stride]);
+  const auto label = static_cast<std::size_t>(true_class);
+  sums.loss += workloads::det_log(sum) + scores[best * stride] - scores[label * stride];
+  if (best == label) sums.accuracy += 1.0;
+  sums.predictions.push_back(static_cast<std::int32_t>(best));
+  ++sums.labels;
+}
+
+void Evaluator::add_boxes(const workloads::Tensor& logits, const std::vector<double>& labels,
+                          Evaluation& sums) {
+  constexpr auto kBox = static_cast<std::size_t>(workloads::kBoxNumbers);
+  const auto columns = static_cast<std::size_t>(logits.shape[1]);
+  const std::size_t classes = columns - kBox;
+  if (!sums.mean_iou) sums.mean_iou = 0.0;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(logits.shape[0]); ++i) {
+    const double* const row = logits.values.data() + i * columns;
+    const double* const label = labels.data() + i * (1 + kBox);
+    add_class(row, classes, 1, label[0], sums);
+    for (std::size_t n = 0; n < kBox; ++n) {
+      const double distance = std::fabs(row[classes + n] - label[1 + n]) / workloads::kBoxUnit;
+      sums.loss += distance < 1.0 ? 0.5 * distance * distance : distance - 0.5;
+    }
+    *sums.mean_iou += intersection_over_union(row + classes, label + 1);
   }
+}
+
+double intersection_over_union(const double* a, const double* b) {
+  double shared = 1.0, area_a = 1.0, area_b = 1.0;
+  for (std::size_t axis = 0; axis < 2; ++axis) {
+    const double size_a = std::max(0.0, a[axis + 2]), size_b = std::max(0.0, b[axis + 2]);
+    const double begin = std::max(a[axis] - 0.5 * size_a, b[axis] - 0.5 * size_b);
+    const double end = std::min(a[axis] + 0.5 * size_a, b[axis] + 0.5 * size_b);
+    shared *= std::max(0.0, end - begin);
+    area_a *= size_a;
+    area_b *= size_b;
+  }
+  const double both = area_a + area_b - shared;
+  return both > 0.0 ? shared / both : 0.0;
 }
 
 }  // namespace npusim::sim

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Loss and accuracy of a network on a test set: the forward pass in the machine's arithmetic, the
-// metric in FP64 from its logits.
+// Loss, accuracy and overlap of boxes of a network on a test set: the forward pass in the machine's
+// arithmetic, the metrics in FP64 from its logits.
 #pragma once
 
 #include <functional>
@@ -14,6 +14,10 @@
 
 namespace npusim::sim {
 
+/// Boxes of four numbers each (centre x, y, width, height): area they share over the area of both;
+/// a negative width or height is an empty box.
+double intersection_over_union(const double* a, const double* b);
+
 class Evaluator {
  public:
   Evaluator(const workloads::Workload& workload, const npu::MappedGraph& forward,
@@ -25,6 +29,10 @@ class Evaluator {
  private:
   void add_batch(const workloads::Tensor& logits, const std::vector<double>& labels,
                  Evaluation& sums) const;
+  static void add_class(const double* scores, std::size_t classes, std::size_t stride,
+                        double true_class, Evaluation& sums);
+  static void add_boxes(const workloads::Tensor& logits, const std::vector<double>& labels,
+                        Evaluation& sums);
 
   const workloads::Workload& workload_;
   const workloads::Dataset& test_;

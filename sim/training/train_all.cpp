@@ -10,8 +10,10 @@
 #include "npu_models/npu_file.h"
 #include "npu_models/timing.h"
 #include "sim/catalog.h"
+#include "sim/cluster_graphs.h"
 #include "sim/run_parts.h"
 #include "sim/training/trainer.h"
+#include "workloads/training/transform.h"
 
 namespace npusim::sim {
 namespace {
@@ -19,6 +21,7 @@ namespace {
 struct Job {
   workloads::Recipe recipe;
   std::optional<TrainMappings> mappings;
+  std::optional<npu::MappedGraph> one_device;  ///< of a cluster
   TrainRun run;
 };
 
@@ -42,6 +45,9 @@ class Experiment {
     diagnostics.collect([&] {
       workload_ = workloads::load_workload(request_.workload_file, overrides("workload"));
     });
+    if (!request_.cluster_file.empty())
+      diagnostics.collect(
+          [&] { cluster_ = npu::load_cluster(request_.cluster_file, overrides("cluster")); });
     const std::size_t first = request_.reference ? 1 : 0;
     jobs_.resize(first + request_.recipe_files.size());
     if (request_.reference)
@@ -56,12 +62,23 @@ class Experiment {
     if (!workload_.training)
       throw base::InputError("workload " + workload_.name + " has no \"training\" section",
                              "not-trainable");
+    if (cluster_) use_cluster();
     data_ = open_data(workload_, request_.options);
     result_.npu = npu_.name;
     result_.workload = workload_.name;
     result_.data = request_.options.data;
     result_.seed = request_.options.seed;
     result_.batch = workload_.samples_per_step();
+  }
+
+  /// The reference takes the same samples a step and adds their gradients in FP32.
+  void use_cluster() {
+    one_device_ = on_one_device(workload_, *cluster_);
+    reference_ = workload_;
+    workload_ = on_all_devices(workload_, *cluster_);
+    if (cluster_->parallel == npu::Parallelism::tensor) return;
+    reference_ = workload_;
+    reference_->training->reduction->format.reset();
   }
 
   bool is_reference(std::size_t i) const { return request_.reference && i == 0; }
@@ -71,9 +88,10 @@ class Experiment {
       Job& job = jobs_[i];
       job.run.recipe = job.recipe.name;
       try {
-        job.mappings = is_reference(i) ? map_training(workload_, job.recipe)
-                                       : map_training(npu_, workload_, job.recipe);
-        if (!is_reference(i)) job.run.memory = job.mappings->step.memory;
+        if (is_reference(i))
+          job.mappings = map_training(workload_of(i), job.recipe);
+        else
+          map_on_npu(job);
       } catch (const npu::UnsupportedError& error) {
         job.run.status = TrainStatus::unsupported;
         job.run.error = error.what();
@@ -81,21 +99,46 @@ class Experiment {
     }
   }
 
+  const workloads::Workload& workload_of(std::size_t i) const {
+    return is_reference(i) && reference_ ? *reference_ : workload_;
+  }
+
+  void map_on_npu(Job& job) {
+    if (!cluster_) {
+      job.mappings = map_training(npu_, workload_, job.recipe);
+      job.run.memory = job.mappings->step.memory;
+      return;
+    }
+    workloads::Graph step = workloads::make_training_step(*one_device_, job.recipe);
+    set_reduction_formats(step, *cluster_, job.recipe);
+    job.one_device = npu::map_graph(npu_, step, job.recipe);
+    job.run.memory = job.one_device->memory;
+    npu::check_fits(npu_, *job.one_device);
+    job.mappings = map_training(npu_, *cluster_, workload_, job.recipe);
+  }
+
+  const npu::MappedGraph& timed(const Job& job) const {
+    return job.one_device ? *job.one_device : job.mappings->step;
+  }
+
   /// In children: before any thread of this process starts.
   void time() {
     std::vector<std::size_t> todo;
     for (std::size_t i = 0; i < jobs_.size(); ++i)
       if (jobs_[i].mappings && !is_reference(i)) todo.push_back(i);
-    const std::vector<base::IsolatedOutcome> outcomes =
-        base::run_isolated(todo.size(), threads(), [&](std::size_t i) {
-          return npu::serialize(npu::simulate(npu_, jobs_[todo[i]].mappings->step));
-        });
+    const std::vector<base::IsolatedOutcome> outcomes = base::run_isolated(
+        todo.size(), threads(),
+        [&](std::size_t i) { return npu::serialize(npu::simulate(npu_, timed(jobs_[todo[i]]))); });
     for (std::size_t i = 0; i < todo.size(); ++i) {
       TrainRun& run = jobs_[todo[i]].run;
       if (outcomes[i].ok) {
-        run.step_seconds = derive_timing(npu::parse_timing(outcomes[i].payload), npu_,
-                                         workload_.samples_per_step())
-                               .seconds;
+        const Timing timing = derive_timing(npu::parse_timing(outcomes[i].payload), npu_,
+                                            workload_.samples_per_step());
+        run.step_seconds = timing.seconds;
+        if (!cluster_) continue;
+        run.cluster = cluster_timing(*cluster_, npu_, *jobs_[todo[i]].one_device, timing.run,
+                                     workload_.samples_per_step(), std::nullopt);
+        run.step_seconds = run.cluster->step_seconds;
       } else {
         run.status = TrainStatus::failed;
         run.error = "timing: " + outcomes[i].error;
@@ -128,7 +171,7 @@ class Experiment {
         options.checkpoint = request_.options.checkpoint;
         options.resume = request_.options.resume;
       }
-      train(workload_, job.recipe, *job.mappings, data_, options, parallel, job.run);
+      train(workload_of(i), job.recipe, *job.mappings, data_, options, parallel, job.run);
     }
     if (request_.reference) result_.reference = std::move(jobs_[0].run);
     for (std::size_t i = first(); i < jobs_.size(); ++i)
@@ -139,7 +182,9 @@ class Experiment {
 
   const TrainRequest& request_;
   npu::NpuSpec npu_;
-  workloads::Workload workload_;
+  std::optional<npu::ClusterSpec> cluster_;
+  workloads::Workload workload_;  ///< with the nodes of all devices of a cluster
+  std::optional<workloads::Workload> one_device_, reference_;  ///< with a cluster
   TrainData data_;
   std::vector<Job> jobs_;
   TrainResult result_;

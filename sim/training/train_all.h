@@ -13,6 +13,7 @@ namespace npusim::sim {
 
 struct TrainRequest {
   std::string npu_file, workload_file;
+  std::string cluster_file;  ///< empty: one device
   std::vector<std::string> recipe_files;
   std::vector<base::ParsedOverride> overrides;
   TrainOptions options;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "npu_models/memory_footprint.h"
+#include "sim/cluster_timing.h"
 #include "sim/training/gradient_statistics.h"
 
 namespace npusim::sim {
@@ -40,8 +41,10 @@ struct StepRecord {
 
 struct Evaluation {
   std::int64_t step = 0;  ///< updates tried so far
-  double loss = 0.0;      ///< mean cross entropy of the test set, in FP64 from the logits
-  double accuracy = 0.0;  ///< share of labels with the largest logit
+  double loss = 0.0;      ///< mean over the test set, in FP64 from the logits
+  double accuracy = 0.0;  ///< share of classes with the largest logit
+  /// Of detectors: mean intersection over union of the boxes found with the true ones.
+  std::optional<double> mean_iou = {};
   std::int64_t labels = 0;
   std::vector<std::int32_t> predictions = {};  ///< of each label, for agreement between runs
 };
@@ -68,6 +71,7 @@ struct TrainRun {
   std::string scaling_verdict;  ///< "" without loss scaling
   /// Of one step on the NPU; absent for the reference machine.
   std::optional<double> step_seconds;
+  std::optional<ClusterTiming> cluster;  ///< of a step on all devices; step_seconds is its
   std::optional<npu::MemoryFootprint> memory;
   std::uint64_t weights_hash = 0;  ///< over the bits of the stored weights at the end
   double host_seconds = 0.0;

@@ -147,6 +147,7 @@ JsonValue json_of(const Evaluation& e) {
   v.set("loss", e.loss);
   v.set("perplexity", workloads::det_exp(e.loss));
   v.set("accuracy", e.accuracy);
+  if (e.mean_iou) v.set("mean_iou", *e.mean_iou);
   v.set("labels", e.labels);
   return v;
 }
@@ -192,12 +193,23 @@ JsonValue json_of(const TrainRun& run, const TrainRun& reference) {
   v.set("updates", list_of(run.updates, each));
   v.set("step_seconds",
         run.step_seconds ? JsonValue::make_real(*run.step_seconds) : JsonValue::make_null());
+  if (run.cluster) v.set("cluster", sim::json_of(*run.cluster));
   v.set("memory", run.memory ? sim::json_of(*run.memory) : JsonValue::make_null());
   v.set("weights_hash", base::hex64(run.weights_hash));
   JsonValue host = JsonValue::make_object();
   host.set("seconds", run.host_seconds);
   v.set("host", std::move(host));
   return v;
+}
+
+/// Of detectors.
+std::string overlap_line(const TrainRun& run, const TrainRun& reference) {
+  if (run.evaluations.empty() || !run.evaluations.back().mean_iou) return "";
+  std::string line =
+      fmt::format("{}: mean IoU {:.4f}", run.recipe, *run.evaluations.back().mean_iou);
+  if (!reference.evaluations.empty() && reference.evaluations.back().mean_iou)
+    line += fmt::format(" (FP32 {:.4f})", *reference.evaluations.back().mean_iou);
+  return line + "\n";
 }
 
 }  // namespace
@@ -232,6 +244,8 @@ base::JsonValue json_of(const TrainResult& result) {
 std::string table_of(const TrainResult& result) {
   std::string text = table(result).aligned();
   for (const TrainRun& run : result.runs) {
+    text += overlap_line(run, result.reference);
+    if (run.cluster) text += run.recipe + ": " + text_of(*run.cluster) + "\n";
     if (!run.scaling_verdict.empty())
       text += run.recipe + ": loss scaling " + run.scaling_verdict + "\n";
     if (run.first_nonfinite.step >= 0)

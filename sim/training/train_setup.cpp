@@ -2,6 +2,7 @@
 // What a training run needs before its first step: mapped graphs and samples.
 #include <algorithm>
 
+#include "sim/cluster_graphs.h"
 #include "sim/training/batch_feed.h"
 #include "sim/training/trainer.h"
 #include "workloads/training/apply_recipe.h"
@@ -40,6 +41,15 @@ TrainMappings map_training(const npu::NpuSpec& npu, const workloads::Workload& w
   npu::check_fits(npu, mappings.step);
   npu::check_fits(npu, mappings.forward);
   return mappings;
+}
+
+TrainMappings map_training(const npu::NpuSpec& npu, const npu::ClusterSpec& cluster,
+                           const workloads::Workload& all_devices,
+                           const workloads::Recipe& recipe) {
+  Graph step = workloads::make_training_step(all_devices, recipe);
+  Graph forward = forward_graph(all_devices, recipe);
+  for (Graph* graph : {&step, &forward}) set_reduction_formats(*graph, cluster, recipe);
+  return {npu::map_graph(npu, step, recipe), npu::map_graph(npu, forward, recipe)};
 }
 
 TrainMappings map_training(const workloads::Workload& workload, const workloads::Recipe& recipe) {

@@ -5,6 +5,7 @@
 
 #include <optional>
 
+#include "npu_models/cluster/cluster_spec.h"
 #include "npu_models/mapping.h"
 #include "sim/training/train_options.h"
 #include "workloads/datasets/dataset.h"
@@ -22,6 +23,10 @@ struct TrainMappings {
 /// On an NPU. Throws npu::UnsupportedError.
 TrainMappings map_training(const npu::NpuSpec& npu, const workloads::Workload& workload,
                            const workloads::Recipe& recipe);
+/// A workload with the nodes of all devices of a cluster (cluster_graphs.h). That it fits is a
+/// question to the graph of one device.
+TrainMappings map_training(const npu::NpuSpec& npu, const npu::ClusterSpec& cluster,
+                           const workloads::Workload& all_devices, const workloads::Recipe& recipe);
 /// On a machine that does everything in the recipe's formats, products as FP32 chains.
 TrainMappings map_training(const workloads::Workload& workload, const workloads::Recipe& recipe);
 

@@ -268,6 +268,7 @@ JsonValue json_of(const RunResult& run) {
   }
   object.set("mappings", std::move(mappings));
   object.set("timing", section(run.timing, timing));
+  if (run.cluster) object.set("cluster", json_of(*run.cluster));
   object.set("numerics", section(run.numerics, numerics));
   object.set("memory", section(run.memory, [](const RunMemory& m) { return json_of(m); }));
   object.set("coverage", section(run.coverage, coverage));

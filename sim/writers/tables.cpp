@@ -55,8 +55,8 @@ std::vector<std::string> timing_cells(const RunResult& run, const RunComparison&
   if (!run.timing) return std::vector<std::string>(8, "-");
   const Timing& t = *run.timing;
   return {grouped(t.run.cycles),
-          marked(fmt::format("{:.4f}", t.seconds * 1e3), compared, Metric::time),
-          fmt::format("{:.1f}", t.samples_per_s),
+          marked(fmt::format("{:.4f}", *step_seconds(run) * 1e3), compared, Metric::time),
+          fmt::format("{:.1f}", run.cluster ? run.cluster->samples_per_s : t.samples_per_s),
           fmt::format("{:.2f}", t.utilization * 100.0),
           fmt::format("{:.3f}", t.achieved_tops),
           fmt::format("{:.3f}", t.peak_tops),
@@ -149,7 +149,12 @@ TextTable coverage_gaps(const Result& result) {
 }  // namespace
 
 std::string table_of(const Result& result, const ComparisonOptions& options) {
-  return comparison(result, options).aligned();
+  std::string text = comparison(result, options).aligned();
+  for (const RunResult& run : result.runs)
+    if (run.cluster)
+      text += "\n" + run.npu + " " + run.workload + " " + run.recipe + ": " +
+              text_of(*run.cluster) + "\n";
+  return text;
 }
 
 std::string markdown_of(const Result& result, const ComparisonOptions& options) {

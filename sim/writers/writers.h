@@ -17,6 +17,10 @@ base::JsonValue json_of(const Result& result, const ComparisonOptions& options);
 base::JsonValue json_of(const RunResult& run);
 base::JsonValue json_of(const npu::MemoryFootprint& memory);
 base::JsonValue json_of(const RunMemory& memory);
+base::JsonValue json_of(const ClusterTiming& timing);
+
+/// What several devices make of a step, in one line without its end.
+std::string text_of(const ClusterTiming& timing);
 
 /// One row a run, a column a metric, units in the header.
 std::string csv_of(const Result& result, const ComparisonOptions& options = {});

@@ -150,6 +150,12 @@ TEST(Describe, Workload) {
   expect_description({"resnet50"}, {"25,557,032 parameters", "4,089,184,256"});
 }
 
+// 16 MiB by four devices at 25 GB/s: 6 steps of 4 MiB and 2 us.
+TEST(Describe, ClusterWithTheTimeOfItsCollectives) {
+  expect_description({"ring4_bf16"}, {"cluster ring4_bf16", "data", "ring",
+                                      "25 GB/s in each direction", "bf16", "25 MiB", "1018.6"});
+}
+
 TEST(Describe, RecipeOpOrganisationFormatRounding) {
   expect_description({data("tiny_recipe.json")}, {"recipe tiny_recipe", "master weights", "none"});
   expect_description({"Conv"}, {"matrix", "strides", "dilations", "group"});

@@ -49,6 +49,33 @@ TEST(Run, PrintsOneRowAndNothingElse) {
     EXPECT_THAT(outcome.out, HasSubstr(cell));
 }
 
+TEST(Run, OnSeveralDevices) {
+  const std::vector<std::string> command = {"run",
+                                            "--npu",
+                                            "systolic128_bf16",
+                                            "--workload",
+                                            "mlp",
+                                            "--mode",
+                                            "training",
+                                            "--cluster",
+                                            "ring4",
+                                            "--set",
+                                            "cluster.devices=2",
+                                            "--set",
+                                            "workload.parameters.batch=2"};
+  std::vector<std::string> json = command;
+  json.insert(json.end(), {"--json", "-"});
+  const JsonValue document = json_run(json);
+  EXPECT_EQ(at(document, "/runs/0/cluster/devices").integer(), 2);
+  EXPECT_EQ(at(document, "/runs/0/config/cluster/name").string(), "ring4");
+  EXPECT_EQ(at(document, "/runs/0/numerics/first_nonfinite_op").kind(), JsonValue::Kind::null);
+  EXPECT_THAT(npusim(command).out, HasSubstr("2 devices (ring4, data parallel, ring"));
+  const Outcome missing =
+      npusim({"run", "--npu", "systolic128_bf16", "--workload", "mlp", "--cluster", "ring5"});
+  EXPECT_EQ(missing.exit_code, 3);
+  EXPECT_THAT(missing.err, HasSubstr("did you mean \"ring4\""));
+}
+
 TEST(Run, VerboseAddsTheOps) {
   const Outcome outcome = npusim(tiny("run", {"-v"}));
   EXPECT_THAT(outcome.out, HasSubstr("fc1"));

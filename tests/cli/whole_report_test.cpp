@@ -170,7 +170,8 @@ TEST_F(WholeReport, NamesOverridesAndFilesTogether) {
           HasSubstr("npusim: no shipped recipe is named \"fp61\" (did you mean \"fp16\"?); "
                     "allowed: a file, or one of: apex_o0, "),
           "--set npu.mac_array: '=' is missing; allowed: such as npu.clock_mhz=500",
-          "--set foo.x=1: the path starts with \"foo\"; allowed: npu, workload, recipe, unit",
+          "--set foo.x=1: the path starts with \"foo\"; allowed: npu, workload, recipe, unit, "
+          "cluster",
           "--set unit.x=1: a run has no unit file; allowed: a path that starts with npu, workload "
           "or recipe",
           HasSubstr("--set npu.mac_arry.rows=3: /mac_arry: nothing to override here; allowed: "
@@ -218,7 +219,7 @@ TEST_F(WholeReport, SuitesAreCheckedAsFarAsTheFilesTheyName) {
       report({"validate", "s.json"}),
       ElementsAre(
           "s.json:4:27: /runs/0/set/3: foo.x=1: the path starts with \"foo\"; allowed: npu, "
-          "workload, recipe, unit",
+          "workload, recipe, unit, cluster",
           "s.json:3:16: /runs/0/baseline: no such file: ./a.json; allowed: an existing baseline "
           "(`npusim check --update` writes it)",
           HasSubstr("s.json:4:4: /runs/0/set/2: npu.mac_arry.rows=3: /mac_arry: nothing to "

@@ -12,6 +12,7 @@
 #include <valijson/schema_parser.hpp>
 #include <valijson/validator.hpp>
 
+#include "npu_models/cluster/cluster_spec.h"
 #include "support.h"
 #include "tests/source_dir.h"
 
@@ -118,6 +119,42 @@ TEST(Schema, NpuMistakesAreMistakesForBoth) {
     const std::string path = edited_copy(shipped_npu("systolic128_bf16"), {edit});
     EXPECT_FALSE(schema.accepts(path)) << edit.second;
     EXPECT_FALSE(testing::mistakes_of_npu(path).empty()) << edit.second;
+  }
+}
+
+bool reads_cluster(const std::string& path) {
+  try {
+    load_cluster(path);
+  } catch (const base::InputError&) {
+    return false;
+  }
+  return true;
+}
+
+TEST(Schema, ClustersAgreeWithTheReader) {
+  const SchemaFile schema("cluster");
+  for (const std::string& file : files_in("clusters")) {
+    EXPECT_TRUE(schema.accepts(file)) << file;
+    EXPECT_TRUE(reads_cluster(file)) << file;
+  }
+  const std::string ring = test::source_dir() + "/configs/clusters/ring4.json";
+  const std::vector<std::pair<std::string, std::string>> edits = {
+      {"\"devices\": 4", "\"devices\": 1"},
+      {"\"devices\": 4", "\"devices\": 4, \"hosts\": 1"},
+      {"\"devices\": 4,", ""},
+      {"\"data\"", "\"model\""},
+      {"\"ring\"", "\"star\""},
+      {"\"link_gb_per_s\": 25", "\"link_gb_per_s\": 0"},
+      {"\"latency_us\": 2", "\"latency_us\": -1"},
+      {", \"latency_us\": 2", ""},
+      {"\"bucket_mib\": 25", "\"bucket_mib\": 0"},
+      {"\"overlap_backward\": true", "\"overlap_backward\": 1"},
+      {"\"reduction_format\": \"fp32\"", "\"reduction_format\": {\"format\": \"fp32\"}"},
+  };
+  for (const auto& edit : edits) {
+    const std::string path = edited_copy(ring, {edit});
+    EXPECT_FALSE(schema.accepts(path)) << edit.second;
+    EXPECT_FALSE(reads_cluster(path)) << edit.second;
   }
 }
 

@@ -121,7 +121,8 @@ TEST(Training, MicroBatchesTrainLikeOneBatch) {
 
 /// One step through the executor and through `run`'s numerics: the same bits of every output.
 TEST(StepExecutor, GivesTheBitsOfARun) {
-  for (const char* name : {"bf16_fp32_master", "bf16_stochastic_weights"}) {
+  for (const char* name :
+       {"bf16_fp32_master", "bf16_stochastic_weights", "bf16_fp32_norm_statistics"}) {
     const npu::NpuSpec machine = npu("systolic128_bf16");
     const Recipe r = recipe(name);
     const Workload cnn = workloads::load_workload(shipped("workloads/small_cnn.json"), {});

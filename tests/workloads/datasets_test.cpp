@@ -6,6 +6,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
+#include <map>
 #include <set>
 
 #include "base/array_file.h"
@@ -22,7 +24,7 @@ DatasetRequest request(const std::string& source, Shape input, Shape label, std:
                        std::int64_t samples = 100) {
   DatasetRequest r;
   r.source = source;
-  r.sample = {std::move(input), std::move(label), classes};
+  r.sample = {std::move(input), std::move(label), classes, source == "boxes"};
   r.samples = samples;
   r.seed = 3;
   return r;
@@ -64,10 +66,11 @@ TEST(Datasets, SamplesThatAreKeptAreThoseThatWereDrawn) {
 }
 
 TEST(Datasets, GeneratorsDependOnSeedSplitAndIndexOnly) {
-  for (const char* source : {"digits", "spirals", "markov"}) {
+  for (const char* source : {"digits", "boxes", "spirals", "markov"}) {
     DatasetRequest r = request(source, {1, 28, 28}, {}, 10);
+    if (std::string(source) == "boxes") r.sample = {{1, 28, 28}, {5}, 4, true};
     if (std::string(source) == "spirals") r.sample.input = {2};
-    if (std::string(source) == "markov") r.sample = {{32}, {32}, 20};
+    if (std::string(source) == "markov") r.sample = {{32}, {32}, 20, false};
     const Sample first = sample(r, 5);
     EXPECT_EQ(sample(r, 5).input, first.input) << source;
     EXPECT_NE(sample(r, 6).input, first.input) << source;
@@ -100,6 +103,82 @@ TEST(Datasets, DigitsAreCentredAndOfAllClasses) {
   const double count = 100.0 * 3 * 784;
   EXPECT_NEAR(sum / count, 0.0, 0.3);
   EXPECT_NEAR(squares / count, 1.0, 0.6);
+}
+
+/// Pixels of the object: nearer to its colour than to the ground's, which stands in the corners.
+struct Extent {
+  double left = 1e9, right = -1e9, top = 1e9, bottom = -1e9;
+  std::int64_t pixels = 0;
+};
+Extent extent_of(const std::vector<double>& picture, std::int64_t size) {
+  const auto at = [&](std::int64_t y, std::int64_t x) {
+    return picture[static_cast<std::size_t>(y * size + x)];
+  };
+  // At least three corners are ground.
+  std::vector<double> corners = {at(0, 0), at(0, size - 1), at(size - 1, 0),
+                                 at(size - 1, size - 1)};
+  std::sort(corners.begin(), corners.end());
+  const double ground = 0.5 * (corners[1] + corners[2]);
+  Extent e;
+  for (std::int64_t y = 0; y < size; ++y)
+    for (std::int64_t x = 0; x < size; ++x) {
+      if (std::abs(at(y, x) - ground) < 0.45) continue;  // noise: 0.1 here, 0.1 there
+      ++e.pixels;
+      e.left = std::min(e.left, static_cast<double>(x));
+      e.right = std::max(e.right, static_cast<double>(x) + 1.0);
+      e.top = std::min(e.top, static_cast<double>(y));
+      e.bottom = std::max(e.bottom, static_cast<double>(y) + 1.0);
+    }
+  return e;
+}
+
+// Boxes found again from the pixels; the share of a box that its object fills tells the classes
+// apart: 1, pi/4, 1/2, 1 - 0.7^2.
+TEST(Datasets, BoxesStandAroundTheirObjects) {
+  constexpr std::int64_t kSize = 96;
+  const DatasetRequest r = request("boxes", {1, kSize, kSize}, {5}, 4);
+  const double fill[] = {1.0, 0.785, 0.5, 0.51};
+  std::set<double> classes;
+  for (int i = 0; i < 60; ++i) {
+    const Sample s = sample(r, i);
+    classes.insert(s.label[0]);
+    const Extent e = extent_of(s.input, kSize);
+    const double left = (s.label[1] - 0.5 * s.label[3]) * kSize;
+    const double right = (s.label[1] + 0.5 * s.label[3]) * kSize;
+    const double top = (s.label[2] - 0.5 * s.label[4]) * kSize;
+    const double bottom = (s.label[2] + 0.5 * s.label[4]) * kSize;
+    EXPECT_GE(std::min(left, top), -1e-9);
+    EXPECT_LE(std::max(right, bottom), kSize + 1e-9);
+    // A triangle's tip and an ellipse's sides thin out below a pixel.
+    EXPECT_NEAR(e.left, left, 2.5) << i;
+    EXPECT_NEAR(e.right, right, 2.5) << i;
+    EXPECT_NEAR(e.top, top, s.label[0] == 2.0 ? 5.0 : 2.5) << i;
+    EXPECT_NEAR(e.bottom, bottom, 2.5) << i;
+    const double area = (right - left) * (bottom - top);
+    EXPECT_NEAR(static_cast<double>(e.pixels) / area, fill[static_cast<int>(s.label[0])], 0.06)
+        << i;
+  }
+  EXPECT_EQ(classes.size(), 4U);
+}
+
+TEST(Datasets, BoxesWantADetector) {
+  DatasetRequest r = request("boxes", {1, 28, 28}, {}, 10);
+  r.sample.boxed = false;
+  EXPECT_THAT(mistake(r), HasSubstr("ClassAndBoxLoss"));
+}
+
+TEST(Datasets, FilesMayHaveBoxesToo) {
+  const testing::TempFolder folder;
+  base::write_npy(folder.path("x.npy"), {base::ElementKind::f32, {2, 1}, {1, 2}});
+  const double kNone = std::nan("");
+  base::write_npy(
+      folder.path("y.npy"),
+      {base::ElementKind::f64, {2, 5}, {3, 0.5, 0.5, 0.25, 0.25, 1, 0.5, 0.5, kNone, 0.25}});
+  DatasetRequest r =
+      request("npy:" + folder.path("x.npy") + "," + folder.path("y.npy"), {1}, {5}, 4, 0);
+  r.sample.boxed = true;
+  EXPECT_THAT(sample(r, 0).label, ElementsAre(3.0, 0.5, 0.5, 0.25, 0.25));
+  EXPECT_THAT(mistake(r, 1), HasSubstr("record 1 has a box with nan"));
 }
 
 TEST(Datasets, MarkovTextFollowsItsGrammar) {

@@ -267,6 +267,18 @@ void add_movement(std::vector<Row>& rows) {
   add("Transpose", cube, {{"perm", ints({2, 0, 1})}});
   add("Flatten", cube);
   add("Trilu", [](Draw& d) -> Inputs { return {d.floats({d.a, d.b})}; });
+  rows.push_back({"AllReduce",
+                  [](Draw& d) -> Inputs {
+                    return {d.floats({d.a, d.b}), d.floats({d.a, d.b}), d.floats({d.a, d.b})};
+                  },
+                  4.0,
+                  {{"devices", one(3)}}});
+  add("ToParts",
+      [](Draw& d) -> Inputs {
+        return {d.floats({d.a, 2 * d.b})};
+      },
+      {{"axis", one(1)}, {"groups", one(2)}});
+  add("ToDevices", [](Draw& d) -> Inputs { return {d.floats({d.a, d.b})}; });
   add("Concat",
       [](Draw& d) -> Inputs {
         return {d.floats({d.a, d.b}), d.floats({d.a, d.c})};

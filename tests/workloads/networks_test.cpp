@@ -55,6 +55,14 @@ TEST(NetworkSizes, SmallUNet) {
   expect_size("small_unet", {"batch=1"}, {down + up + joined + 32 + 2, macs});
 }
 
+// Convolutions 1-8-16-32 with pooling from 32x32 to 4x4, 64 hidden units, four classes and a box.
+TEST(NetworkSizes, SmallDetector) {
+  const std::int64_t products = 512 * 64 + 64 * 8;
+  expect_size("small_detector", {"batch=1"},
+              {9 * (8 + 8 * 16 + 16 * 32) + 8 + 16 + 32 + products + 64 + 8,
+               9 * (1024 * 8 + 256 * 8 * 16 + 64 * 16 * 32) + products});
+}
+
 // torchvision's ResNet18_Weights, VGG16_Weights, AlexNet_Weights, MobileNet_V2_Weights,
 // EfficientNet_B0_Weights: num_params; GMACs there are 1.814, 15.47, 0.714, 0.301 and 0.386.
 TEST(NetworkSizes, Classifiers) {

@@ -2,6 +2,7 @@
 npusim_test(workloads_ops_test
   SOURCES
     ops_binary_test.cpp
+    ops_collectives_test.cpp
     ops_constants_test.cpp
     ops_conv_test.cpp
     ops_ctc_test.cpp

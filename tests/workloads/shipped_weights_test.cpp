@@ -22,6 +22,7 @@ const Reasons& without_means() {
   static const Reasons kReasons = {
       {"mlp", "trained from its initial values; with means the first steps raise the loss"},
       {"small_cnn", "as mlp"},
+      {"small_detector", "as mlp"},
       {"small_unet", "as mlp"},
       {"lenet5", "as mlp: its Kaiming and Xavier values"},
       {"ptb_lstm", "no ReLU: states of tanh and sigmoid, initial values of Zaremba et al."},

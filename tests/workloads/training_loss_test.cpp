@@ -78,6 +78,64 @@ TEST(TrainingLoss, BinaryCrossEntropyIsThatOfTheSigmoid) {
       [&](double x, double t) { return sigmoid(x) - t; });
 }
 
+/// logits (4, 7) = x (4, 3) w^T: three classes and a box.
+std::string detector(const std::string& label = R"("shape": [4, 5])") {
+  return R"({"schema_version": 1, "kind": "workload", "name": "t",
+"inputs": [{"name": "x", "shape": [4, 3], "initializer": {"kind": "normal"}},
+{"name": "label", )" +
+         label +
+         R"(, "role": "label", "initializer": {"kind": "values", "values":
+[0, 0.02, 0.05, -0.03, 0.5, 2, 0.1, 0.9, 4, 0.2, 1, 0.3, 0.3, 0.3, 0.3, 2, -3, 0.5, 0.5, 0.5]}}],
+"initializers": [{"name": "w", "shape": [7, 3], "initializer": {"kind": "normal", "stddev": 0.02}}],
+"nodes": [{"op": "Gemm", "name": "fc", "inputs": ["x", "w"], "attributes": {"transB": 1}}],
+"outputs": ["fc.out"],
+"training": {"logits": "fc.out", "labels": "label", "loss": "ClassAndBoxLoss",
+"optimizer": {"kind": "sgd", "learning_rate": 1}}})";
+}
+
+// Girshick 2015: cross entropy of the class plus smooth L1 of the box, written out.
+TEST(TrainingLoss, ClassAndBoxFollowsItsFormula) {
+  const Graph step = make_training_step(read_text(detector()), false);
+  Values values = initial_values(step, 3);
+  evaluate_graph(step, values);
+  const auto at = [&](const char* name) {
+    return values.at(static_cast<std::size_t>(step.find(name))).values;
+  };
+  const std::vector<double> x = at("x"), t = at("label"), w = at("w"), next = at("w.next");
+  double expected = 0.0;
+  std::vector<double> gradient(21, 0.0);
+  int far = 0, near = 0;
+  for (std::size_t n = 0; n < 4; ++n) {
+    double logits[7] = {};
+    for (std::size_t o = 0; o < 7; ++o)
+      for (std::size_t i = 0; i < 3; ++i) logits[o] += x[n * 3 + i] * w[o * 3 + i];
+    const double sum = std::exp(logits[0]) + std::exp(logits[1]) + std::exp(logits[2]);
+    const auto target = static_cast<std::size_t>(t[n * 5]);
+    double slope[7] = {};
+    for (std::size_t c = 0; c < 3; ++c)
+      slope[c] = std::exp(logits[c]) / sum - (c == target ? 1.0 : 0.0);
+    expected += std::log(sum) - logits[target];
+    for (std::size_t b = 0; b < 4; ++b) {
+      const double d = 5.0 * (logits[3 + b] - t[n * 5 + 1 + b]);
+      ++(std::abs(d) < 1.0 ? near : far);
+      expected += std::abs(d) < 1.0 ? 0.5 * d * d : std::abs(d) - 0.5;
+      slope[3 + b] = 5.0 * (std::abs(d) < 1.0 ? d : d > 0.0 ? 1.0 : -1.0);
+    }
+    for (std::size_t o = 0; o < 7; ++o)
+      for (std::size_t i = 0; i < 3; ++i) gradient[o * 3 + i] += slope[o] * x[n * 3 + i] / 4.0;
+  }
+  EXPECT_GT(far, 0);
+  EXPECT_GT(near, 0);
+  EXPECT_NEAR(at("loss").at(0), expected / 4.0, 1e-12);
+  for (std::size_t i = 0; i < 21; ++i) EXPECT_NEAR(next[i], w[i] - gradient[i], 1e-12) << i;
+}
+
+TEST(TrainingLoss, ClassAndBoxWantsFourNumbersBehindTheClasses) {
+  std::string other = detector();
+  other.replace(other.find("[7, 3]"), 6, "[4, 3]");
+  EXPECT_THAT(testing::message(other), HasSubstr("(samples, classes + 4)"));
+}
+
 TEST(TrainingLoss, LabelsMustBeOfTheKindThatItTakes) {
   EXPECT_THAT(testing::message(real("SoftmaxCrossEntropyLoss")),
               HasSubstr("SoftmaxCrossEntropyLoss takes labels of type int64"));

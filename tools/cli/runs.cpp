@@ -74,7 +74,15 @@ int memory_checked(const MemoryArguments& arguments) {
   return memory(arguments);
 }
 
+void add_cluster(CLI::App& sub, std::string& cluster) {
+  sub.add_option("--cluster", cluster,
+                 "Several devices of this kind, what they share and what connects them "
+                 "(--set cluster.devices=16 changes a value)")
+      ->type_name("FILE|NAME");
+}
+
 void add_run_parts(CLI::App& sub, RunArguments& arguments) {
+  add_cluster(sub, arguments.cluster);
   sub.add_flag_callback(
       "--no-numerics", [&arguments] { arguments.numerics = false; },
       "Skip the arithmetic: cycles and coverage only");
@@ -236,6 +244,7 @@ void define_train(CLI::App& app, Chosen& chosen) {
   sim::TrainOptions& options = arguments->options;
   add_training(sub, *arguments);
   add_files(sub, "--recipe", arguments->recipes, "Mixed-precision recipes", true)->required();
+  add_cluster(sub, arguments->cluster);
   sub.add_option("--checkpoint", options.checkpoint, "Written after each epoch and on Ctrl-C")
       ->type_name("F.safetensors");
   sub.add_option("--resume", options.resume, "Go on from a checkpoint")->type_name("F.safetensors");

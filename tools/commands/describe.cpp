@@ -29,6 +29,7 @@ constexpr Describer kDescribers[] = {
     {"scenario", describe_scenario},
     {"suite", describe_suite},
     {"sweep", describe_sweep},
+    {"cluster", describe_cluster},
     {"op", describe_op},
     {"organisation", describe_organisation},
     {"format", describe_format},

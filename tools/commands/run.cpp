@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "sim/catalog.h"
 #include "sim/explain_mapping.h"
 #include "sim/run.h"
 #include "sim/writers/writers.h"
@@ -154,6 +155,8 @@ int run_requests(const RunArguments& arguments) {
   if (arguments.explain_mapping && stdout_taken(files))
     throw UsageError("--explain-mapping prints a table, but an output goes to stdout");
   auto [requests, options] = prepare(arguments.selection, common);
+  if (!arguments.cluster.empty())
+    options.cluster_file = sim::find_file("cluster", arguments.cluster);
   if (common.print_config) return print_configs(requests, options);
   options.timing = arguments.timing;
   options.numerics = arguments.numerics;

@@ -53,6 +53,7 @@ sim::TrainRequest request_of(const TrainArguments& arguments) {
   };
   if (!arguments.npu.empty()) find("npu", arguments.npu, request.npu_file);
   find("workload", arguments.workload, request.workload_file);
+  if (!arguments.cluster.empty()) find("cluster", arguments.cluster, request.cluster_file);
   for (const std::string& recipe : sim::expand_patterns(arguments.recipes)) {
     request.recipe_files.emplace_back();
     find("recipe", recipe, request.recipe_files.back());

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/config_file.h"
+#include "npu_models/cluster/cluster_spec.h"
 #include "npu_models/npu_file.h"
 #include "sim/catalog.h"
 #include "sim/check.h"
@@ -57,6 +58,8 @@ void load(const std::string& file) {
     sim::load_suite(file, true);
   else if (kind == "sweep")
     sim::load_sweep(file);
+  else if (kind == "cluster")
+    npu::load_cluster(file);
 }
 
 base::JsonValue json_of(const std::vector<base::Diagnostic>& errors) {

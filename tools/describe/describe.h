@@ -14,6 +14,7 @@ std::string describe_recipe(const std::string& file);
 std::string describe_scenario(const std::string& file);
 std::string describe_suite(const std::string& file);
 std::string describe_sweep(const std::string& file);
+std::string describe_cluster(const std::string& file);
 std::string describe_op(const std::string& name);
 std::string describe_organisation(const std::string& name);
 std::string describe_format(const std::string& name);

@@ -24,6 +24,8 @@ struct Source {
 
 const std::vector<Source>& sources() {
   static const std::vector<Source> kSources = {
+      {"boxes", "generated: one filled shape on noise, labels (class, centre x, y, width, height)",
+       true, make_boxes},
       {"bytes", "bytes:FILE, text whose tokens are its bytes, next token as label", false,
        make_bytes},
       {"cifar", "cifar:FILE,..., CIFAR-10 or CIFAR-100 binary", false, make_cifar},
@@ -34,6 +36,8 @@ const std::vector<Source>& sources() {
       {"markov", "generated: text of a random grammar of order 2, next token as label", true,
        make_markov_text},
       {"npy", "npy:INPUTS,LABELS, the first dimension counts samples", false, make_npy_pair},
+      {"npz", "npz:FILE, its arrays x and y as npy takes them, or npz:FILE,INPUTS,LABELS", false,
+       make_npz},
       {"spirals", "generated: points of interleaved spirals in the plane", true, make_spirals},
       {"text", "text:FILE, text whose tokens are the characters that occur", false, make_text},
   };

@@ -30,10 +30,13 @@ class Dataset {
 struct SampleShape {
   Shape input, label;
   std::int64_t classes = 0;  ///< that its loss can tell apart
+  /// The label is a class, then a box: centre x, centre y, width and height, in parts of the
+  /// picture's width and height.
+  bool boxed = false;
 };
 
 struct DatasetRequest {
-  /// A generator (digits, spirals, markov) or a reader with its files, as idx:IMAGES,LABELS.
+  /// A generator (digits, boxes, spirals, markov) or a reader with its files, as idx:IMAGES,LABELS.
   std::string source;
   SampleShape sample;
   Split split = Split::train;

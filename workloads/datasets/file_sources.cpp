@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Samples from files of fixed records: IDX (the MNIST layout), CIFAR binary, .npy pairs. A sample
-// is read where it stands; bytes of pictures become value / 255.
+// Samples from files of fixed records: IDX (the MNIST layout), CIFAR binary, pairs of arrays (.npy,
+// .npz). A sample is read where it stands; bytes of pictures become value / 255.
 #include <array>
+#include <cmath>
 #include <mutex>
 
 #include "base/error.h"
 #include "base/npy_stream.h"
 #include "base/random_access.h"
+#include "workloads/datasets/npz_archive.h"
 #include "workloads/datasets/sources.h"
 
 namespace npusim::workloads {
@@ -35,6 +37,18 @@ double checked_label(double label, std::int64_t classes, const std::string& file
                              std::to_string(label) + "; the network tells " +
                              std::to_string(classes) + " classes apart",
                          "out-of-range");
+}
+
+void check_labels(const double* label, const SampleShape& sample, const std::string& file,
+                  std::int64_t record) {
+  const std::int64_t count = element_count(sample.label);
+  const std::int64_t classes = sample.boxed ? 1 : count;
+  for (std::int64_t i = 0; i < classes; ++i) checked_label(label[i], sample.classes, file, record);
+  for (std::int64_t i = classes; i < count; ++i)
+    if (!std::isfinite(label[i]))
+      throw base::InputError(file + ": record " + std::to_string(record) + " has a box with " +
+                                 std::to_string(label[i]),
+                             "out-of-range");
 }
 
 namespace {
@@ -164,36 +178,41 @@ class Cifar final : public Dataset {
 };
 
 /// Samples and labels as two arrays whose first dimension counts samples.
-class NpyPair final : public Dataset {
+class ArrayPair final : public Dataset {
  public:
-  NpyPair(const DatasetRequest& request, const std::vector<std::string>& files)
-      : name_(files[1]),
-        inputs_(files[0]),
-        labels_(files[1]),
-        classes_(request.sample.classes),
+  ArrayPair(const DatasetRequest& request, const std::string& source,
+            std::unique_ptr<base::NpyReader> inputs, std::unique_ptr<base::NpyReader> labels,
+            std::string labels_name)
+      : name_(std::move(labels_name)),
+        inputs_(std::move(inputs)),
+        labels_(std::move(labels)),
+        sample_(request.sample),
         input_(element_count(request.sample.input)),
         label_(element_count(request.sample.label)) {
-    const std::int64_t samples = inputs_.shape().empty() ? 0 : inputs_.shape()[0];
-    if (samples == 0 || inputs_.elements() != samples * input_ ||
-        labels_.elements() != samples * label_)
-      wrong_sample("npy",
-                   "arrays " + to_string(inputs_.shape()) + " and " + to_string(labels_.shape()),
+    const std::vector<std::int64_t>& shape = inputs_->shape();
+    const std::int64_t samples = shape.empty() ? 0 : shape[0];
+    if (samples == 0 || input_ == 0 || inputs_->elements() % input_ != 0 ||
+        inputs_->elements() / input_ != samples || labels_->elements() % label_ != 0 ||
+        labels_->elements() / label_ != samples)
+      wrong_sample(source,
+                   "arrays " + to_string(inputs_->shape()) + " and " + to_string(labels_->shape()),
                    request.sample);
   }
-  std::int64_t size() const override { return inputs_.elements() / input_; }
-  std::int64_t classes() const override { return classes_; }
+  std::int64_t size() const override { return inputs_->elements() / input_; }
+  std::int64_t classes() const override { return sample_.classes; }
   void read(std::int64_t index, double* input, double* label) const override {
     const std::lock_guard<std::mutex> one_at_a_time(mutex_);
-    inputs_.read(index * input_, input_, input);
-    labels_.read(index * label_, label_, label);
-    for (std::int64_t i = 0; i < label_; ++i) checked_label(label[i], classes_, name_, index);
+    inputs_->read(index * input_, input_, input);
+    labels_->read(index * label_, label_, label);
+    check_labels(label, sample_, name_, index);
   }
 
  private:
   std::string name_;
   mutable std::mutex mutex_;
-  mutable base::NpyReader inputs_, labels_;
-  std::int64_t classes_, input_, label_;
+  std::unique_ptr<base::NpyReader> inputs_, labels_;
+  SampleShape sample_;
+  std::int64_t input_, label_;
 };
 
 }  // namespace
@@ -205,7 +224,21 @@ std::unique_ptr<Dataset> make_cifar(const DatasetRequest& request) {
   return std::make_unique<Cifar>(request, source_files(request, 1, 1000, "cifar:FILE,..."));
 }
 std::unique_ptr<Dataset> make_npy_pair(const DatasetRequest& request) {
-  return std::make_unique<NpyPair>(request, source_files(request, 2, 2, "npy:INPUTS,LABELS"));
+  const std::vector<std::string> files = source_files(request, 2, 2, "npy:INPUTS,LABELS");
+  return std::make_unique<ArrayPair>(request, "npy", std::make_unique<base::NpyReader>(files[0]),
+                                     std::make_unique<base::NpyReader>(files[1]), files[1]);
+}
+std::unique_ptr<Dataset> make_npz(const DatasetRequest& request) {
+  std::vector<std::string> names =
+      source_files(request, 1, 3, "npz:FILE or npz:FILE,INPUTS,LABELS");
+  if (names.size() == 2)
+    throw base::InputError(
+        "data " + request.source + ": expected npz:FILE,INPUTS,LABELS, both arrays",
+        "wrong-source");
+  if (names.size() == 1) names.insert(names.end(), {"x", "y"});
+  const NpzArchive archive(names[0]);
+  return std::make_unique<ArrayPair>(request, "npz", archive.open(names[1]), archive.open(names[2]),
+                                     archive.label(names[2]));
 }
 
 }  // namespace npusim::workloads

@@ -17,11 +17,17 @@ std::vector<std::string> source_files(const DatasetRequest& request, std::size_t
 double checked_label(double label, std::int64_t classes, const std::string& file,
                      std::int64_t record);
 
+/// All labels of a sample.
+void check_labels(const double* label, const SampleShape& sample, const std::string& file,
+                  std::int64_t record);
+
+std::unique_ptr<Dataset> make_boxes(const DatasetRequest& request);
 std::unique_ptr<Dataset> make_bytes(const DatasetRequest& request);
 std::unique_ptr<Dataset> make_cifar(const DatasetRequest& request);
 std::unique_ptr<Dataset> make_csv(const DatasetRequest& request);
 std::unique_ptr<Dataset> make_idx(const DatasetRequest& request);
 std::unique_ptr<Dataset> make_npy_pair(const DatasetRequest& request);
+std::unique_ptr<Dataset> make_npz(const DatasetRequest& request);
 std::unique_ptr<Dataset> make_text(const DatasetRequest& request);
 std::unique_ptr<Dataset> make_digits(const DatasetRequest& request);
 std::unique_ptr<Dataset> make_spirals(const DatasetRequest& request);

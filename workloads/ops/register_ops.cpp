@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "workloads/ops/collectives.h"
 #include "workloads/ops/families.h"
 #include "workloads/ops/scales.h"
 
@@ -11,6 +12,7 @@ const OpRegistry& ops() {
     register_arithmetic(all);
     register_attention(all);
     register_casts(all);
+    register_collectives(all);
     register_comparisons(all);
     register_conv(all);
     register_conv_gradients(all);

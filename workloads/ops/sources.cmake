@@ -7,6 +7,7 @@ set(NPUSIM_OP_SOURCES
   ops/broadcast.cpp
   ops/broadcast_gradient.cpp
   ops/casts.cpp
+  ops/collectives.cpp
   ops/comparisons.cpp
   ops/conv.cpp
   ops/conv_geometry.cpp

@@ -6,6 +6,7 @@
 #include "base/name_pattern.h"
 #include "workloads/graph_copy.h"
 #include "workloads/op.h"
+#include "workloads/parallel/tensor_parallel.h"
 #include "workloads/training/recipe_sections.h"
 
 namespace npusim::workloads {
@@ -21,15 +22,17 @@ class Layers {
   explicit Layers(const Graph& graph) {
     for (const Node& node : graph.nodes) {
       if (node.phase != Phase::forward) continue;
+      const std::string name = plain_name(node.name);
+      if (by_name_.count(name) != 0) continue;  // for another batch or device of the step
       if (is_product(node)) ++count_;
-      by_name_[node.name] = std::max<std::int64_t>(1, count_);
+      by_name_[name] = std::max<std::int64_t>(1, count_);
     }
   }
   std::int64_t count() const { return count_; }
   /// Backward nodes are named after their forward node or tensor, with suffixes behind dots.
   std::int64_t of(const Node& node) const {
     if (node.phase == Phase::update) return 0;
-    for (std::string name = node.name;; name.resize(name.rfind('.'))) {
+    for (std::string name = plain_name(node.name);; name.resize(name.rfind('.'))) {
       const auto found = by_name_.find(name);
       if (found != by_name_.end()) return found->second;
       if (name.rfind('.') == std::string::npos) return 0;
@@ -48,10 +51,13 @@ class Rules {
   void set_formats(Graph& graph) const {
     std::vector<bool> fixed;
     for (const TensorInfo& tensor : graph.tensors) fixed.push_back(tensor.stored.has_value());
+    std::vector<bool> fixed_steps;  // a collective's own
+    for (const Node& node : graph.nodes) fixed_steps.push_back(node.internal.has_value());
     for (const RecipeRule& rule : recipe_.rules)
-      for (Node& node : graph.nodes) {
+      for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
+        Node& node = graph.nodes[n];
         if (!applies(rule, node)) continue;
-        if (rule.internal) node.internal = rule.internal;
+        if (rule.internal && !fixed_steps[n]) node.internal = rule.internal;
         for (const TensorId id : node.outputs) set_format(rule, id, fixed, graph);
         for (const TensorId id : node.inputs)
           if (id != kNoTensor && reads_as_its_own(graph.tensor(id)))
@@ -71,7 +77,9 @@ class Rules {
   bool applies(const RecipeRule& rule, const Node& node) const {
     if (!rule.ops.empty() && std::find(rule.ops.begin(), rule.ops.end(), node.op) == rule.ops.end())
       return false;
-    if (!rule.nodes.empty() && !base::fits_pattern(rule.nodes, node.name)) return false;
+    if (!rule.nodes.empty() && !base::fits_pattern(rule.nodes, node.name) &&
+        !base::fits_pattern(rule.nodes, plain_name(node.name)))
+      return false;
     if (rule.first_layers == 0 && rule.last_layers == 0) return true;
     const std::int64_t layer = layers_.of(node);
     if (layer == 0) return false;

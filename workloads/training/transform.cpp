@@ -12,6 +12,7 @@
 #include "workloads/training/backward.h"
 #include "workloads/training/loss.h"
 #include "workloads/training/recompute.h"
+#include "workloads/training/reduce_gradients.h"
 #include "workloads/training/update.h"
 
 namespace npusim::workloads {
@@ -38,8 +39,20 @@ class Step {
     add_shared_tensors();
     std::vector<TensorId> weights;
     for (const Parameter& parameter : parameters_) weights.push_back(parameter.weight);
-    for (std::int64_t i = 0; i < spec_.micro_batches; ++i) add_micro_batch(i, weights);
+    const std::vector<TensorId> at_start = shared_;
+    for (std::int64_t i = 0; i < spec_.batches_in_graph(); ++i) {
+      if (i % spec_.micro_batches == 0) {
+        shared_ = at_start;  // each device starts from the same statistics
+        gradients_.emplace_back(parameters_.size(), kNoTensor);
+      }
+      add_micro_batch(i, weights);
+    }
     graph_.outputs.insert(graph_.outputs.begin(), loss_);
+    for (std::size_t i = 0; i < parameters_.size(); ++i)
+      parameters_[i].gradient = gradients_.front()[i];
+    if (spec_.reduction)
+      reduce_gradients(graph_, *spec_.reduction, options_.reduction_format, gradients_,
+                       parameters_);
     parameters_.erase(std::remove_if(parameters_.begin(), parameters_.end(),
                                      [](const Parameter& p) { return p.gradient == kNoTensor; }),
                       parameters_.end());
@@ -49,7 +62,11 @@ class Step {
 
  private:
   static std::size_t at(TensorId id) { return static_cast<std::size_t>(id); }
-  bool last(std::int64_t micro_batch) const { return micro_batch + 1 == spec_.micro_batches; }
+  bool last(std::int64_t batch) const { return batch + 1 == spec_.batches_in_graph(); }
+  /// Batches that the step's loss is the mean of: on all devices, in the graph or not.
+  std::int64_t all_batches() const {
+    return spec_.micro_batches * (spec_.reduction ? spec_.reduction->devices : 1);
+  }
 
   bool frozen(const std::string& name) const {
     return std::any_of(spec_.frozen.begin(), spec_.frozen.end(), [&](const std::string& pattern) {
@@ -117,10 +134,12 @@ class Step {
     for (const TensorId id : copy.of(forward_.inputs)) graph_.inputs.push_back(id);
     const TensorId loss = add_loss(copy, index);
     const std::vector<TensorId> gradients = add_backward(graph_, loss, weights, seed_);
-    for (std::size_t i = 0; i < parameters_.size(); ++i)
-      accumulate(parameters_[i], gradients[i], suffix);
+    for (std::size_t i = 0; i < parameters_.size(); ++i) accumulate(i, gradients[i], suffix);
     finish_loss(loss, index);
   }
+
+  /// The running statistics of the first device are those of the next step.
+  bool ends_statistics(std::int64_t index) const { return index + 1 == spec_.micro_batches; }
 
   /// A batch normalisation of the forward graph takes the statistics of the batch and gives the
   /// running ones of the next micro-batch, or of the next step.
@@ -132,7 +151,7 @@ class Step {
     std::vector<std::string> names = {forward_.tensor(node.outputs[0]).name + suffix};
     for (const std::size_t i : {std::size_t{3}, std::size_t{4}})
       names.push_back(forward_.tensor(node.inputs[i]).name + ".next" +
-                      (last(index) ? "" : micro_batch_suffix(index + 1)));
+                      (ends_statistics(index) ? "" : micro_batch_suffix(index + 1)));
     const std::vector<TensorId> outputs = graph_.add_node(
         node.op, node.name + suffix, copy.of(node.inputs), attributes, names, {}, node.phase);
     graph_.tensors[at(outputs[0])].role = forward_.tensor(node.outputs[0]).role;
@@ -140,7 +159,7 @@ class Step {
     for (const std::size_t i : {std::size_t{1}, std::size_t{2}}) {
       graph_.tensors[at(outputs[i])].role = TensorRole::statistics;
       shared_[at(node.inputs[i + 2])] = outputs[i];
-      if (last(index)) graph_.outputs.push_back(outputs[i]);
+      if (ends_statistics(index)) graph_.outputs.push_back(outputs[i]);
     }
   }
 
@@ -148,12 +167,12 @@ class Step {
   TensorId add_loss(const GraphCopy& copy, std::int64_t index) {
     const TensorId logits = copy.of(forward_.find(spec_.logits));
     const TensorId labels = copy.of(forward_.find(spec_.labels));
-    if (spec_.micro_batches == 1) return workloads::add_loss(graph_, spec_.loss, logits, labels);
+    if (all_batches() == 1) return workloads::add_loss(graph_, spec_.loss, logits, labels);
     const std::string name = "loss.batch" + std::to_string(index);
     const TensorId loss = workloads::add_loss(graph_, spec_.loss, logits, labels, name);
     if (index == 0) {
-      share_ = scalar("loss.share", TensorRole::statistics,
-                      1.0 / static_cast<double>(spec_.micro_batches));
+      share_ =
+          scalar("loss.share", TensorRole::statistics, 1.0 / static_cast<double>(all_batches()));
       seed_ = scalar(kLossScale, TensorRole::activation_gradient, 1.0);
     }
     return graph_
@@ -172,18 +191,19 @@ class Step {
   }
 
   /// In the order of the micro-batches, in the format of weight gradients.
-  void accumulate(Parameter& parameter, TensorId gradient, const std::string& suffix) {
+  void accumulate(std::size_t parameter, TensorId gradient, const std::string& suffix) {
     if (gradient == kNoTensor) return;
-    if (parameter.gradient == kNoTensor) {
-      parameter.gradient = gradient;
+    TensorId& sum = gradients_.back()[parameter];
+    if (sum == kNoTensor) {
+      sum = gradient;
       return;
     }
-    const std::string name = graph_.tensor(parameter.weight).name + ".accumulate" + suffix;
-    parameter.gradient =
-        graph_
-            .add_node("Add", name, {parameter.gradient, gradient}, {}, {name + ".out"},
-                      TensorRole::weight_gradient, Phase::backward)
-            .front();
+    const std::string name =
+        graph_.tensor(parameters_[parameter].weight).name + ".accumulate" + suffix;
+    sum = graph_
+              .add_node("Add", name, {sum, gradient}, {}, {name + ".out"},
+                        TensorRole::weight_gradient, Phase::backward)
+              .front();
   }
 
   void finish_loss(TensorId share, std::int64_t index) {
@@ -203,6 +223,7 @@ class Step {
   /// By forward tensor that no node writes: what the next micro-batch reads.
   std::vector<TensorId> shared_;
   std::vector<Parameter> parameters_;
+  std::vector<std::vector<TensorId>> gradients_;  ///< by device in the graph, by parameter
   TensorId loss_ = kNoTensor, seed_ = kNoTensor, share_ = kNoTensor;
 };
 
@@ -254,6 +275,9 @@ StepOptions step_options(const Workload& workload, const Recipe& recipe) {
     options.master_gradients = recipe.master_gradients;
   else
     options.master_gradients = recipe.master_weights;
+  options.reduction_format = recipe.weight_gradients;
+  if (workload.training && workload.training->reduction && workload.training->reduction->format)
+    options.reduction_format = *workload.training->reduction->format;
   options.rate_input =
       workload.training && workload.training->schedule.kind != ScheduleSpec::Kind::constant;
   options.rate_input =

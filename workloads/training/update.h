@@ -17,6 +17,7 @@ struct StepOptions {
   bool rate_input = false;  ///< plain SGD reads kLearningRate too
   /// Of unscaled and clipped gradients; absent: as weight gradients are stored.
   std::optional<precision::Format> master_gradients;
+  precision::Format reduction_format = precision::fp32();  ///< of gradients between devices
 };
 
 /// Scalars that a training loop sets before each step.
