@@ -63,12 +63,13 @@ std::string kib(std::int64_t bytes) {
 
 /// One pass of the array must fit a buffer: what must fit together, part by part.
 void check_room(const NpuSpec& npu, const std::string& pass, const TileShape& tile,
-                std::int64_t element, const base::JsonValue& document,
+                std::int64_t element, std::int64_t sum, const base::JsonValue& document,
                 base::Diagnostics& diagnostics) {
   const ScratchpadSpec& scratchpad = npu.scratchpad;
   const std::int64_t streamed = tile.m * npu.mac_array.arrays * tile.k * element;
   const std::int64_t stationary = tile.n * tile.k * element;
-  const std::int64_t results = tile.m * npu.mac_array.arrays * tile.n * element;
+  // As wide as a sum at most: partial sums that leave, results stored as accumulated.
+  const std::int64_t results = tile.m * npu.mac_array.arrays * tile.n * std::max(element, sum);
   const auto check = [&](const std::string& pointer, const std::string& what, std::int64_t bytes,
                          std::int64_t room) {
     const std::int64_t needed = bytes * scratchpad.buffers;
@@ -148,7 +149,7 @@ void check_buffers(const NpuSpec& npu, const base::JsonValue& document,
                            std::to_string(array.cols) + "x" + std::to_string(array.depth) +
                            " array";
 
-  check_room(npu, pass, tile, element, document, diagnostics);
+  check_room(npu, pass, tile, element, sum, document, diagnostics);
   const std::int64_t sums = 2 * tile.m * tile.n * sum;
   if (sums > array.accumulator.memory_bytes) {
     report(document,
