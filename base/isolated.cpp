@@ -71,6 +71,7 @@ class InterruptWatch {
 
 /// What a child sends: one status byte ('+' payload, '!' error), 8 bytes of length, the text.
 constexpr std::size_t kHeaderBytes = 9;
+constexpr timespec kBetweenCalls{0, 200'000'000};  ///< of `waiting`
 
 void send_all(int fd, const char* bytes, std::size_t size) {
   while (size > 0) {
@@ -168,11 +169,12 @@ class Children {
     return true;
   }
 
-  /// Waits until at least one child has said something, ended, or a signal came.
-  void wait(const sigset_t* mask) {
+  /// Waits until at least one child has said something, ended, a signal came or, with `longest`,
+  /// so much time is over.
+  void wait(const sigset_t* mask, const timespec* longest) {
     std::vector<pollfd> polls;
     for (const Child& child : children_) polls.push_back({child.fd, POLLIN, 0});
-    if (::ppoll(polls.data(), polls.size(), nullptr, mask) <= 0) return;
+    if (::ppoll(polls.data(), polls.size(), longest, mask) <= 0) return;
     for (std::size_t i = children_.size(); i-- > 0;) {
       if (polls[i].revents != 0 && read_some(children_[i])) finish(i);
     }
@@ -240,7 +242,8 @@ class Children {
 
 std::vector<IsolatedOutcome> run_isolated(std::size_t count, int parallel,
                                           const std::function<std::string(std::size_t)>& job,
-                                          const std::function<void(std::size_t)>& finished) {
+                                          const std::function<void(std::size_t)>& finished,
+                                          const std::function<void()>& waiting) {
   const auto most = static_cast<std::size_t>(std::max(1, parallel));
   InterruptWatch watch;
   Children children(count);
@@ -248,7 +251,9 @@ std::vector<IsolatedOutcome> run_isolated(std::size_t count, int parallel,
   std::size_t reported = 0;
   while (children.finished() < count && interrupted == 0) {
     while (next < count && children.running() < most && children.start(next, job, watch)) ++next;
-    if (children.running() > 0) children.wait(watch.mask_while_waiting());
+    if (children.running() > 0)
+      children.wait(watch.mask_while_waiting(), waiting ? &kBetweenCalls : nullptr);
+    if (waiting) waiting();
     while (reported < children.finished()) {
       ++reported;
       if (finished) finished(reported);

@@ -18,9 +18,11 @@ struct IsolatedOutcome {
 
 /// Runs job(i) for every i in a child of its own, at most `parallel` at once; outcomes in order of
 /// i. `finished` (may be empty) is called in the parent after each end, with the number done so
-/// far. Interrupting the parent (SIGINT) ends the children; their outcomes then say "interrupted".
+/// far; `waiting` (may be empty) in the parent, some times a second while children run.
+/// Interrupting the parent (SIGINT) ends the children; their outcomes then say "interrupted".
 std::vector<IsolatedOutcome> run_isolated(std::size_t count, int parallel,
                                           const std::function<std::string(std::size_t)>& job,
-                                          const std::function<void(std::size_t)>& finished = {});
+                                          const std::function<void(std::size_t)>& finished = {},
+                                          const std::function<void()>& waiting = {});
 
 }  // namespace npusim::base

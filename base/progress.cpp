@@ -35,6 +35,12 @@ struct Progress::State {
   Clock::time_point next_shown = begin + kFirstShown;
   bool shown = false;
 
+  void set(double reached, const std::string& detail) {
+    done = reached;
+    const Clock::time_point now = Clock::now();
+    if (now >= next_shown) show(now, detail);
+  }
+
   void show(Clock::time_point now, const std::string& detail) {
     const double fraction = total > 0.0 ? std::min(1.0, done / total) : 0.0;
     std::string line = what + ": " + std::to_string(static_cast<int>(100.0 * fraction)) + " %";
@@ -66,9 +72,13 @@ Progress::~Progress() {
 void Progress::advance(double work, const std::string& detail) {
   if (!state_->enabled) return;
   const std::lock_guard<std::mutex> lock(state_->mutex);
-  state_->done += work;
-  const Clock::time_point now = Clock::now();
-  if (now >= state_->next_shown) state_->show(now, detail);
+  state_->set(state_->done + work, detail);
+}
+
+void Progress::reach(double done, const std::string& detail) {
+  if (!state_->enabled) return;
+  const std::lock_guard<std::mutex> lock(state_->mutex);
+  state_->set(done, detail);
 }
 
 }  // namespace npusim::base

@@ -15,6 +15,8 @@ class Progress {
   Progress(std::string what, double total, bool quiet);
   ~Progress();
   void advance(double work, const std::string& detail = {});
+  /// So much is done in all: for work that others count.
+  void reach(double done, const std::string& detail = {});
 
  private:
   struct State;

@@ -66,6 +66,7 @@ class GraphMapper {
     for (std::size_t i = 0; i < mapped_.graph.nodes.size(); ++i)
       if (!fusion.fused[i]) mapped_.ops.push_back(map_op(i, std::move(fusion.epilogue[i])));
     mapped_.on_chip = std::move(fusion.on_chip);
+    mapped_.approximations = npu_.vector_unit.approximations;
     return std::move(mapped_);
   }
 

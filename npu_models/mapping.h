@@ -96,8 +96,10 @@ struct MappedGraph {
   std::vector<MappedOp> ops;                   ///< in execution order
   std::vector<precision::Arithmetic> storage;  ///< per tensor
   std::vector<bool> on_chip;                   ///< per tensor: never goes to DRAM
+  /// Functions that the vector unit computes from tables (not the host); nullptr: none.
+  std::shared_ptr<const workloads::Approximations> approximations;
   MemoryFootprint memory;
-  std::string hash() const;  ///< over plans, units, tiles and storage
+  std::string hash() const;  ///< over plans, units, tiles, storage and approximations
 };
 
 /// One row of the coverage of the graph as given (before decomposition).

@@ -29,6 +29,7 @@ std::string MappedGraph::hash() const {
   }
   for (const precision::Arithmetic& arithmetic : storage)
     value = base::fnv1a(precision::describe(arithmetic) + ";", value);
+  if (approximations) value = base::fnv1a(approximations->text(), value);
   return base::hex64(value);
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "npu_models/approximation_reader.h"
 #include "npu_models/energy.h"
 #include "npu_models/unit_reader.h"
 #include "workloads/op.h"
@@ -118,6 +119,7 @@ VectorUnitSpec read_vector_unit(base::ObjectReader& object) {
   unit.arithmetic = read_arithmetic(object);
   if (const auto internal = object.optional("internal")) unit.internal = read_format(*internal);
   unit.fuses_epilogue = object.boolean("fuses_epilogue", false);
+  unit.approximations = read_approximations(object);
   object.finish();
   return unit;
 }

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "npu_models/provenance.h"
 #include "precision/mac_unit.h"
 #include "precision/reduction_plan.h"
+#include "workloads/approximation.h"
 
 namespace npusim::npu {
 
@@ -201,6 +203,8 @@ struct VectorUnitSpec {
   std::optional<precision::Format> internal;  ///< widest it computes in; absent: any
   /// Element-wise ops that follow a matrix op run on its tiles before they are stored.
   bool fuses_epilogue = false;
+  /// Functions it computes from tables; nullptr: none.
+  std::shared_ptr<const workloads::Approximations> approximations;
 };
 
 struct HostSpec {

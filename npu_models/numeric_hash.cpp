@@ -18,6 +18,7 @@ std::string numeric_hash(const MappedGraph& mapped) {
   }
   for (const precision::Arithmetic& arithmetic : mapped.storage)
     value = base::fnv1a(precision::describe(arithmetic) + ";", value);
+  if (mapped.approximations) value = base::fnv1a(mapped.approximations->text(), value);
   return base::hex64(value);
 }
 

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/whole_file.h"
+#include "npu_models/gemm_traffic.h"
 #include "npu_models/modules/dram.h"
 #include "npu_models/modules/simulation.h"
 #include "npu_models/timing_assembly.h"
@@ -59,6 +60,7 @@ TimingResult simulate(const NpuSpec& npu, const MappedGraph& mapped,
   std::optional<model::Dram> dram;
   model::Trace trace({options.trace_begin_cycle, options.trace_end_cycle});
   if (!options.trace.empty()) ledger.watch(trace);
+  ledger.count_steps(options.steps_done);
   const std::int64_t cycles = model::run_simulation(npu, mapped, ledger, [&](model::NpuTop& top) {
     dram.emplace("dram", npu.dram);
     top.bind_memory(dram->socket);
@@ -69,6 +71,15 @@ TimingResult simulate(const NpuSpec& npu, const MappedGraph& mapped,
   TimingResult result = assemble_timing(npu, mapped, ledger.records(), cycles);
   if (npu.dram.timing) result.dram_events = named(dram->counters());
   return result;
+}
+
+std::int64_t planned_steps(const MappedGraph& mapped) {
+  std::int64_t steps = 0;
+  for (const MappedOp& op : mapped.ops) {
+    if (op.engine != Engine::view) ++steps;
+    if (op.engine == Engine::matrix) steps += gemm_tile_counts(*op.gemm).total();
+  }
+  return steps;
 }
 
 std::string pe_refusal(const NpuSpec& npu, const MappedGraph& mapped) {

@@ -21,6 +21,7 @@
 // Where it is known to differ from a machine: npu_models/modules/README.md.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -92,7 +93,12 @@ struct SimulationOptions {
   std::int64_t waveform_begin_cycle = 0, waveform_end_cycle = 1000;
   std::string trace;  ///< a .json file of what engines do (modules/trace.h); empty: none
   std::int64_t trace_begin_cycle = 0, trace_end_cycle = std::int64_t{1} << 50;
+  /// Counts up to planned_steps() while the simulation runs; nullptr: nobody watches.
+  std::atomic<std::int64_t>* steps_done = nullptr;
 };
+
+/// Ops to issue and tiles to begin on the arrays.
+std::int64_t planned_steps(const MappedGraph& mapped);
 
 /// Runs the simulation on this process's SystemC kernel.
 TimingResult simulate(const NpuSpec& npu, const MappedGraph& mapped,

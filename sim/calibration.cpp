@@ -62,9 +62,12 @@ class Calibration {
         if (needed_[i] && id != workloads::kNoTensor) ++readers_left_[static_cast<std::size_t>(id)];
   }
 
-  CalibratedValues run() {
-    for (std::size_t i = 0; i < graph_.nodes.size(); ++i)
-      if (needed_[i]) evaluate(graph_.nodes[i]);
+  CalibratedValues run(const std::function<bool()>& interrupted) {
+    for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
+      if (!needed_[i]) continue;
+      if (interrupted && interrupted()) throw Interrupted{"calibrating, no op"};
+      evaluate(graph_.nodes[i]);
+    }
     return std::move(found_);
   }
 
@@ -155,8 +158,10 @@ bool needs_calibration(const Graph& graph) {
 }
 
 CalibratedValues calibrate(const Graph& graph, std::uint64_t seed,
-                           const precision::ParallelFor& parallel) {
-  return needs_calibration(graph) ? Calibration(graph, seed, parallel).run() : CalibratedValues{};
+                           const precision::ParallelFor& parallel,
+                           const std::function<bool()>& interrupted) {
+  return needs_calibration(graph) ? Calibration(graph, seed, parallel).run(interrupted)
+                                  : CalibratedValues{};
 }
 
 }  // namespace npusim::sim

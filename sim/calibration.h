@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 
@@ -20,13 +21,20 @@
 
 namespace npusim::sim {
 
+/// Ends a numeric execution on request of the caller; what was done by then.
+struct Interrupted {
+  std::string done;
+};
+
 using CalibratedValues = std::map<std::string, workloads::Tensor>;  ///< by tensor name
 
 /// True when some tensor waits for a calibration pass.
 bool needs_calibration(const workloads::Graph& graph);
 
 /// Empty when nothing is calibrated. Only what the calibrated normalisations depend on is computed.
+/// Throws Interrupted before the next node when `interrupted` (may be empty) says so.
 CalibratedValues calibrate(const workloads::Graph& graph, std::uint64_t seed,
-                           const precision::ParallelFor& parallel);
+                           const precision::ParallelFor& parallel,
+                           const std::function<bool()>& interrupted = {});
 
 }  // namespace npusim::sim

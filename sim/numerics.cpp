@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstring>
 #include <filesystem>
@@ -81,7 +82,9 @@ class Executor {
   Numerics run() {
     prepare();
     for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
-      if (options_.interrupted && options_.interrupted()) throw Interrupted{};
+      if (options_.interrupted && options_.interrupted())
+        throw Interrupted{std::to_string(i) + " of " + std::to_string(graph_.nodes.size()) +
+                          " ops"};
       run_node(i);
     }
     finish_outputs();
@@ -108,7 +111,7 @@ class Executor {
     calibrated_ = options_.calibrated;
     if (calibrated_) return;
     calibrated_ = std::make_shared<const CalibratedValues>(
-        options_.weights.empty() ? calibrate(graph_, options_.seed, parallel_)
+        options_.weights.empty() ? calibrate(graph_, options_.seed, parallel_, options_.interrupted)
                                  : CalibratedValues{});
   }
 
@@ -184,7 +187,7 @@ class Executor {
 
   std::vector<Tensor> evaluate(const Node& node, const std::vector<const Tensor*>& inputs,
                                const workloads::MatrixEngine& engine,
-                               const precision::Rounder& internal) const {
+                               const workloads::VectorArithmetic& internal) const {
     return workloads::evaluate(graph_, node, inputs, engine, internal, parallel_);
   }
 
@@ -202,10 +205,14 @@ class Executor {
     return inputs;
   }
 
-  std::vector<Tensor> evaluate_emulated(const Node& node, const npu::MappedOp* op) const {
+  /// The host has no tables.
+  std::vector<Tensor> evaluate_emulated(const Node& node, const npu::MappedOp* op) {
     const std::vector<const Tensor*> inputs = inputs_of(node, Track::emulated);
-    const precision::Rounder internal =
-        node.internal ? precision::Rounder({*node.internal, precision::Rounding::rne}) : internal_;
+    approximated_ = 0;
+    const bool on_npu = op != nullptr && op->engine != npu::Engine::host;
+    const workloads::VectorArithmetic internal(
+        node.internal ? precision::Rounder({*node.internal, precision::Rounding::rne}) : internal_,
+        on_npu ? mapped_.approximations.get() : nullptr, &approximated_);
     if (op != nullptr && op->gemm && &graph_.nodes[static_cast<std::size_t>(op->node)] == &node &&
         op->engine == npu::Engine::matrix) {
       const precision::RandomKey seeded = precision::derived_key({}, options_.seed);
@@ -223,7 +230,7 @@ class Executor {
     std::vector<Tensor> emulated = evaluate_emulated(node, op);
     for (std::size_t i = 0; i < emulated.size(); ++i)
       round(emulated[i], static_cast<std::size_t>(node.outputs[i]));
-    const precision::Rounder exact;
+    const workloads::VectorArithmetic exact;
     std::vector<Tensor> local = evaluate(node, inputs_of(node, Track::emulated), reference_, exact);
     std::vector<Tensor> propagated =
         evaluate(node, inputs_of(node, Track::propagated), reference_, exact);
@@ -266,6 +273,7 @@ class Executor {
     const npu::MappedOp* op = op_of_node_[index];
     if (op != nullptr && op->gemm && op->node == static_cast<int>(index))
       error.plan = precision::describe(op->gemm->plan);
+    name_approximations(error);
     const std::pair<precision::ErrorMetrics*, const Tensor*> references[] = {
         {&error.local, &local[0]}, {&error.propagated, &propagated[0]}, {&error.total, &total[0]}};
     parallel_(4, [&](std::int64_t i) {
@@ -280,6 +288,16 @@ class Executor {
     if (result_.first_nonfinite_op.empty() && error.total.nan + error.total.inf > 0)
       result_.first_nonfinite_op = node.name;
     result_.by_op.push_back(std::move(error));
+  }
+
+  void name_approximations(OpError& error) {
+    for (std::size_t i = 0; i < workloads::kElementaryFunctions; ++i) {
+      if ((approximated_ >> i & 1U) == 0) continue;
+      const auto function = static_cast<workloads::Elementary>(i);
+      error.approximated.emplace_back(name_of(function));
+      result_.approximations.emplace(name_of(function),
+                                     workloads::describe(*mapped_.approximations->find(function)));
+    }
   }
 
   static precision::ErrorMetrics metrics(const Tensor& y, const Tensor& reference,
@@ -342,6 +360,7 @@ class Executor {
   ReferenceEngine reference_;
   HostEngine host_;
   precision::Rounder internal_;
+  std::atomic<std::uint32_t> approximated_{0};  ///< what the op at hand took from tables
   std::vector<TensorState> states_;
   std::vector<const npu::MappedOp*> op_of_node_;
   std::map<std::string, base::ArrayData> loaded_;

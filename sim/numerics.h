@@ -46,9 +46,6 @@ struct NumericOptions {
   std::function<bool()> interrupted;
 };
 
-/// Ends a numeric execution on request of NumericOptions::interrupted.
-struct Interrupted {};
-
 /// True when products of the graph are sampled under these options.
 bool is_sampled(const workloads::Graph& graph, const NumericOptions& options);
 

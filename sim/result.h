@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/json_value.h"
+#include "npu_models/area.h"
 #include "npu_models/capability.h"
 #include "npu_models/mapping.h"
 #include "npu_models/memory_footprint.h"
@@ -45,7 +46,9 @@ struct OpError {
   std::optional<TensorDistribution> output;  ///< as it writes its first output
   std::string plan;                          ///< the reduction plan of a product, else ""
   std::uint64_t bits_hash = 0;               ///< over the bits of its outputs
-  precision::ErrorMetrics local;             ///< FP64 of the op on the operands it received
+  /// Functions that it took from the vector unit's tables, by name.
+  std::vector<std::string> approximated;
+  precision::ErrorMetrics local;       ///< FP64 of the op on the operands it received
   precision::ErrorMetrics propagated;  ///< FP64 through the graph from rounded inputs and weights
   precision::ErrorMetrics total;       ///< FP64 through the graph from unrounded ones
 };
@@ -74,6 +77,8 @@ struct Numerics {
   std::vector<OutputError> outputs_propagated;
   std::string first_nonfinite_op;  ///< "" when none
   std::vector<OpError> by_op;
+  /// Those tables: function, what approximates it.
+  std::map<std::string, std::string> approximations;
   std::uint64_t output_bits_hash = 0;  ///< over the bits of every output, in order
 };
 
@@ -128,6 +133,7 @@ struct RunResult {
   std::optional<PinnedMapping> pinned;
   base::JsonValue config;  ///< resolved {npu, workload, recipe}
   std::int64_t parameters = 0;
+  std::optional<npu::Area> area;         ///< absent where the NPU file states no coefficients
   std::optional<Timing> timing;          ///< of one device
   std::optional<ClusterTiming> cluster;  ///< of all, where a cluster was given
   std::optional<Numerics> numerics;

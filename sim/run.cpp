@@ -13,6 +13,7 @@
 
 #include "base/isolated.h"
 #include "base/progress.h"
+#include "base/shared_counters.h"
 #include "base/thread_pool.h"
 #include "npu_models/npu_file.h"
 #include "sim/catalog.h"
@@ -190,23 +191,43 @@ void time_jobs(const std::vector<Job>& jobs, const RunOptions& options,
   const std::size_t runs_to_time = todo.size();
   for (std::size_t i = 0; i < runs_to_time; ++i)
     if (jobs[todo[i]].single) todo.push_back(todo[i]);
-  base::Progress progress("simulating timing", static_cast<double>(todo.size()), options.quiet);
+  const auto graph_at = [&](std::size_t i) -> const npu::MappedGraph& {
+    return i < runs_to_time ? *jobs[todo[i]].mapped : *jobs[todo[i]].single;
+  };
+  std::vector<std::int64_t> planned;
+  double all = 0.0;
+  for (std::size_t i = 0; i < todo.size(); ++i) {
+    planned.push_back(npu::planned_steps(graph_at(i)));
+    all += static_cast<double>(planned.back());
+  }
+  base::SharedCounters done(todo.size());
+  base::Progress progress("simulating timing", all, options.quiet);
+  std::size_t ended = 0;
   const std::vector<base::IsolatedOutcome> outcomes = base::run_isolated(
       todo.size(), jobs_of(options),
       [&](std::size_t i) {
         const Job& job = jobs[todo[i]];
-        if (i >= runs_to_time) return npu::serialize(npu::simulate(*job.npu, *job.single));
-        return npu::serialize(npu::simulate(*job.npu, *job.mapped, options.simulation));
+        npu::SimulationOptions simulation;
+        if (i < runs_to_time) simulation = options.simulation;
+        simulation.steps_done = &done[i];
+        return npu::serialize(npu::simulate(*job.npu, graph_at(i), simulation));
       },
-      [&](std::size_t) { progress.advance(1.0); });
+      [&](std::size_t count) { ended = count; },
+      [&] {
+        progress.reach(static_cast<double>(done.sum()),
+                       std::to_string(ended) + " of " + std::to_string(todo.size()) + " runs");
+      });
   std::map<std::size_t, npu::TimingResult> single;
   for (std::size_t i = runs_to_time; i < todo.size(); ++i)
     if (outcomes[i].ok) single[todo[i]] = npu::parse_timing(outcomes[i].payload);
   for (std::size_t i = 0; i < runs_to_time; ++i) {
     RunResult& run = runs[todo[i]];
     if (!outcomes[i].ok) {
-      run.status = outcomes[i].error == "interrupted" ? Status::interrupted : Status::failed;
-      run.error = "timing: " + outcomes[i].error;
+      const bool stopped = outcomes[i].error == "interrupted";
+      run.status = stopped ? Status::interrupted : Status::failed;
+      run.error = stopped ? "interrupted while simulating: " + std::to_string(done[i]) + " of " +
+                                std::to_string(planned[i]) + " tiles and ops done"
+                          : "timing: " + outcomes[i].error;
       continue;
     }
     set_timing(run, jobs[todo[i]], npu::parse_timing(outcomes[i].payload));
@@ -262,15 +283,15 @@ void compute_numerics(const std::vector<Job>& jobs, const RunOptions& options,
       all = npu::map_graph(*jobs[i].npu, *jobs[i].all_devices, *jobs[i].recipe);
     const npu::MappedGraph& mapped = all ? *all : *jobs[i].mapped;
     const bool whole = !is_sampled(mapped.graph, numeric);
-    if (!statistics && whole && options.weights.empty())
-      statistics = std::make_shared<const CalibratedValues>(
-          calibrate(jobs[i].graph_of_values(), options.seed, parallel));
-    numeric.calibrated = statistics;
     try {
+      if (!statistics && whole && options.weights.empty())
+        statistics = std::make_shared<const CalibratedValues>(
+            calibrate(jobs[i].graph_of_values(), options.seed, parallel, options.interrupted));
+      numeric.calibrated = statistics;
       run.numerics = execute(mapped, *jobs[i].recipe, numeric, parallel);
-    } catch (const Interrupted&) {
+    } catch (const Interrupted& stopped) {
       run.status = Status::interrupted;
-      run.error = "interrupted while computing numerics";
+      run.error = "interrupted while computing numerics: " + stopped.done + " done";
     }
   }
 }

@@ -82,6 +82,7 @@ RunResult describe_run(const RunRequest& request, const Job& job, std::uint64_t 
   run.config_hash =
       base::hex64(base::fnv1a(run.mode, base::fnv1a(base::dump_json(run.config, -1))));
   run.parameters = job.graph.parameter_count();
+  run.area = npu::area_of(*job.npu);
   return run;
 }
 

@@ -2,6 +2,7 @@
 #include "sim/sampled_numerics.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -391,9 +392,17 @@ SampledNumerics sample_numerics(const npu::MappedGraph& mapped, const NumericOpt
   result.activations = text_of(options.activations);
   const Sampler sampler(mapped, options);
   std::vector<std::optional<SampledOpError>> errors(mapped.ops.size());
+  std::atomic<std::size_t> done{0};
   const auto sample = [&](std::int64_t i) {
-    if (options.interrupted && options.interrupted()) throw Interrupted{};
-    errors[static_cast<std::size_t>(i)] = sampler.sample(mapped.ops[static_cast<std::size_t>(i)]);
+    if (options.interrupted && options.interrupted())
+      throw Interrupted{std::to_string(done.load()) + " of " + std::to_string(errors.size()) +
+                        " ops"};
+    const npu::MappedOp& op = mapped.ops[static_cast<std::size_t>(i)];
+    errors[static_cast<std::size_t>(i)] = sampler.sample(op);
+    ++done;
+    if (options.progress)
+      options.progress(static_cast<double>(op.macs),
+                       mapped.graph.nodes[static_cast<std::size_t>(op.node)].name);
   };
   // Files are read one at a time.
   const bool files = !options.weights.empty() || !options.files.empty();
@@ -401,7 +410,6 @@ SampledNumerics sample_numerics(const npu::MappedGraph& mapped, const NumericOpt
   for (std::size_t i = 0; i < errors.size(); ++i) {
     const npu::MappedOp& op = mapped.ops[i];
     const Node& node = mapped.graph.nodes[static_cast<std::size_t>(op.node)];
-    if (options.progress) options.progress(static_cast<double>(op.macs), node.name);
     if (errors[i])
       result.by_op.push_back(std::move(*errors[i]));
     else

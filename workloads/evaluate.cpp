@@ -5,7 +5,7 @@ namespace npusim::workloads {
 
 std::vector<Tensor> evaluate(const Graph& graph, const Node& node,
                              const std::vector<const Tensor*>& inputs, const MatrixEngine& engine,
-                             const precision::Rounder& internal,
+                             const VectorArithmetic& internal,
                              const precision::ParallelFor& parallel) {
   std::vector<Tensor> outputs;
   for (const TensorId id : node.outputs)

@@ -14,7 +14,7 @@ namespace npusim::workloads {
 /// for omitted ones.
 std::vector<Tensor> evaluate(const Graph& graph, const Node& node,
                              const std::vector<const Tensor*>& inputs, const MatrixEngine& engine,
-                             const precision::Rounder& internal,
+                             const VectorArithmetic& internal,
                              const precision::ParallelFor& parallel);
 
 }  // namespace npusim::workloads

@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "precision/gemm.h"
-#include "precision/rounder.h"
 #include "workloads/contraction.h"
 #include "workloads/graph.h"
+#include "workloads/vector_arithmetic.h"
 
 namespace npusim::workloads {
 
@@ -96,7 +96,8 @@ struct Evaluation {
   std::vector<Tensor>&
       outputs;  ///< shapes set; values to be written. The caller rounds them to storage.
   const MatrixEngine& matrix;
-  const precision::Rounder& internal;  ///< applied after each arithmetic step inside vector ops
+  /// Applied after each arithmetic step inside vector ops; has the elementary functions.
+  const VectorArithmetic& internal;
   const precision::ParallelFor& parallel;
 };
 

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <vector>
@@ -53,6 +54,14 @@ class Ledger {
     if (trace_ != nullptr) trace_->add(track, op, begin_picos, end_picos, bytes);
   }
 
+  /// Ops issued and tiles of the arrays are counted for whoever watches the run; may be nullptr.
+  void count_steps(std::atomic<std::int64_t>* steps) { steps_ = steps; }
+  void step() {
+    // One writer: no atomic addition.
+    if (steps_ != nullptr)
+      steps_->store(steps_->load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
+
   OpRecord& record(int op) { return records_[static_cast<std::size_t>(op)]; }
   const std::vector<OpRecord>& records() const { return records_; }
 
@@ -76,6 +85,7 @@ class Ledger {
   void charge_launch(int op);
 
   Trace* trace_ = nullptr;
+  std::atomic<std::int64_t>* steps_ = nullptr;
   std::int64_t arrays_;
   std::vector<OpRecord> records_;
   std::array<std::deque<Interval>, kWaitCauses> intervals_;  ///< sorted by begin

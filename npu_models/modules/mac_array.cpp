@@ -47,6 +47,7 @@ void MacArray::run() {
     const Picos end = picos_of(wait_for_scratchpad(command, begin, begin + cost.cycles));
     OpRecord& record = ledger_.record(command.op);
     ++record.tiles;
+    ledger_.step();
     ++record.transactions;
     ledger_.trace(Track::array, command.op, picos_of(begin), end);
     progress.complete(end);

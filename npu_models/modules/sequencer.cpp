@@ -57,6 +57,7 @@ void Sequencer::issue_all() {
     current_op_ = static_cast<int>(op);
     wait_until(now_picos() + picos_of(npu_.launch_cycles));
     issue(current_op_);
+    ledger_.step();
   }
 }
 

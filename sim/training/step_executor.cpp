@@ -39,7 +39,7 @@ struct StepExecutor::Compiled {
   struct Step {
     const workloads::Op* op = nullptr;
     const npu::GemmMapping* gemm = nullptr;  ///< nullptr: on the host
-    precision::Rounder internal;
+    workloads::VectorArithmetic internal;
     std::vector<const Tensor*> inputs;
     std::vector<Tensor> outputs;
     std::vector<std::pair<std::size_t, std::size_t>> released;  ///< (node, output) last read here
@@ -106,13 +106,17 @@ void StepExecutor::compile() {
     else if (last_reader[i] >= 0)
       c.steps[static_cast<std::size_t>(last_reader[i])].released.emplace_back(c.writer[i]);
   }
+  std::vector<char> on_host(graph.nodes.size(), 0);
+  for (const npu::MappedOp& op : mapped_.ops)
+    if (op.engine == npu::Engine::host) on_host[static_cast<std::size_t>(op.node)] = 1;
   for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
     const Node& node = graph.nodes[n];
     Compiled::Step& step = c.steps[n];
     step.op = &workloads::ops().at(node.op);
     step.zeroed = !overwrites(node.op);
-    step.internal = precision::Rounder(precision::Arithmetic{
-        node.internal ? *node.internal : internal_, precision::Rounding::rne});
+    step.internal = {precision::Rounder(precision::Arithmetic{
+                         node.internal ? *node.internal : internal_, precision::Rounding::rne}),
+                     on_host[n] != 0 ? nullptr : mapped_.approximations.get()};
     for (const TensorId id : node.outputs) {
       step.outputs.emplace_back();
       step.outputs.back().shape = graph.tensor(id).shape;

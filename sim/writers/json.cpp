@@ -180,6 +180,11 @@ JsonValue numerics(const Numerics& n) {
                                        ? JsonValue::make_null()
                                        : JsonValue::make_string(n.first_nonfinite_op));
   object.set("output_bits_hash", base::hex64(n.output_bits_hash));
+  if (!n.approximations.empty()) {
+    JsonValue tables = JsonValue::make_object();
+    for (const auto& [function, text] : n.approximations) tables.set(function, text);
+    object.set("approximations", std::move(tables));
+  }
   JsonValue by_op = JsonValue::make_array();
   for (const OpError& op : n.by_op) {
     JsonValue item = JsonValue::make_object();
@@ -188,6 +193,11 @@ JsonValue numerics(const Numerics& n) {
     item.set("phase", op.phase);
     item.set("plan", op.plan.empty() ? JsonValue::make_null() : JsonValue::make_string(op.plan));
     item.set("bits_hash", base::hex64(op.bits_hash));
+    if (!op.approximated.empty()) {
+      JsonValue names = JsonValue::make_array();
+      for (const std::string& name : op.approximated) names.push_back(JsonValue::make_string(name));
+      item.set("approximated", std::move(names));
+    }
     item.set("local", metrics(op.local));
     item.set("propagated", metrics(op.propagated));
     item.set("total", metrics(op.total));
@@ -222,6 +232,17 @@ JsonValue coverage(const Coverage& c) {
     ops.push_back(std::move(item));
   }
   object.set("ops", std::move(ops));
+  return object;
+}
+
+JsonValue area(const npu::Area& a) {
+  JsonValue object = JsonValue::make_object();
+  object.set("total_mm2", a.total_mm2());
+  object.set("arrays_mm2", a.arrays_mm2);
+  object.set("memories_mm2", a.memories_mm2);
+  object.set("vector_mm2", a.vector_mm2);
+  object.set("other_mm2", a.other_mm2);
+  object.set("status", npu::name_of(a.status));
   return object;
 }
 
@@ -267,6 +288,7 @@ JsonValue json_of(const RunResult& run) {
     mappings.push_back(std::move(item));
   }
   object.set("mappings", std::move(mappings));
+  if (run.area) object.set("area", area(*run.area));
   object.set("timing", section(run.timing, timing));
   if (run.cluster) object.set("cluster", json_of(*run.cluster));
   object.set("numerics", section(run.numerics, numerics));

@@ -79,7 +79,10 @@ std::string numerics_table_of(const RunResult& run) {
     add_inputs(op, cells);
     table.row(std::move(cells));
   }
-  return table.aligned();
+  std::string text = table.aligned();
+  for (const auto& [function, how] : run.numerics->approximations)
+    text += fmt::format("from a table: {}: {}\n", function, how);
+  return text;
 }
 
 }  // namespace npusim::sim

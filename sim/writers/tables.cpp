@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/json_value.h"
 #include "sim/comparison.h"
 #include "sim/writers/text_table.h"
@@ -64,6 +66,11 @@ std::vector<std::string> timing_cells(const RunResult& run, const RunComparison&
           marked(fmt::format("{:.3f}", t.run.energy.total_mj()), compared, Metric::energy)};
 }
 
+bool states_area(const Result& result) {
+  return std::any_of(result.runs.begin(), result.runs.end(),
+                     [](const RunResult& run) { return run.area.has_value(); });
+}
+
 /// Of several runs: Pareto flags, and ratios where there is a base.
 TextTable comparison(const Result& result, const ComparisonOptions& options) {
   const std::vector<RunComparison> compared = compare_runs(result, options);
@@ -74,6 +81,8 @@ TextTable comparison(const Result& result, const ComparisonOptions& options) {
   for (const char* number : {"cycles", "time [ms]", "samples/s", "util [%]", "TOPS", "peak TOPS",
                              "DRAM [MB]", "energy [mJ]", "rel. error"})
     table.column(number, true);
+  const bool area = states_area(result);
+  if (area) table.column("area [mm2]", true);
   for (const Metric metric : ratios)
     if (!options.base.empty()) table.column(std::string("x ") + name_of(metric), true);
   if (several) table.column("Pareto");
@@ -83,6 +92,7 @@ TextTable comparison(const Result& result, const ComparisonOptions& options) {
     std::vector<std::string> cells = {run.npu, run.workload, run.mode, run.recipe};
     for (std::string& cell : timing_cells(run, compared[i])) cells.push_back(std::move(cell));
     cells.push_back(marked(error_cell(run), compared[i], Metric::error));
+    if (area) cells.push_back(run.area ? fmt::format("{:.3f}", run.area->total_mm2()) : "-");
     for (const Metric metric : ratios)
       if (!options.base.empty()) cells.push_back(ratio_cell(compared[i], metric));
     if (several) cells.push_back(yes_or_no(compared[i].pareto));
@@ -199,6 +209,8 @@ std::string csv_of(const Result& result, const ComparisonOptions& options) {
                              "error_ratio",
                              "memory_ratio"})
     table.column(header);
+  const bool area = states_area(result);
+  if (area) table.column("area_mm2");
   const std::vector<RunComparison> compared = compare_runs(result, options);
   for (std::size_t i = 0; i < result.runs.size(); ++i) {
     const RunResult& run = result.runs[i];
@@ -233,6 +245,7 @@ std::string csv_of(const Result& result, const ComparisonOptions& options) {
     cells.push_back(compared[i].pareto ? yes_or_no(compared[i].pareto) : "");
     for (const std::optional<double>& ratio : compared[i].ratio)
       cells.push_back(ratio ? exact(*ratio) : "");
+    if (area) cells.push_back(run.area ? exact(run.area->total_mm2()) : "");
     table.row(std::move(cells));
   }
   return table.csv();

@@ -11,6 +11,8 @@
 #include <stdexcept>
 #include <thread>
 
+#include "base/shared_counters.h"
+
 namespace npusim::base {
 namespace {
 
@@ -81,6 +83,28 @@ TEST(RunIsolated, InterruptEndsTheChildrenAndKeepsWhatIsDone) {
   EXPECT_TRUE(outcomes[0].ok);
   for (std::size_t i = 1; i < 4; ++i) EXPECT_EQ(outcomes[i].error, "interrupted");
   EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1);  // no child is left
+}
+
+// The children wait until the parent has been called, which sees what they have counted.
+TEST(RunIsolated, TheParentIsCalledWhileChildrenWorkAndSeesTheirCounters) {
+  SharedCounters done(3), calls(1);
+  std::int64_t seen = 0;
+  const auto outcomes = run_isolated(
+      2, 2,
+      [&](std::size_t i) {
+        for (int step = 0; step < 1000; ++step) ++done[i];
+        while (calls[0] < 3) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        return std::string();
+      },
+      {},
+      [&] {
+        seen = done.sum();
+        if (seen == 2000) ++calls[0];
+      });
+  EXPECT_TRUE(outcomes[0].ok && outcomes[1].ok);
+  EXPECT_EQ(seen, 2000);
+  EXPECT_EQ(done[0], 1000);
+  EXPECT_EQ(done[2], 0);
 }
 
 TEST(RunIsolated, TheCallersSignalHandlingComesBack) {

@@ -202,6 +202,52 @@ TEST(Schema, OptionsOfTheArraysAreGoodForBoth) {
   }
 }
 
+TEST(Schema, ApproximationsAreGoodOrMistakesForBoth) {
+  const SchemaFile schema("npu");
+  const std::pair<const char*, bool> sections[] = {
+      {R"({"exp": {"kind": "table", "breakpoints": [0, 1], "values": [1], "below": "exact"}})",
+       true},
+      {R"({"tanh": {"kind": "piecewise_linear", "reduction": "symmetry", "breakpoints": {"from": 0,
+           "to": 4, "segments": 8}, "above": "extrapolate", "coefficient_format": "fp16"}})",
+       true},
+      {R"({"log": {"kind": "piecewise_polynomial", "reduction": "exponent", "breakpoints": [1, 2],
+           "coefficients": [[0, 1, -0.5]], "origin": "segment"}})",
+       true},
+      {R"({})", true},
+      {R"({"cos": {"kind": "table", "breakpoints": [0, 1]}})", false},
+      {R"({"exp": {"kind": "spline", "breakpoints": [0, 1]}})", false},
+      {R"({"exp": {"kind": "table", "breakpoints": [0]}})", false},
+      {R"({"exp": {"kind": "table", "breakpoints": {"from": 0, "to": 1}}})", false},
+      {R"({"exp": {"kind": "table", "breakpoints": {"from": 0, "to": 1, "segments": 0}}})", false},
+      {R"({"exp": {"kind": "table", "breakpoints": [0, 1], "above": "extrapolate"}})", false},
+      {R"({"exp": {"kind": "table", "breakpoints": [0, 1], "coefficients": [[1]]}})", false},
+      {R"({"exp": {"kind": "piecewise_linear", "breakpoints": [0, 1], "origin": "zero"}})", false},
+      {R"({"exp": {"kind": "piecewise_polynomial", "breakpoints": [0, 1]}})", false},
+      {R"({"exp": {"kind": "piecewise_polynomial", "breakpoints": [0, 1], "coefficients": [[1]],
+           "values": [1]}})",
+       false},
+      {R"({"exp": {"kind": "table", "breakpoints": [0, 1], "reduction": "symmetry"}})", false},
+      {R"({"erf": {"kind": "table", "breakpoints": [0, 1], "reduction": "exponent"}})", false},
+      {R"({"exp": {"kind": "table", "breakpoints": [0, 1], "reduction": "exponent",
+           "above": "clamp"}})",
+       false},
+      {R"({"erf": {"kind": "table", "breakpoints": [0, 1], "reduction": "symmetry",
+           "below": "clamp"}})",
+       false},
+      {R"({"exp": {"kind": "table", "breakpoints": [0, 1], "coefficient_format": "fp17"}})", false},
+      {R"({"exp": {"breakpoints": [0, 1]}})", false},
+      {R"({"exp": {"kind": "table", "breakpoints": [0, 1], "steps": 3}})", false},
+  };
+  for (const auto& [section, good] : sections) {
+    const std::string path =
+        edited_copy(shipped_npu("systolic128_bf16"),
+                    {{"\"vector_unit\": {",
+                      std::string("\"vector_unit\": {\"approximations\": ") + section + ","}});
+    EXPECT_EQ(schema.accepts(path), good) << section;
+    EXPECT_EQ(testing::mistakes_of_npu(path).empty(), good) << section;
+  }
+}
+
 TEST(Schema, UnitMistakesAreMistakesForBoth) {
   const SchemaFile schema("mac_unit");
   const std::vector<std::pair<std::string, std::string>> edits = {

@@ -8,6 +8,7 @@
 
 #include <cmath>
 #include <filesystem>
+#include <set>
 #include <vector>
 
 #include "base/array_file.h"
@@ -177,6 +178,81 @@ TEST_F(TwoProducts, DumpedOutputHasTheComputedBits) {
   execute(mapped(), recipe, options, precision::serial());
   const base::ArrayData y = base::read_npy(folder_ + "/y.npy");
   EXPECT_EQ(y.values.at(0), half_dot(first(rounded(x_), rounded(w_), half_dot), rounded(v_)));
+}
+
+/// Outputs y = x of one op, one beside the other: what changes is the element that the test
+/// changes.
+class BitsHash : public ::testing::Test {
+ protected:
+  static constexpr std::int64_t kCount = 3 * 4099;  // no power of two, several blocks of work
+  static constexpr std::int64_t kPart = 4099;
+  BitsHash() : folder_(make_folder()), values_(static_cast<std::size_t>(kCount), 1.0) {
+    workloads::TensorInfo x;
+    x.name = "x";
+    x.shape = {kCount};
+    x.initializer = workloads::Initializer{};
+    mapped_.graph.add_tensor(x);
+    mapped_.graph.outputs = mapped_.graph.add_node(
+        "Split", "split", {0}, {{"num_outputs", std::int64_t{3}}}, {"first", "second", "third"});
+    mapped_.storage.assign(mapped_.graph.tensors.size(),
+                           {precision::fp16(), precision::Rounding::rne});
+    mapped_.on_chip.assign(mapped_.graph.tensors.size(), false);
+  }
+  ~BitsHash() override { std::filesystem::remove_all(folder_); }
+
+  static std::string make_folder() {
+    char name[] = "/tmp/npusim_numerics_XXXXXX";
+    return mkdtemp(name);
+  }
+
+  /// Of the op, and of all outputs.
+  std::pair<std::uint64_t, std::uint64_t> hashes() {
+    base::write_npy(folder_ + "/x.npy", {base::ElementKind::f64, {kCount}, values_});
+    NumericOptions options;
+    options.files["x"] = folder_ + "/x.npy";
+    const Numerics numerics = execute(mapped_, workloads::Recipe{}, options, precision::serial());
+    return {numerics.by_op.at(0).bits_hash, numerics.output_bits_hash};
+  }
+
+  std::string folder_;
+  npu::MappedGraph mapped_;
+  std::vector<double> values_;
+};
+
+TEST_F(BitsHash, EveryElementOfEveryOutputCounts) {
+  std::set<std::uint64_t> of_op, of_outputs;
+  const auto add = [&] {
+    const auto [op, outputs] = hashes();
+    of_op.insert(op);
+    of_outputs.insert(outputs);
+  };
+  add();
+  std::vector<std::int64_t> changed;
+  for (std::int64_t part = 0; part < 3; ++part)
+    for (const std::int64_t at :
+         {std::int64_t{0}, std::int64_t{1}, kPart / 2, kPart / 2 + 1, kPart - 2, kPart - 1})
+      changed.push_back(part * kPart + at);
+  for (const std::int64_t at : changed) {
+    double& value = values_[static_cast<std::size_t>(at)];
+    value = 1.0 + 0x1p-10;  // the next number of FP16: one bit
+    add();
+    value = 1.0;
+  }
+  EXPECT_EQ(of_op.size(), 1 + changed.size());
+  EXPECT_EQ(of_outputs.size(), 1 + changed.size());
+  // The sign of a zero is a bit too, and the order of elements counts.
+  values_[7] = 0.0;
+  add();
+  values_[7] = -0.0;
+  add();
+  std::swap(values_[7], values_[8]);
+  add();
+  EXPECT_EQ(of_op.size(), 4 + changed.size());
+  values_[8] = 1.0;
+  values_[7] = 1.0;
+  const std::size_t known = of_op.size();
+  add();
+  EXPECT_EQ(of_op.size(), known) << "the same values have the same hash";
 }
 
 /// Two copies of a constant array, stored stochastically; their outputs one after the other.

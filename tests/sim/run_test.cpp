@@ -93,6 +93,41 @@ TEST_P(EveryNpu, TrainingStepHasErrorsForLossAndEveryUpdatedWeight) {
 INSTANTIATE_TEST_SUITE_P(Shipped, EveryNpu,
                          ::testing::Values("systolic128_bf16", "cube16_fp16", "nvdla_fp16"));
 
+const char* const kArea =
+    R"(npu.area={"mac_um2": {"bf16": {"fp32": 500}}, "sram_um2_per_kib": 1000, "other_mm2": 2.5})";
+
+TEST(Run, AreaIsInTheResultWhereTheFileStatesCoefficients) {
+  RunOptions options = quiet({"npu.mac_array.rows=64", kArea});
+  options.numerics = false;
+  const RunRequest one = request("systolic128_bf16", "mlp");
+  const Result with = run_all({one}, options);
+  ASSERT_TRUE(with.runs[0].area.has_value());
+  const npu::Area& area = *with.runs[0].area;
+  EXPECT_DOUBLE_EQ(area.arrays_mm2, 64 * 128 * 500e-6);
+  EXPECT_EQ(area.status, npu::FactStatus::assumed);
+  const base::JsonValue document = json_of(with.runs[0]);
+  const base::JsonValue* section = document.find("area");
+  ASSERT_NE(section, nullptr);
+  double parts = 0.0;
+  for (const char* part : {"arrays_mm2", "memories_mm2", "vector_mm2", "other_mm2"})
+    parts += section->find(part)->number();
+  EXPECT_DOUBLE_EQ(section->find("total_mm2")->number(), parts);
+  EXPECT_DOUBLE_EQ(section->find("total_mm2")->number(), area.total_mm2());
+  EXPECT_EQ(section->find("status")->string(), "assumed");
+  EXPECT_THAT(table_of(with), HasSubstr("area [mm2]"));
+  EXPECT_THAT(csv_of(with), HasSubstr(",area_mm2\r\n"));
+  // A design that states none has an empty cell beside one that does; alone, no column.
+  Result mixed = with;
+  mixed.runs.push_back(run(one, quiet({"npu.clock_mhz=900"})));
+  EXPECT_FALSE(mixed.runs[1].area.has_value());
+  const std::string csv = csv_of(mixed);
+  EXPECT_EQ(csv.substr(csv.size() - 3), ",\r\n");
+  mixed.runs.erase(mixed.runs.begin());
+  EXPECT_THAT(csv_of(mixed), ::testing::Not(HasSubstr("area")));
+  EXPECT_THAT(table_of(mixed), ::testing::Not(HasSubstr("area")));
+  EXPECT_EQ(json_of(mixed.runs[0]).find("area"), nullptr);
+}
+
 TEST(Run, ResultDoesNotDependOnJobs) {
   const std::vector<RunRequest> requests = {request("systolic128_bf16", "mlp", "", Mode::training),
                                             request("cube16_fp16", "small_cnn"),

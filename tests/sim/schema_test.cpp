@@ -272,6 +272,11 @@ TEST_F(Schema, ResultsFollowTheirs) {
                                        {"/runs/0/numerics/by_op/0/output/mean", nullptr, false},
                                        {"/runs/0/numerics/sampled", "{}", false},
                                        {"/runs/0/coverage/ops/0/support", R"("good")", false},
+                                       {"/runs/0/area",
+                                        R"({"total_mm2": 3, "arrays_mm2": 1, "memories_mm2": 1,
+                                            "vector_mm2": 1, "other_mm2": 0, "status": "derived"})",
+                                        true},
+                                       {"/runs/0/area", R"({"total_mm2": 3})", false},
                                        {"/runs/0/status", R"("fine")", false},
                                        {"/runs/1/config", nullptr, false},
                                        {"/comparison/runs/0/time_ratio", nullptr, false}};

@@ -121,9 +121,13 @@ TEST(Training, MicroBatchesTrainLikeOneBatch) {
 
 /// One step through the executor and through `run`'s numerics: the same bits of every output.
 TEST(StepExecutor, GivesTheBitsOfARun) {
-  for (const char* name :
-       {"bf16_fp32_master", "bf16_stochastic_weights", "bf16_fp32_norm_statistics"}) {
-    const npu::NpuSpec machine = npu("systolic128_bf16");
+  const std::pair<const char*, const char*> cases[] = {
+      {"systolic128_bf16", "bf16_fp32_master"},
+      {"systolic128_bf16", "bf16_stochastic_weights"},
+      {"systolic128_bf16", "bf16_fp32_norm_statistics"},
+      {"systolic_32x32_tables", "bf16_fp32_master"}};
+  for (const auto& [design, name] : cases) {
+    const npu::NpuSpec machine = npu(design);
     const Recipe r = recipe(name);
     const Workload cnn = workloads::load_workload(shipped("workloads/small_cnn.json"), {});
     const npu::MappedGraph mapped =

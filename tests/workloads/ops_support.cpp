@@ -112,7 +112,7 @@ Graph one_node(const std::string& op, const std::vector<Tensor>& inputs,
 }
 
 std::vector<Tensor> evaluate(const Graph& graph, std::vector<Tensor> values,
-                             const precision::Rounder& internal) {
+                             const VectorArithmetic& internal) {
   values.resize(graph.tensors.size());
   const NaiveEngine engine;
   const precision::ParallelFor backwards = [](std::int64_t count,
@@ -138,14 +138,14 @@ std::vector<Tensor> evaluate(const Graph& graph, std::vector<Tensor> values,
 }
 
 Tensor run_op(const std::string& op, const std::vector<Tensor>& inputs,
-              const Attributes& attributes, const precision::Rounder& internal) {
+              const Attributes& attributes, const VectorArithmetic& internal) {
   const Graph graph = one_node(op, inputs, attributes);
   return evaluate(graph, start_values(graph, inputs), internal).back();
 }
 
 std::vector<Tensor> run_op_outputs(const std::string& op, const std::vector<Tensor>& inputs,
                                    const Attributes& attributes, int outputs,
-                                   const precision::Rounder& internal) {
+                                   const VectorArithmetic& internal) {
   const Graph graph = one_node(op, inputs, attributes, outputs);
   std::vector<Tensor> values = evaluate(graph, start_values(graph, inputs), internal);
   return {values.end() - outputs, values.end()};

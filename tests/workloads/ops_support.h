@@ -28,14 +28,14 @@ Graph one_node(const std::string& op, const std::vector<Tensor>& inputs,
 /// Evaluates every node, in FP64 or with the rounder inside vector ops, and with blocks of parallel
 /// loops run last first.
 std::vector<Tensor> evaluate(const Graph& graph, std::vector<Tensor> values,
-                             const precision::Rounder& internal);
+                             const VectorArithmetic& internal);
 
 Tensor run_op(const std::string& op, const std::vector<Tensor>& inputs,
-              const Attributes& attributes = {}, const precision::Rounder& internal = {});
+              const Attributes& attributes = {}, const VectorArithmetic& internal = {});
 /// All outputs of a node that is asked for this many.
 std::vector<Tensor> run_op_outputs(const std::string& op, const std::vector<Tensor>& inputs,
                                    const Attributes& attributes, int outputs,
-                                   const precision::Rounder& internal = {});
+                                   const VectorArithmetic& internal = {});
 precision::Rounder fp32_rounder();
 
 /// The message of the InputError that the node is refused with; "accepted" without one.

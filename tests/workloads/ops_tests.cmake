@@ -1,6 +1,7 @@
 # The ops, one family a file, and the shipped networks.
 npusim_test(workloads_ops_test
   SOURCES
+    ops_approximated_test.cpp
     ops_binary_test.cpp
     ops_collectives_test.cpp
     ops_constants_test.cpp

@@ -134,6 +134,22 @@ std::string figures(const npu::NpuSpec& npu, std::vector<std::string>& assumed) 
   return joined(texts);
 }
 
+/// What the vector unit approximates, and how far off it is where its values are FP32.
+std::string approximations(const npu::VectorUnitSpec& unit) {
+  if (!unit.approximations) return {};
+  const precision::Rounder fp32({precision::fp32(), precision::Rounding::rne});
+  std::vector<std::string> texts;
+  for (std::size_t i = 0; i < workloads::kElementaryFunctions; ++i) {
+    const auto function = static_cast<workloads::Elementary>(i);
+    const workloads::Approximation* found = unit.approximations->find(function);
+    if (found == nullptr) continue;
+    texts.push_back(fmt::format("{}: {}, error up to {:.2g} in fp32", name_of(function),
+                                workloads::describe(*found),
+                                workloads::largest_error(*found, fp32)));
+  }
+  return joined(texts, "; ");
+}
+
 std::string scratchpad_text(const npu::ScratchpadSpec& scratchpad) {
   std::string text =
       fmt::format("{}, {} buffers", bytes_text(scratchpad.bytes), scratchpad.buffers);
@@ -208,6 +224,7 @@ std::string describe_npu(const std::string& file) {
   page.fact("vector unit", fmt::format("{} lanes, {}{}", npu.vector_unit.lanes,
                                        arithmetic_text(npu.vector_unit.arithmetic),
                                        npu.vector_unit.fuses_epilogue ? ", fuses epilogues" : ""));
+  page.fact("from tables", approximations(npu.vector_unit));
   page.fact("host", npu.host ? fmt::format("link {:.4g} B/cycle, {} cycles each way",
                                            npu.host->link_bytes_per_cycle, npu.host->latency_cycles)
                              : "none");

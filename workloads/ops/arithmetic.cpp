@@ -85,6 +85,11 @@ class Mul final : public Arithmetic {
 class Div final : public Arithmetic {
  public:
   Div() : Arithmetic("Div", "a / b, broadcast", "div", [](double a, double b) { return a / b; }) {}
+  void forward(Evaluation& e) const override {
+    if (e.outputs[0].type != ElementType::floating) return Arithmetic::forward(e);
+    for_pairs(e.parallel, *e.inputs[0], *e.inputs[1], e.outputs[0],
+              [&](double a, double b) { return e.internal(e.internal.divide(a, b)); });
+  }
 
  protected:
   TensorId by_first(GradientBuilder& g) const override {
@@ -134,7 +139,7 @@ class PowGradient final : public SimpleOp {
     Tensor slope(e.outputs[0].shape);
     for_pairs(e.parallel, *e.inputs[1], *e.inputs[2], slope, [&](double a, double b) {
       if (!exponent_) return e.internal(b * e.internal(det_pow(a, b - 1.0)));
-      return a == 0.0 ? 0.0 : e.internal(e.internal(det_pow(a, b)) * e.internal(det_log(a)));
+      return a == 0.0 ? 0.0 : e.internal(e.internal(det_pow(a, b)) * e.internal(e.internal.log(a)));
     });
     for_pairs(e.parallel, *e.inputs[0], slope, e.outputs[0],
               [&](double dy, double s) { return e.internal(dy * s); });

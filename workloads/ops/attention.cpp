@@ -6,7 +6,6 @@
 #include <cmath>
 #include <limits>
 
-#include "workloads/detmath.h"
 #include "workloads/ops/axes.h"
 #include "workloads/ops/broadcast.h"
 #include "workloads/ops/families.h"
@@ -177,7 +176,8 @@ class Attention final : public SimpleOp {
       for (std::int64_t i = 0; i < s.columns; ++i) {
         const std::size_t at = rows.at(row, i);
         const double shifted = e.internal(scores[at] - exponentials.max);
-        p[at] = e.internal(e.internal(det_exp(shifted)) / exponentials.sum);
+        p[at] =
+            e.internal(e.internal.divide(e.internal(e.internal.exp(shifted)), exponentials.sum));
       }
     }
     Tensor& y = e.outputs[0];
@@ -201,7 +201,8 @@ class Attention final : public SimpleOp {
       for (std::int64_t column = 0; column < s.columns; ++column) {
         double& score = scores[static_cast<std::size_t>(row * s.columns + column)];
         score = e.internal(score * scale);
-        if (cap != 0.0) score = e.internal(cap * e.internal(det_tanh(e.internal(score / cap))));
+        if (cap != 0.0)
+          score = e.internal(cap * e.internal(e.internal.tanh(e.internal(score / cap))));
         if (causal && column > row + s.past) score = kNever;
         if (mask == nullptr) continue;
         const std::int64_t at = ((b * s.heads + h) * s.rows + row) * s.columns + column;

@@ -16,7 +16,6 @@
 #include <cmath>
 #include <limits>
 
-#include "workloads/detmath.h"
 #include "workloads/ops/families.h"
 #include "workloads/ops/loss_rows.h"
 
@@ -53,18 +52,18 @@ std::int64_t cells(const Shape& scores, const Shape& labels) {
 /// log(sum(exp(x))) of two or three terms; each step rounded.
 class LogSum {
  public:
-  explicit LogSum(const precision::Rounder& internal) : internal_(internal) {}
+  explicit LogSum(const VectorArithmetic& internal) : internal_(internal) {}
   double operator()(double a, double b, double c = kImpossible) const {
     const double max = std::max(a, std::max(b, c));
     if (max == kImpossible) return max;
     double sum = 0.0;
     for (const double x : {a, b, c})
-      if (x != kImpossible) sum = internal_(sum + internal_(det_exp(internal_(x - max))));
-    return internal_(max + internal_(det_log(sum)));
+      if (x != kImpossible) sum = internal_(sum + internal_(internal_.exp(internal_(x - max))));
+    return internal_(max + internal_(internal_.log(sum)));
   }
 
  private:
-  const precision::Rounder& internal_;
+  const VectorArithmetic& internal_;
 };
 
 /// One sample: its labels with blanks, and the forward and backward passes over its steps.
@@ -97,7 +96,7 @@ class Alignments {
       for (std::size_t s = 0; s < places(); ++s) {
         const double path = internal_(forward_[t * places() + s] + backward_[t * places() + s]);
         if (path == kImpossible) continue;
-        const double share = internal_(det_exp(internal_(path + total)));
+        const double share = internal_(internal_.exp(internal_(path + total)));
         double& into = dx[at(t, s)];
         into = internal_(into - internal_(share * scale));
       }
@@ -163,7 +162,7 @@ class Alignments {
     }
   }
 
-  const precision::Rounder& internal_;
+  const VectorArithmetic& internal_;
   LogSum log_sum_;
   const Tensor& scores_;
   std::size_t steps_, classes_, first_;

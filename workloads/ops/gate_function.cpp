@@ -6,7 +6,6 @@
 #include <optional>
 #include <sstream>
 
-#include "workloads/detmath.h"
 #include "workloads/ops/simple_op.h"
 
 namespace npusim::workloads {
@@ -14,32 +13,35 @@ namespace {
 
 struct Known {
   const char* name;
-  double (*function)(double, double, double);
+  double (*function)(double, double, double, const VectorArithmetic&);
   std::optional<double> alpha, beta;  ///< ONNX's defaults; none: takes none
 };
 
-double sigmoid(double x, double, double) {
-  const double e = det_exp(-std::fabs(x));
-  return x < 0.0 ? e / (1.0 + e) : 1.0 / (1.0 + e);
-}
+using M = const VectorArithmetic&;
 
 const std::vector<Known>& known() {
   static const std::vector<Known> kTable = {
-      {"Sigmoid", sigmoid, {}, {}},
-      {"Tanh", [](double x, double, double) { return det_tanh(x); }, {}, {}},
-      {"Relu", [](double x, double, double) { return x < 0.0 ? 0.0 : x; }, {}, {}},
-      {"Affine", [](double x, double a, double b) { return a * x + b; }, 1.0, 0.0},
-      {"LeakyRelu", [](double x, double a, double) { return x < 0.0 ? a * x : x; }, 0.01, {}},
-      {"ThresholdedRelu", [](double x, double a, double) { return x > a ? x : 0.0; }, 1.0, {}},
-      {"ScaledTanh", [](double x, double a, double b) { return a * det_tanh(b * x); }, 1.0, 1.0},
+      {"Sigmoid", [](double x, double, double, M m) { return m.sigmoid(x); }, {}, {}},
+      {"Tanh", [](double x, double, double, M m) { return m.tanh(x); }, {}, {}},
+      {"Relu", [](double x, double, double, M) { return x < 0.0 ? 0.0 : x; }, {}, {}},
+      {"Affine", [](double x, double a, double b, M) { return a * x + b; }, 1.0, 0.0},
+      {"LeakyRelu", [](double x, double a, double, M) { return x < 0.0 ? a * x : x; }, 0.01, {}},
+      {"ThresholdedRelu", [](double x, double a, double, M) { return x > a ? x : 0.0; }, 1.0, {}},
+      {"ScaledTanh", [](double x, double a, double b, M m) { return a * m.tanh(b * x); }, 1.0, 1.0},
       {"HardSigmoid",
-       [](double x, double a, double b) { return std::min(std::max(a * x + b, 0.0), 1.0); }, 0.2,
+       [](double x, double a, double b, M) { return std::min(std::max(a * x + b, 0.0), 1.0); }, 0.2,
        0.5},
-      {"Elu", [](double x, double a, double) { return x < 0.0 ? a * det_expm1(x) : x; }, 1.0, {}},
-      {"Softsign", [](double x, double, double) { return x / (1.0 + std::fabs(x)); }, {}, {}},
+      {"Elu",
+       [](double x, double a, double, M m) { return x < 0.0 ? a * m.expm1(x) : x; },
+       1.0,
+       {}},
+      {"Softsign",
+       [](double x, double, double, M m) { return m.divide(x, 1.0 + std::fabs(x)); },
+       {},
+       {}},
       {"Softplus",
-       [](double x, double, double) {
-         return std::fmax(x, 0.0) + det_log1p(det_exp(-std::fabs(x)));
+       [](double x, double, double, M m) {
+         return std::fmax(x, 0.0) + m.log1p(m.exp(-std::fabs(x)));
        },
        {},
        {}},

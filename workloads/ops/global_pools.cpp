@@ -57,11 +57,11 @@ class GlobalMaxPool final : public SimpleOp {
 /// (sum |x|^p)^(1/p), each power, sum and root rounded; p 1 and 2 take no transcendental function.
 class PowerSum {
  public:
-  PowerSum(std::int64_t p, const precision::Rounder& internal) : p_(p), internal_(internal) {}
+  PowerSum(std::int64_t p, const VectorArithmetic& internal) : p_(p), internal_(internal) {}
   void add(double x) { sum_ = internal_(sum_ + power(std::fabs(x))); }
   double root() const {
     if (p_ == 1) return sum_;
-    if (p_ == 2) return internal_(std::sqrt(sum_));
+    if (p_ == 2) return internal_(internal_.sqrt(sum_));
     return internal_(det_pow(sum_, 1.0 / static_cast<double>(p_)));
   }
 
@@ -71,7 +71,7 @@ class PowerSum {
     return internal_(p_ == 2 ? x * x : det_pow(x, static_cast<double>(p_)));
   }
   std::int64_t p_;
-  const precision::Rounder& internal_;
+  const VectorArithmetic& internal_;
   double sum_ = 0.0;
 };
 

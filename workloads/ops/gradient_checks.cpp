@@ -65,8 +65,8 @@ class ClipFactor final : public SimpleOp {
     double squares = 0.0;
     for (const Tensor* input : e.inputs)
       for (const double value : input->values) squares += value * value;
-    const double norm = e.internal(e.internal(std::sqrt(squares)) + 1e-6);
-    const double factor = e.internal(e.view.number("max_norm") / norm);
+    const double norm = e.internal(e.internal(e.internal.sqrt(squares)) + 1e-6);
+    const double factor = e.internal(e.internal.divide(e.view.number("max_norm"), norm));
     e.outputs[0].values[0] = factor > 1.0 ? 1.0 : factor;
   }
 };

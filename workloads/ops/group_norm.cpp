@@ -120,7 +120,7 @@ void NormLayout::resize(const Shape& x) {
 }
 
 NormStatistics norm_statistics(const NormLayout& layout, const std::vector<double>& x, bool centred,
-                               double epsilon, const precision::Rounder& internal) {
+                               double epsilon, const VectorArithmetic& internal) {
   NormStatistics s;
   s.mean = centred ? means(layout, internal, [&](std::size_t i) { return x[i]; })
                    : Sums(size_of(layout.groups), 0.0);
@@ -129,8 +129,7 @@ NormStatistics norm_statistics(const NormLayout& layout, const std::vector<doubl
     return internal(d * d);
   });
   for (const double variance : s.variance)
-    s.inverse.push_back(
-        internal(1.0 / internal(std::sqrt(internal(variance + internal(epsilon))))));
+    s.inverse.push_back(internal(internal.rsqrt(internal(variance + internal(epsilon)))));
   return s;
 }
 

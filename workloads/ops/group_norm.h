@@ -31,7 +31,7 @@ struct NormStatistics {
   std::vector<double> mean, variance, inverse;  ///< one a group; inverse = 1 / deviation
 };
 NormStatistics norm_statistics(const NormLayout& layout, const std::vector<double>& x, bool centred,
-                               double epsilon, const precision::Rounder& internal);
+                               double epsilon, const VectorArithmetic& internal);
 
 /// y of the header's first lines; scale and bias may be nullptr.
 void normalise(const NormLayout& layout, const NormStatistics& statistics,

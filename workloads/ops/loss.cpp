@@ -2,7 +2,6 @@
 // SoftmaxCrossEntropyLoss and NegativeLogLikelihoodLoss over (N, C, d1, ...) with integer targets
 // (N, d1, ...), class weights and an ignored target, and their gradients. Sums run in the order of
 // the targets; a mean is one sum and one division.
-#include "workloads/detmath.h"
 #include "workloads/ops/families.h"
 #include "workloads/ops/loss_rows.h"
 
@@ -118,8 +117,8 @@ class SoftmaxCrossEntropyLoss final : public Loss {
 
  private:
   static double log_softmax(const Tensor& x, std::size_t at, const StableExponentials& s,
-                            const precision::Rounder& internal) {
-    return internal(internal(x.values[at] - s.max) - internal(det_log(s.sum)));
+                            const VectorArithmetic& internal) {
+    return internal(internal(x.values[at] - s.max) - internal(internal.log(s.sum)));
   }
 };
 
@@ -159,8 +158,8 @@ class SoftmaxCrossEntropyLossGradient final : public SimpleOp {
       const double scale = loss.scale(row, *target, shared, *e.inputs[0], e.internal);
       for (std::int64_t i = 0; i < loss.rows().length; ++i) {
         const std::size_t at = loss.rows().at(row, i);
-        const double exponential = e.internal(det_exp(e.internal(x.values[at] - s.max)));
-        const double probability = e.internal(exponential / s.sum);
+        const double exponential = e.internal(e.internal.exp(e.internal(x.values[at] - s.max)));
+        const double probability = e.internal(e.internal.divide(exponential, s.sum));
         const double difference = i == *target ? e.internal(probability - 1.0) : probability;
         dx[at] = e.internal(difference * scale);
       }

@@ -17,13 +17,13 @@ std::vector<AttributeSpec> lp_attributes() {
 
 /// sum |x| or sqrt(sum x * x) of a row.
 double norm_of(const std::vector<double>& x, const RowsAlongAxis& rows, std::int64_t row,
-               bool squared, const precision::Rounder& internal) {
+               bool squared, const VectorArithmetic& internal) {
   double sum = 0.0;
   for (std::int64_t i = 0; i < rows.length; ++i) {
     const double value = x[rows.at(row, i)];
     sum = internal(sum + (squared ? internal(value * value) : std::fabs(value)));
   }
-  return squared ? internal(std::sqrt(sum)) : sum;
+  return squared ? internal(internal.sqrt(sum)) : sum;
 }
 
 class LpNormalization final : public SimpleOp {
@@ -48,7 +48,7 @@ class LpNormalization final : public SimpleOp {
       const double norm = norm_of(x, rows, row, e.view.integer("p") == 2, e.internal);
       for (std::int64_t i = 0; i < rows.length; ++i) {
         const std::size_t at = rows.at(row, i);
-        e.outputs[0].values[at] = norm == 0.0 ? 0.0 : e.internal(x[at] / norm);
+        e.outputs[0].values[at] = norm == 0.0 ? 0.0 : e.internal(e.internal.divide(x[at], norm));
       }
     });
   }
@@ -84,14 +84,16 @@ class LpNormalizationGradient final : public SimpleOp {
       double along = 0.0;
       for (std::int64_t i = 0; i < rows.length && norm != 0.0; ++i) {
         const std::size_t at = rows.at(row, i);
-        along = e.internal(along + e.internal(dy[at] * e.internal(x[at] / norm)));
+        along = e.internal(along + e.internal(dy[at] * e.internal(e.internal.divide(x[at], norm))));
       }
       for (std::int64_t i = 0; i < rows.length; ++i) {
         const std::size_t at = rows.at(row, i);
         const double sign = x[at] > 0.0 ? 1.0 : x[at] < 0.0 ? -1.0 : 0.0;
-        const double direction = norm == 0.0 ? 0.0 : squared ? e.internal(x[at] / norm) : sign;
+        const double direction = norm == 0.0 ? 0.0
+                                 : squared   ? e.internal(e.internal.divide(x[at], norm))
+                                             : sign;
         const double rest = e.internal(dy[at] - e.internal(direction * along));
-        e.outputs[0].values[at] = norm == 0.0 ? 0.0 : e.internal(rest / norm);
+        e.outputs[0].values[at] = norm == 0.0 ? 0.0 : e.internal(e.internal.divide(rest, norm));
       }
     });
   }
@@ -161,7 +163,8 @@ class Lrn final : public SimpleOp {
                  for (std::int64_t i = begin; i < end; ++i) {
                    const double s = window.sum(x, i, e.internal);
                    const auto at = static_cast<std::size_t>(i);
-                   e.outputs[0].values[at] = e.internal(x[at] / e.internal(det_pow(s, beta)));
+                   e.outputs[0].values[at] =
+                       e.internal(e.internal.divide(x[at], e.internal(det_pow(s, beta))));
                  }
                });
   }
@@ -199,7 +202,7 @@ class LrnGradient final : public SimpleOp {
     for (std::size_t i = 0; i < x.size(); ++i) {
       const double s = window.sum(x, static_cast<std::int64_t>(i), e.internal);
       power[i] = e.internal(det_pow(s, -beta));
-      part[i] = e.internal(e.internal(dy[i] * x[i]) * e.internal(power[i] / s));
+      part[i] = e.internal(e.internal(dy[i] * x[i]) * e.internal(e.internal.divide(power[i], s)));
     }
     for (std::size_t i = 0; i < x.size(); ++i) {
       double sum = 0.0;

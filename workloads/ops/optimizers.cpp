@@ -78,8 +78,9 @@ class Adam final : public OptimizerOp {
     };
     x.state[0] = blend(alpha, x.state[0], g);
     x.state[1] = blend(beta, x.state[1], e.internal(g * g));
-    const double root = e.internal(e.internal(std::sqrt(x.state[1])) + e.internal(s.epsilon));
-    x.weight = e.internal(x.weight - e.internal(e.internal(rate * x.state[0]) / root));
+    const double root = e.internal(e.internal(e.internal.sqrt(x.state[1])) + e.internal(s.epsilon));
+    x.weight =
+        e.internal(x.weight - e.internal(e.internal.divide(e.internal(rate * x.state[0]), root)));
     const double post = s.norm_coefficient_post;
     if (post != 0.0) x.weight = e.internal(e.internal(1.0 - post) * x.weight);
   }
@@ -106,8 +107,8 @@ class Adagrad final : public OptimizerOp {
               OptimizedElement& x) const override {
     const double g = regularised(e, s, x);
     x.state[0] = e.internal(x.state[0] + e.internal(g * g));
-    const double root = e.internal(e.internal(std::sqrt(x.state[0])) + e.internal(s.epsilon));
-    x.weight = e.internal(x.weight - e.internal(e.internal(rate * g) / root));
+    const double root = e.internal(e.internal(e.internal.sqrt(x.state[0])) + e.internal(s.epsilon));
+    x.weight = e.internal(x.weight - e.internal(e.internal.divide(e.internal(rate * g), root)));
   }
 };
 

@@ -194,7 +194,7 @@ class Recurrent final : public SimpleOp {
     return clip > 0.0 ? std::min(std::max(x, -clip), clip) : x;
   }
   static double gate(const Evaluation& e, const GateFunction& f, double a, double b) {
-    return e.internal(f(limited(e, e.internal(a + b))));
+    return e.internal(f(limited(e, e.internal(a + b)), e.internal));
   }
 
   static void rnn(const Evaluation& e, const RecurrentShape& s, const std::vector<GateFunction>& f,
@@ -237,14 +237,14 @@ class Recurrent final : public SimpleOp {
       return e.internal(sum + e.internal(peephole[gate_index * n + i] * state));
     };
     for (std::int64_t i = 0; i < n; ++i) {
-      const double in = e.internal(f[0](limited(e, peeped(0, i, c[i]))));
+      const double in = e.internal(f[0](limited(e, peeped(0, i, c[i])), e.internal));
       const double forget = e.view.integer("input_forget") != 0
                                 ? e.internal(1.0 - in)
-                                : e.internal(f[0](limited(e, peeped(2, i, c[i]))));
+                                : e.internal(f[0](limited(e, peeped(2, i, c[i])), e.internal));
       const double fresh = gate(e, f[1], x[3 * n + i], r[3 * n + i]);
       c[i] = e.internal(e.internal(forget * c[i]) + e.internal(in * fresh));
-      const double out = e.internal(f[0](limited(e, peeped(1, i, c[i]))));
-      h[i] = e.internal(out * e.internal(f[2](c[i])));
+      const double out = e.internal(f[0](limited(e, peeped(1, i, c[i])), e.internal));
+      h[i] = e.internal(out * e.internal(f[2](c[i], e.internal)));
     }
   }
 

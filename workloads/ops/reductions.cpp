@@ -4,7 +4,6 @@
 #include <cmath>
 #include <limits>
 
-#include "workloads/detmath.h"
 #include "workloads/ops/axes.h"
 #include "workloads/ops/broadcast.h"
 #include "workloads/ops/families.h"
@@ -130,12 +129,12 @@ class Reduce final : public SimpleOp {
       run([&](double sum, double term, std::size_t) { return step(sum + term); });
     else
       run([&](double sum, double term, std::size_t to) {
-        return next(sum, term, max.empty() ? 0.0 : max[to], step);
+        return next(sum, term, max.empty() ? 0.0 : max[to], step, e.internal);
       });
     const double count =
         static_cast<double>(x.values.size()) / static_cast<double>(y.values.size());
     for (std::size_t i = 0; i < y.values.size(); ++i)
-      y.values[i] = last(y.values[i], count, max.empty() ? 0.0 : max[i], step);
+      y.values[i] = last(y.values[i], count, max.empty() ? 0.0 : max[i], step, e.internal);
   }
   bool differentiable() const override { return true; }
   void gradient(GradientBuilder& g) const override {
@@ -165,7 +164,8 @@ class Reduce final : public SimpleOp {
     if (facts_.kind == Kind::min) return floating ? infinity : highest_of(type);
     return facts_.kind == Kind::prod ? 1.0 : 0.0;
   }
-  double next(double sum, double x, double max, const Step& step) const {
+  double next(double sum, double x, double max, const Step& step,
+              const VectorArithmetic& internal) const {
     switch (facts_.kind) {
       case Kind::max:
         return larger(sum, x);
@@ -179,16 +179,17 @@ class Reduce final : public SimpleOp {
       case Kind::l1:
         return step(sum + std::fabs(x));
       case Kind::log_sum_exp:
-        return step(sum + step(det_exp(step(x - max))));
+        return step(sum + step(internal.exp(step(x - max))));
       default:
         return step(sum + x);
     }
   }
-  double last(double sum, double count, double max, const Step& step) const {
+  double last(double sum, double count, double max, const Step& step,
+              const VectorArithmetic& internal) const {
     if (facts_.kind == Kind::mean) return step(sum / count);
-    if (facts_.kind == Kind::l2) return step(std::sqrt(sum));
-    if (facts_.kind == Kind::log_sum) return step(det_log(sum));
-    if (facts_.kind == Kind::log_sum_exp) return step(step(det_log(sum)) + max);
+    if (facts_.kind == Kind::l2) return step(internal.sqrt(sum));
+    if (facts_.kind == Kind::log_sum) return step(internal.log(sum));
+    if (facts_.kind == Kind::log_sum_exp) return step(step(internal.log(sum)) + max);
     return sum;
   }
   static std::vector<double> extremes(const Tensor& x, const Shape& kept, std::size_t count) {
@@ -261,12 +262,12 @@ class ReduceGradient final : public SimpleOp {
       if (view.text("of") == f.name) return f.kind;
     shape_error("attribute of \"" + view.text("of") + "\" is no reduction");
   }
-  static double slope(Kind kind, double x, double y, const precision::Rounder& internal) {
+  static double slope(Kind kind, double x, double y, const VectorArithmetic& internal) {
     if (kind == Kind::sum_square) return internal(2.0 * x);
     if (kind == Kind::l1) return x > 0.0 ? 1.0 : x < 0.0 ? -1.0 : 0.0;
-    if (kind == Kind::l2) return y == 0.0 ? 0.0 : internal(x / y);
-    if (kind == Kind::log_sum) return internal(det_exp(-y));
-    return internal(det_exp(internal(x - y)));
+    if (kind == Kind::l2) return y == 0.0 ? 0.0 : internal(internal.divide(x, y));
+    if (kind == Kind::log_sum) return internal(internal.exp(-y));
+    return internal(internal.exp(internal(x - y)));
   }
   /// The product of the others, without dividing by a zero.
   static void of_product(Evaluation& e, const Shape& kept) {
@@ -282,7 +283,7 @@ class ReduceGradient final : public SimpleOp {
     });
     for_terms(x.shape, kept, [&](std::size_t i, std::size_t o) {
       double others = 0.0;
-      if (zeros[o] == 0) others = e.internal(product[o] / x.values[i]);
+      if (zeros[o] == 0) others = e.internal(e.internal.divide(product[o], x.values[i]));
       if (zeros[o] == 1 && x.values[i] == 0.0) others = product[o];
       e.outputs[0].values[i] = e.internal(e.inputs[0]->values[o] * others);
     });

@@ -24,6 +24,6 @@ struct StableExponentials {
   double sum = 0.0;
 };
 StableExponentials stable_exponentials(const std::vector<double>& x, const RowsAlongAxis& rows,
-                                       std::int64_t row, const precision::Rounder& internal);
+                                       std::int64_t row, const VectorArithmetic& internal);
 
 }  // namespace npusim::workloads

@@ -157,8 +157,8 @@ class Range final : public SimpleOp {
   }
   void forward(Evaluation& e) const override {
     Tensor& y = e.outputs[0];
-    const precision::Rounder exact;
-    const precision::Rounder& step = y.type == ElementType::floating ? e.internal : exact;
+    const VectorArithmetic exact;
+    const VectorArithmetic& step = y.type == ElementType::floating ? e.internal : exact;
     for (std::size_t i = 0; i < y.values.size(); ++i)
       y.values[i] = step(at(e.view, 0) + step(static_cast<double>(i) * at(e.view, 2)));
   }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Softmax and LogSoftmax along an axis, shifted by the maximum, and their gradients.
-#include "workloads/detmath.h"
 #include "workloads/ops/families.h"
 #include "workloads/ops/rows_along_axis.h"
 
@@ -22,14 +21,14 @@ RowsAlongAxis rows_along(const Shape& shape, std::int64_t axis) {
 }
 
 StableExponentials stable_exponentials(const std::vector<double>& x, const RowsAlongAxis& rows,
-                                       std::int64_t row, const precision::Rounder& internal) {
+                                       std::int64_t row, const VectorArithmetic& internal) {
   StableExponentials result;
   result.max = x[rows.at(row, 0)];
   for (std::int64_t i = 1; i < rows.length; ++i)
     result.max = std::max(result.max, x[rows.at(row, i)]);
   for (std::int64_t i = 0; i < rows.length; ++i)
     result.sum =
-        internal(result.sum + internal(det_exp(internal(x[rows.at(row, i)] - result.max))));
+        internal(result.sum + internal(internal.exp(internal(x[rows.at(row, i)] - result.max))));
   return result;
 }
 
@@ -61,12 +60,12 @@ class SoftmaxLike final : public SimpleOp {
     const RowsAlongAxis rows = rows_along(e.inputs[0]->shape, e.view.integer("axis"));
     e.parallel(rows.rows(), [&](std::int64_t row) {
       const StableExponentials s = stable_exponentials(x, rows, row, e.internal);
-      const double log_sum = log_ ? e.internal(det_log(s.sum)) : 0.0;
+      const double log_sum = log_ ? e.internal(e.internal.log(s.sum)) : 0.0;
       for (std::int64_t i = 0; i < rows.length; ++i) {
         const std::size_t at = rows.at(row, i);
         const double shifted = e.internal(x[at] - s.max);
-        y[at] =
-            log_ ? e.internal(shifted - log_sum) : e.internal(e.internal(det_exp(shifted)) / s.sum);
+        y[at] = log_ ? e.internal(shifted - log_sum)
+                     : e.internal(e.internal.divide(e.internal(e.internal.exp(shifted)), s.sum));
       }
     });
   }
@@ -109,7 +108,7 @@ class SoftmaxLikeGradient final : public SimpleOp {
       for (std::int64_t i = 0; i < rows.length; ++i) {
         const std::size_t at = rows.at(row, i);
         e.outputs[0].values[at] =
-            log_ ? e.internal(dy[at] - e.internal(e.internal(det_exp(y[at])) * sum))
+            log_ ? e.internal(dy[at] - e.internal(e.internal(e.internal.exp(y[at])) * sum))
                  : e.internal(y[at] * e.internal(dy[at] - sum));
       }
     });

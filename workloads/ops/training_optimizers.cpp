@@ -32,8 +32,8 @@ double moment_ratio(const Evaluation& e, const OptimizerSettings& s, OptimizedEl
   x.state[1] = blended(e.internal, s.beta, x.state[1], e.internal(x.gradient * x.gradient));
   const double first = e.internal(x.state[0] / s.first_rest);
   const double second = e.internal(x.state[1] / s.second_rest);
-  const double root = e.internal(e.internal(std::sqrt(second)) + e.internal(s.epsilon));
-  return e.internal(first / root);
+  const double root = e.internal(e.internal(e.internal.sqrt(second)) + e.internal(s.epsilon));
+  return e.internal(e.internal.divide(first, root));
 }
 
 class AdamW final : public OptimizerOp {
@@ -76,8 +76,8 @@ class RmsProp final : public OptimizerOp {
               OptimizedElement& x) const override {
     const double g = regularised(e, s, x);
     x.state[0] = blended(e.internal, s.beta, x.state[0], e.internal(g * g));
-    const double root = e.internal(e.internal(std::sqrt(x.state[0])) + e.internal(s.epsilon));
-    x.weight = e.internal(x.weight - e.internal(e.internal(rate * g) / root));
+    const double root = e.internal(e.internal(e.internal.sqrt(x.state[0])) + e.internal(s.epsilon));
+    x.weight = e.internal(x.weight - e.internal(e.internal.divide(e.internal(rate * g), root)));
   }
 };
 
@@ -148,10 +148,10 @@ class Lamb final : public OptimizerOp {
       weight_squares += w[i] * w[i];
       step_squares += step[i] * step[i];
     }
-    const double weight_norm = e.internal(std::sqrt(weight_squares));
-    const double step_norm = e.internal(std::sqrt(step_squares));
+    const double weight_norm = e.internal(e.internal.sqrt(weight_squares));
+    const double step_norm = e.internal(e.internal.sqrt(step_squares));
     const bool zero = weight_norm == 0.0 || step_norm == 0.0;
-    const double ratio = zero ? 1.0 : e.internal(weight_norm / step_norm);
+    const double ratio = zero ? 1.0 : e.internal(e.internal.divide(weight_norm, step_norm));
     const double rate = e.internal(e.inputs[0]->values[0] * ratio);
     for (std::size_t i = 0; i < w.size(); ++i)
       e.outputs[k].values[i] = e.internal(w[i] - e.internal(rate * step[i]));

@@ -43,7 +43,7 @@ class Unary final : public SimpleOp {
     const Step step(e.internal, y.type);
     for_blocks(
         e.parallel, static_cast<std::int64_t>(x.size()), [&](std::int64_t begin, std::int64_t end) {
-          if (function_.values != nullptr) {
+          if (function_.values != nullptr && !e.internal.approximates()) {
             function_.values(x.data() + begin, y.values.data() + begin,
                              static_cast<int>(end - begin));
             for (std::int64_t i = begin; i < end; ++i)
@@ -51,7 +51,7 @@ class Unary final : public SimpleOp {
             return;
           }
           for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i)
-            y.values[i] = step(function_.value(x[i], p));
+            y.values[i] = step(function_.value(x[i], p, e.internal));
         });
   }
   bool differentiable() const override { return function_.derivative != nullptr; }
@@ -88,7 +88,7 @@ class UnaryGradient final : public SimpleOp {
     for_blocks(
         e.parallel, static_cast<std::int64_t>(x.size()), [&](std::int64_t begin, std::int64_t end) {
           double* dx = e.outputs[0].values.data();
-          if (function_.values != nullptr) {
+          if (function_.values != nullptr && !e.internal.approximates()) {
             function_.values(x.data() + begin, dx + begin, static_cast<int>(end - begin));
             for (std::int64_t i = begin; i < end; ++i)
               dx[i] =
@@ -96,7 +96,7 @@ class UnaryGradient final : public SimpleOp {
             return;
           }
           for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i)
-            dx[i] = e.internal(dy[i] * e.internal(function_.derivative(x[i], p)));
+            dx[i] = e.internal(dy[i] * e.internal(function_.derivative(x[i], p, e.internal)));
         });
   }
 

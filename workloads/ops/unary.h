@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Element-wise functions of one input as rows of a table: the function, its derivative, its work.
 // A function is evaluated in binary64 and rounded once to the internal format; so is a derivative,
-// and its product with dy.
+// and its product with dy. Elementary functions that the machine approximates take its values
+// there (vector_arithmetic.h).
 #pragma once
 
 #include <string>
@@ -18,11 +19,12 @@ struct UnaryFunction {
   const char* name;
   const char* description;
   std::vector<const char*> work;  ///< vector functions, each applied once an element
-  double (*value)(double x, const FunctionParameters& p);
-  double (*derivative)(double x, const FunctionParameters& p);  ///< nullptr: not differentiable
+  double (*value)(double x, const FunctionParameters& p, const VectorArithmetic& m);
+  /// nullptr: not differentiable.
+  double (*derivative)(double x, const FunctionParameters& p, const VectorArithmetic& m);
   std::vector<AttributeSpec> attributes = {};
   bool integers = false;  ///< takes integers too; results wrap
-  /// Many values at once, the bits of `value`; nullptr: one by one.
+  /// Many values at once, the bits of `value` with nothing approximated; nullptr: one by one.
   void (*values)(const double* x, double* y, int count) = nullptr;
   /// The derivative by the function's value, where `values` is given.
   double (*slope)(double y) = nullptr;
