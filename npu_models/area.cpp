@@ -34,11 +34,18 @@ const double* coefficient(const AreaCoefficients& area, const std::string& input
   return found == of_input->second.end() ? nullptr : &found->second;
 }
 
+/// A multiplier takes what its wider operand asks for.
+std::string wider_of(const InputMode& mode) {
+  const OperandFormats operands = operands_of(mode);
+  const bool b = operands.stationary.precision() > operands.streamed.precision();
+  return b ? operands.stationary.name : operands.streamed.name;
+}
+
 double element_um2(const NpuSpec& npu, const AreaCoefficients& area) {
   double largest = 0.0;
   for (const InputMode& mode : npu.mac_array.inputs)
     for (const precision::Format& accumulator : accumulators_of(npu.mac_array, mode))
-      if (const double* um2 = coefficient(area, mode.format.name, accumulator.name))
+      if (const double* um2 = coefficient(area, wider_of(mode), accumulator.name))
         largest = std::max(largest, *um2 * static_cast<double>(mode.macs_per_pe_per_cycle));
   return largest;
 }
@@ -82,10 +89,10 @@ void check_area(const NpuSpec& npu, const AreaCoefficients& area, const base::Js
   const base::JsonValue* section = document.find("area");
   for (const InputMode& mode : npu.mac_array.inputs)
     for (const precision::Format& accumulator : accumulators_of(npu.mac_array, mode))
-      if (coefficient(area, mode.format.name, accumulator.name) == nullptr)
+      if (coefficient(area, wider_of(mode), accumulator.name) == nullptr)
         base::ValueReader(*section, "/area/mac_um2", diagnostics)
             .error("no-coefficient",
-                   "no area for " + mode.format.name + " summed in " + accumulator.name,
+                   "no area for " + wider_of(mode) + " summed in " + accumulator.name,
                    "um2 for every operand and accumulator format of the array");
 }
 

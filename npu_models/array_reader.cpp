@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <filesystem>
 #include <set>
+#include <stdexcept>
 
+#include "npu_models/input_units.h"
 #include "npu_models/npu_file.h"
 #include "npu_models/organisation.h"
 #include "npu_models/stage_reader.h"
@@ -33,18 +35,28 @@ std::string unit_path(const base::JsonValue& name) {
   return (folder / name.string()).lexically_normal().string();
 }
 
-/// Key `units` of an input.
+bool alike(const std::optional<precision::BlockScales>& x,
+           const std::optional<precision::BlockScales>& y) {
+  if (!x || !y) return !x && !y;
+  return x->block == y->block && x->format == y->format;
+}
+
+/// Key `units` of an input; `stationary`: format of its second operand.
 void read_units(base::ObjectReader& entry, const std::vector<base::Override>& overrides,
-                InputMode& mode) {
+                const precision::Format& stationary, InputMode& mode) {
   for (const base::ValueReader& value : entry.optional_array("units")) {
     if (value.string().empty()) continue;
     const std::string path = unit_path(value.json());
     try {
       precision::MacUnit unit = load_mac_unit(path, applicable_to_unit(path, overrides));
-      if (unit.a.name != mode.format.name || unit.b.name != mode.format.name)
-        value.error("illegal-unit",
-                    unit.name + " multiplies " + unit.a.name + " and " + unit.b.name,
-                    "a unit for operands in " + mode.format.name);
+      const bool pair = stationary.name != mode.format.name;
+      if (unit.a.name != mode.format.name || unit.b.name != stationary.name)
+        value.error(
+            "illegal-unit", unit.name + " multiplies " + unit.a.name + " and " + unit.b.name,
+            "a unit for operands in " + mode.format.name + (pair ? " and " + stationary.name : ""));
+      if (!mode.units.empty() && !alike(mode.units.front().scales, unit.scales))
+        value.error("illegal-unit", unit.name + " has other block scales than the unit before it",
+                    "units of an input take the same operands");
       mode.slices_a = unit.slices_a;
       mode.slices_b = unit.slices_b;
       mode.passes = unit.passes;
@@ -71,8 +83,16 @@ std::vector<precision::Format> accumulators_of_units(const std::vector<InputMode
   return formats;
 }
 
+/// An input of two formats that is summed as the array says.
+struct Pair {
+  std::size_t input;
+  precision::Format stationary;
+  base::ValueReader place;
+};
+
 std::vector<InputMode> read_inputs(base::ObjectReader& object,
-                                   const std::vector<base::Override>& unit_overrides) {
+                                   const std::vector<base::Override>& unit_overrides,
+                                   std::vector<Pair>& pairs) {
   std::vector<InputMode> inputs;
   std::set<std::string> seen;
   for (const base::ValueReader& value : object.array("inputs")) {
@@ -83,17 +103,42 @@ std::vector<InputMode> read_inputs(base::ObjectReader& object,
     mode.macs_per_pe_per_cycle = entry.integer("macs_per_pe_per_cycle", kRate, 1);
     mode.cycles_per_step = entry.integer("cycles_per_step", kRate, 1);
     read_passes(entry, mode.slices_a, mode.slices_b, mode.passes);
-    if (format) read_units(entry, unit_overrides, mode);
+    const auto other = entry.optional("format_b");
+    const precision::Format stationary = other ? read_format(*other) : mode.format;
+    if (format) read_units(entry, unit_overrides, stationary, mode);
     entry.finish();
-    if (format && !seen.insert(mode.format.name).second)
-      format->error("duplicate", "input format " + mode.format.name + " stands twice",
+    OperandFormats operands = operands_of(mode);
+    operands.stationary = stationary;
+    if (format && !seen.insert(operands.name()).second)
+      format->error("duplicate", "input format " + operands.name() + " stands twice",
                     "each format once");
+    if (mode.units.empty() && stationary.name != mode.format.name)
+      pairs.push_back({inputs.size(), stationary, *other});
     inputs.push_back(std::move(mode));
   }
   if (inputs.empty() && object.self().json().find("inputs") != nullptr &&
       object.self().json().find("inputs")->is_array())
     object.error("inputs", "empty", "the array takes no input format", "at least one");
   return inputs;
+}
+
+/// Their units are the array's own with another second operand.
+void describe_pairs(const std::vector<Pair>& pairs, MacArraySpec& array) {
+  for (const Pair& pair : pairs) {
+    InputMode& mode = array.inputs[pair.input];
+    for (const precision::Format& accumulator : array.accumulator.choices) {
+      precision::MacUnit unit = described_unit(array, mode, accumulator);
+      unit.b = pair.stationary;
+      unit.name = "array_" + unit.a.name + "_" + unit.b.name + "_" + accumulator.name;
+      try {
+        precision::validate(unit);
+      } catch (const std::invalid_argument& mistake) {
+        pair.place.error("illegal-unit", mistake.what(), "formats that the array can multiply");
+        return;
+      }
+      mode.units.push_back(std::move(unit));
+    }
+  }
 }
 
 /// A default where only 1 is possible anyway; elsewhere the file must say.
@@ -224,11 +269,13 @@ MacArraySpec read_mac_array(base::ObjectReader& object,
   array.depth =
       object.integer("depth", kArraySide, one_if(!known || array.organisation == "systolic"));
   array.arrays = object.integer("arrays", kArrays, 1);
-  array.inputs = read_inputs(object, unit_overrides);
+  std::vector<Pair> pairs;
+  array.inputs = read_inputs(object, unit_overrides, pairs);
   array.product = read_product(object);
   array.inner_stages = read_inner_stages(object);
   if (auto accumulator = object.object("accumulator"))
     array.accumulator = read_accumulator(*accumulator, accumulators_of_units(array.inputs));
+  describe_pairs(pairs, array);
   Options(object, known, array).read();
   array.order = organisations()[chosen]->default_order(array);
   if (auto order = object.optional_object("reduction_order"))

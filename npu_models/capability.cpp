@@ -68,22 +68,24 @@ bool takes(const OperatorEntry& entry, const std::string& format) {
          std::find(entry.formats.begin(), entry.formats.end(), format) != entry.formats.end();
 }
 
-/// How the array takes the streamed operand; nullptr: not at all.
+/// How the array takes the operands; nullptr: not at all.
 const InputMode* operand_mode(const Case& c, const workloads::Contraction& contraction) {
-  const TensorId streamed = c.node.inputs[static_cast<std::size_t>(contraction.m_input)];
-  return find_input(c.npu.mac_array, c.storage[static_cast<std::size_t>(streamed)].format);
+  return find_input(c.npu.mac_array, operands_of(c.graph, c.node, contraction, c.storage));
 }
 
 /// Operands of the product on the array; empty when they fit.
 Finding operand_finding(const Case& c, const OperatorEntry& entry,
                         const workloads::Contraction& contraction) {
-  const auto tensor = [&](int input) { return c.node.inputs[static_cast<std::size_t>(input)]; };
-  const std::string& streamed = c.format_of(tensor(contraction.m_input));
-  const std::string& stationary = c.format_of(tensor(contraction.n_input));
-  if (streamed != stationary) return {"operands in " + streamed + " and " + stationary};
-  const bool input = operand_mode(c, contraction) != nullptr;
-  if (!takes(entry, streamed)) return {"operands in " + streamed, true};
-  return {input ? "" : "operands in " + streamed + ", which the array does not take"};
+  const OperandFormats operands = operands_of(c.graph, c.node, contraction, c.storage);
+  const bool one = operands.streamed.name == operands.stationary.name;
+  const std::string text =
+      "operands in " +
+      (one ? operands.name() : operands.streamed.name + " and " + operands.stationary.name);
+  const bool taken = operand_mode(c, contraction) != nullptr;
+  if (!one && !taken) return {text};
+  if (!takes(entry, operands.streamed.name) || !takes(entry, operands.stationary.name))
+    return {text, true};
+  return {taken ? "" : text + ", which the array does not take"};
 }
 
 /// The accumulator that the recipe asks for; empty when the NPU offers it.
@@ -102,7 +104,7 @@ Finding accumulator_finding(const Case& c, const InputMode& mode) {
     names.push_back(choice.name);
   }
   return {"the recipe accumulates in " + wanted.name + ", the array offers " + joined(names) +
-          " for " + mode.format.name};
+          " for " + operands_of(mode).name()};
 }
 
 /// First storage format of the node's floating tensors that the entry does not list. Statistics do

@@ -41,10 +41,19 @@ void add_combination(const GemmMapping& gemm, std::vector<workloads::VectorWork>
 GemmMapping map_gemm(const NpuSpec& npu, const workloads::Contraction& contraction,
                      const precision::Format& input, const precision::Format& accumulator,
                      std::int64_t output_bytes, const MappingPin* pin) {
+  return map_gemm(npu, contraction, OperandFormats(input), false, accumulator, output_bytes, pin);
+}
+
+GemmMapping map_gemm(const NpuSpec& npu, const workloads::Contraction& contraction,
+                     const OperandFormats& input, bool n_side_first,
+                     const precision::Format& accumulator, std::int64_t output_bytes,
+                     const MappingPin* pin) {
   const MacArraySpec array = array_as(npu.mac_array, input, accumulator);
   GemmMapping gemm;
   gemm.contraction = contraction;
   gemm.unit = unit_of(npu, input, accumulator);
+  if (n_side_first && input.streamed.name != input.stationary.name)
+    gemm.unit = exchanged(std::move(gemm.unit));
   const precision::Arithmetic& sums = gemm.unit.accumulator();
   gemm.plan = array_plan(array, contraction, sums);
   gemm.ordered_k = precision::ordered_terms(gemm.plan);
@@ -54,8 +63,9 @@ GemmMapping map_gemm(const NpuSpec& npu, const workloads::Contraction& contracti
     gemm.macs_per_pe_per_cycle = mode->macs_per_pe_per_cycle;
     gemm.cycles_per_step = mode->cycles_per_step;
   }
-  const std::string reason =
-      choose_tiles(npu, gemm.unit.a.storage_bytes(), output_bytes, gemm, pin);
+  const std::int64_t element_bytes =
+      std::max(gemm.unit.a.storage_bytes(), gemm.unit.b.storage_bytes());
+  const std::string reason = choose_tiles(npu, element_bytes, output_bytes, gemm, pin);
   if (pin != nullptr && !reason.empty()) throw IllegalPin(reason);
   NPUSIM_CHECK(reason.empty(), "a GEMM on " + npu.name + ": " + reason);
   cut_at_tiles(array, gemm.tile_k, sums, gemm.plan);

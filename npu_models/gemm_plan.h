@@ -2,6 +2,8 @@
 // The reduction plan that an array's structure gives one contraction, before tiles are chosen.
 #pragma once
 
+#include "npu_models/input_units.h"
+#include "npu_models/mapping.h"
 #include "npu_models/npu_spec.h"
 #include "workloads/contraction.h"
 
@@ -18,5 +20,12 @@ precision::ReductionPlan array_plan(const MacArraySpec& array,
 /// output, and sums of tiles that are added up in accumulator memory.
 void cut_at_tiles(const MacArraySpec& array, std::int64_t tile_k,
                   const precision::Arithmetic& accumulator, precision::ReductionPlan& plan);
+
+/// The plan and tiles of one contraction of operands of any kind. `n_side_first`: the product names
+/// the n side first, so that side is operand a of the mapping's unit.
+GemmMapping map_gemm(const NpuSpec& npu, const workloads::Contraction& contraction,
+                     const OperandFormats& input, bool n_side_first,
+                     const precision::Format& accumulator, std::int64_t output_bytes,
+                     const MappingPin* pin);
 
 }  // namespace npusim::npu

@@ -40,6 +40,8 @@ bool combines_parts_of_k(const VectorUnitSpec& unit, const precision::Format& su
 TileShape granule_of(const MacArraySpec& array, const precision::MacUnit& unit) {
   TileShape granule = find_organisation(array.organisation)->granule(array);
   granule.k = std::lcm(granule.k, unit.block_terms());
+  if (unit.scales && unit.scales->after_stages > 0)  // a cut in a block would miss its second scale
+    granule.k = std::lcm(granule.k, unit.scales->block);
   return granule;
 }
 

@@ -2,11 +2,13 @@
 #include <map>
 
 #include "npu_models/epilogue.h"
+#include "npu_models/gemm_plan.h"
 #include "npu_models/input_units.h"
 #include "npu_models/mapping.h"
 #include "npu_models/memory_footprint.h"
 #include "npu_models/rearrangement.h"
 #include "workloads/decompose.h"
+#include "workloads/operand_order.h"
 
 namespace npusim::npu {
 namespace {
@@ -182,15 +184,16 @@ class GraphMapper {
     const std::vector<int>& epilogue = mapped.epilogue;
     const Node& last = epilogue.empty() ? node(i) : node(static_cast<std::size_t>(epilogue.back()));
     const std::int64_t output_bytes = stored(last.outputs.front()).format.storage_bytes();
-    const precision::Format& input =
-        stored(node(i).inputs[static_cast<std::size_t>(contraction.m_input)]).format;
+    const OperandFormats input = operands_of(mapped_.graph, node(i), contraction, mapped_.storage);
+    const bool n_first = workloads::names_n_side_first(node(i).op);
     const precision::Format accumulator =
         recipe_.accumulator ? *recipe_.accumulator : default_accumulator(npu_.mac_array, input);
-    const std::string key = key_of(contraction, input.name, output_bytes) + key_of(pin);
+    const std::string key =
+        key_of(contraction, input.name(), output_bytes) + (n_first ? " n first" : "") + key_of(pin);
     const auto known = gemms_.find(key);
-    GemmMapping gemm = known != gemms_.end()
-                           ? known->second
-                           : map_gemm(npu_, contraction, input, accumulator, output_bytes, pin);
+    GemmMapping gemm = known != gemms_.end() ? known->second
+                                             : map_gemm(npu_, contraction, input, n_first,
+                                                        accumulator, output_bytes, pin);
     if (known == gemms_.end()) gemms_.emplace(key, gemm);
     gemm.contraction = contraction;  // inputs by number and all that does not shape the mapping
     return gemm;

@@ -117,7 +117,8 @@ void check_array(const NpuSpec& npu, const base::JsonValue& document,
     described = described || mode.units.empty();
     for (const precision::Format& accumulator : accumulators_of(array, mode)) {
       if (!mode.units.empty()) {
-        check(for_a_step(array_as(array, mode.format, accumulator), mode), pointer + "/units");
+        check(for_a_step(array_as(array, operands_of(mode), accumulator), mode),
+              pointer + "/units");
         continue;
       }
       try {
@@ -141,7 +142,8 @@ void check_buffers(const NpuSpec& npu, const base::JsonValue& document,
   const TileShape tile = find_organisation(array.organisation)->granule(array);
   std::int64_t element = 1;
   for (const InputMode& mode : array.inputs)
-    element = std::max<std::int64_t>(element, mode.format.storage_bytes());
+    element = std::max<std::int64_t>(
+        {element, mode.format.storage_bytes(), operands_of(mode).stationary.storage_bytes()});
   std::int64_t sum = 1;
   for (const precision::Format& format : array.accumulator.choices)
     sum = std::max<std::int64_t>(sum, format.storage_bytes());

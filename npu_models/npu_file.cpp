@@ -7,10 +7,8 @@
 #include "base/config_override.h"
 #include "npu_models/area.h"
 #include "npu_models/array_reader.h"
-#include "npu_models/input_units.h"
 #include "npu_models/mapping_reader.h"
 #include "npu_models/npu_sections.h"
-#include "npu_models/stage_reader.h"
 #include "npu_models/unit_reader.h"
 
 namespace npusim::npu {
@@ -133,41 +131,6 @@ NpuSpec load_npu(const std::string& path, const std::vector<base::Override>& ove
   diagnostics.throw_if_any();
   npu.resolved = std::move(document);
   return npu;
-}
-
-precision::MacUnit unit_of(const NpuSpec& npu, const precision::Format& input,
-                           const precision::Format& accumulator) {
-  const MacArraySpec& array = npu.mac_array;
-  if (const InputMode* mode = find_input(array, input); mode != nullptr && !mode->units.empty()) {
-    for (const precision::MacUnit& unit : mode->units)
-      if (unit.accumulator().format.name == accumulator.name) return unit;
-    throw std::invalid_argument(npu.name + " sums no " + input.name + " in " + accumulator.name);
-  }
-  const auto choice_of = [&](const auto& entries, const std::string& name,
-                             auto&& format_of) -> const auto& {
-    for (const auto& entry : entries)
-      if (format_of(entry).name == name) return entry;
-    throw std::invalid_argument(npu.name + " has no " + name);
-  };
-  const auto as_is = [](const precision::Format& format) -> const auto& {
-    return format;
-  };
-  const auto its_format = [](const InputMode& mode) -> const auto& {
-    return mode.format;
-  };
-  const InputMode& mode = choice_of(array.inputs, input.name, its_format);
-  precision::MacUnit unit;
-  unit.a = unit.b = mode.format;
-  unit.slices_a = mode.slices_a;
-  unit.slices_b = mode.slices_b;
-  unit.passes = mode.passes;
-  precision::Stage last = array.accumulator.stage;
-  last.arithmetic = array.accumulator.arithmetic;
-  last.arithmetic.format = choice_of(array.accumulator.choices, accumulator.name, as_is);
-  unit.product = array.product;
-  unit.stages = complete_stages(array.inner_stages, last);
-  unit.name = npu.name + "_" + unit.a.name + "_" + last.arithmetic.format.name;
-  return unit;
 }
 
 }  // namespace npusim::npu

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "npu_models/timing_assembly.h"
+#include "npu_models/input_units.h"
 
 #include <algorithm>
 #include <array>
@@ -124,7 +125,7 @@ double utilization_of(const NpuSpec& npu, const MappedOp& op, const OpRecord& r)
   const double array_cycles =
       static_cast<double>(array_cycles_charged(r)) / static_cast<double>(npu.mac_array.arrays);
   return array_cycles > 0.0 ? static_cast<double>(op.macs) /
-                                  (array_cycles * npu.peak_macs_per_cycle(op.gemm->unit.a))
+                                  (array_cycles * peak_macs_per_cycle(npu, op.gemm->unit))
                             : 0.0;
 }
 
@@ -143,7 +144,7 @@ double weighted_peak(const NpuSpec& npu, const MappedGraph& mapped) {
   double cycles = 0.0;
   for (const MappedOp& op : mapped.ops) {
     if (op.engine != Engine::matrix) continue;
-    const double peak = npu.peak_macs_per_cycle(op.gemm->unit.a);
+    const double peak = peak_macs_per_cycle(npu, op.gemm->unit);
     NPUSIM_CHECK(peak > 0.0, "a mapped op uses a format the array takes");
     macs += static_cast<double>(op.macs);
     cycles += static_cast<double>(op.macs) / peak;

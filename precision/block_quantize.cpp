@@ -20,8 +20,25 @@ bool is_power_of_two(double x) {
   return (bits & ((std::uint64_t{1} << 52) - 1)) == 0 && x >= kExactAbove && x <= 1.0 / kExactAbove;
 }
 
-/// x / y rounded to odd at 53 bits, y positive and finite; beyond 2^-1000 only its sign and
-/// inexactness count.
+Rounding rounding_of(ScaleRounding rounding) {
+  switch (rounding) {
+    case ScaleRounding::floor:
+      return Rounding::rtz;
+    case ScaleRounding::ceil:
+      return Rounding::ru;
+    case ScaleRounding::rne:
+      return Rounding::rne;
+  }
+  return Rounding::rne;
+}
+
+double target_of(const BlockFormat& format) {
+  return format.target == ScaleTarget::binade ? std::ldexp(1.0, format.element.max_exponent())
+                                              : format.element.max_finite();
+}
+
+}  // namespace
+
 double odd_quotient(double x, double y) {
   if (x == 0.0 || !std::isfinite(x)) return x;
   const double quotient_by_power = x * (1.0 / y);
@@ -42,25 +59,6 @@ double odd_quotient(double x, double y) {
   }
   return std::ldexp(quotient, std::clamp(x_exponent - y_exponent, -1000, 1000));
 }
-
-Rounding rounding_of(ScaleRounding rounding) {
-  switch (rounding) {
-    case ScaleRounding::floor:
-      return Rounding::rtz;
-    case ScaleRounding::ceil:
-      return Rounding::ru;
-    case ScaleRounding::rne:
-      return Rounding::rne;
-  }
-  return Rounding::rne;
-}
-
-double target_of(const BlockFormat& format) {
-  return format.target == ScaleTarget::binade ? std::ldexp(1.0, format.element.max_exponent())
-                                              : format.element.max_finite();
-}
-
-}  // namespace
 
 double block_amax(const double* values, std::int64_t count) {
   double amax = 0.0;

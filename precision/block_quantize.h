@@ -32,6 +32,10 @@ struct ElementRounding {
   RandomKey key;
 };
 
+/// x / y rounded to odd at 53 bits, y positive and finite; beyond 2^-1000 only its sign and
+/// inexactness count. Rounding it to a format rounds the quotient once.
+double odd_quotient(double x, double y);
+
 /// The largest magnitude; NaN when a value is NaN or infinite.
 double block_amax(const double* values, std::int64_t count);
 

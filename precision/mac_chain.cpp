@@ -31,7 +31,11 @@ class MacEvaluation {
  public:
   MacEvaluation(const MacUnit& unit, const Operands& operands, RandomSequence& random,
                 StepObserver* observer)
-      : unit_(unit), operands_(operands), random_(random), observer_(observer) {
+      : unit_(unit),
+        operands_(operands),
+        random_(random),
+        observer_(observer),
+        fp32_scales_(multiplies_scales_in_fp32(unit)) {
     make_factors();
   }
 
@@ -140,7 +144,8 @@ class MacEvaluation {
 
   void join_scales(Term& term, const Factor& f, bool in_exponent) const {
     const Format& format = unit_.scales->format;
-    const double scale = f.a_scale * f.b_scale;
+    double scale = f.a_scale * f.b_scale;
+    if (fp32_scales_) scale = round_to(scale, fp32(), Rounding::rne);
     term.value *= scale;
     term.scale_exponent = Term::kNone;
     if (scale == 0.0 || !std::isfinite(scale) || f.index < 0) return;
@@ -233,6 +238,7 @@ class MacEvaluation {
   const Operands& operands_;
   RandomSequence& random_;
   StepObserver* observer_;
+  const bool fp32_scales_;
   std::vector<Factor> factors_;
 };
 

@@ -121,9 +121,14 @@ void check_scales(const MacUnit& unit, Rules& rules) {
     group *= unit.stages[static_cast<std::size_t>(i)].terms;
   rules.check(scales.block < 1 || (group > 0 && scales.block % group == 0),
               "the terms that share a scale must be whole groups of the stage it joins behind");
-  if (scales.after_stages > 0 && scales.after_stages < static_cast<int>(unit.stages.size()))
-    rules.check(!unit.stages[static_cast<std::size_t>(scales.after_stages) - 1].rounds,
-                "scales join behind a stage that hands on an unrounded sum");
+  if (scales.after_stages <= 0 || scales.after_stages >= static_cast<int>(unit.stages.size()))
+    return;
+  const Stage& before = unit.stages[static_cast<std::size_t>(scales.after_stages) - 1];
+  const Stage& after = unit.stages[static_cast<std::size_t>(scales.after_stages)];
+  rules.check(!before.rounds || after.combine == Combine::chain,
+              "scales that join rounded sums do so before a chain");
+  rules.check(!before.rounds || scaled_sums_hold(unit, before.arithmetic.format),
+              "a rounded sum times its scales has at most 53 significand bits");
 }
 
 void check_passes(const MacUnit& unit, Rules& rules) {

@@ -32,7 +32,8 @@ struct TermBounds {
 };
 
 int scale_significand_bits(const MacUnit& unit) {
-  return unit.scales ? 2 * unit.scales->format.precision() : 0;
+  if (!unit.scales) return 0;
+  return multiplies_scales_in_fp32(unit) ? fp32().precision() : 2 * unit.scales->format.precision();
 }
 
 TermBounds product_bounds(const MacUnit& unit) {
@@ -53,13 +54,24 @@ const Format& sliced_format(const Format& operand, const Slices& slices, int sli
   return slices.empty() ? operand : slices[static_cast<std::size_t>(slice)].format;
 }
 
+bool multiplies_scales_in_fp32(const MacUnit& unit) {
+  if (!unit.scales || unit.scales->after_stages < 1) return false;
+  const auto before = static_cast<std::size_t>(unit.scales->after_stages) - 1;
+  return before < unit.stages.size() && unit.stages[before].rounds;
+}
+
+bool scaled_sums_hold(const MacUnit& unit, const Format& sums) {
+  return sums.precision() + scale_significand_bits(unit) <= 53;
+}
+
 bool products_hold(const MacUnit& unit) {
   if (is_fma_chain(unit) || (unit.product && is_binary64(*unit.product))) return true;
   if (unit.passes.order.empty()) {
-    const int scale_bits = unit.scales ? scale_significand_bits(unit) : 0;
-    const int scale_range = unit.scales ? 2 * std::max(unit.scales->format.max_exponent() + 1,
-                                                       -smallest_exponent(unit.scales->format))
-                                        : 0;
+    const bool scaled = unit.scales && unit.scales->after_stages == 0;
+    const int scale_bits = scaled ? scale_significand_bits(unit) : 0;
+    const int scale_range = scaled ? 2 * std::max(unit.scales->format.max_exponent() + 1,
+                                                  -smallest_exponent(unit.scales->format))
+                                   : 0;
     return product_is_exact(unit.a, unit.b, scale_bits, scale_range);
   }
   return std::all_of(unit.passes.order.begin(), unit.passes.order.end(), [&](const auto& pass) {

@@ -6,6 +6,13 @@
 
 namespace npusim::precision {
 
+/// Scales that join rounded sums are multiplied in FP32 first, as vector units do it: the product
+/// of both is rounded to FP32, then it meets the sum. Elsewhere the product is exact.
+bool multiplies_scales_in_fp32(const MacUnit& unit);
+
+/// True when a sum of this format times the block scales of the unit is exact in binary64.
+bool scaled_sums_hold(const MacUnit& unit, const Format& sums);
+
 /// Products computed in binary64 are what the unit means: exact, or rounded there anyway.
 bool products_hold(const MacUnit& unit);
 

@@ -34,6 +34,15 @@ class ReferenceGemm {
   }
 
  private:
+  /// Block-scaled operands are the values that they stand for.
+  void read(const OperandRows& rows, std::int64_t row, double* values) const {
+    rows.read(row, values);
+    if (!rows.has_scales()) return;
+    std::vector<double> scales(static_cast<std::size_t>(k_));
+    rows.read_scales(row, scales.data());
+    for (std::int64_t i = 0; i < k_; ++i) values[i] *= scales[static_cast<std::size_t>(i)];
+  }
+
   void run_panel(std::int64_t index, std::int64_t begin, std::int64_t end) const {
     const std::int64_t column = index * kLanes;
     const std::int64_t count = std::min(kLanes, b_.rows() - column);
@@ -41,7 +50,7 @@ class ReferenceGemm {
     if (count < kLanes) panel.clear();
     std::vector<double> values(static_cast<std::size_t>(k_ * kRows));
     for (std::int64_t lane = 0; lane < count; ++lane) {
-      b_.read(column + lane, values.data());
+      read(b_, column + lane, values.data());
       for (std::int64_t i = 0; i < k_; ++i)
         panel.data()[i * kLanes + lane] = values[static_cast<std::size_t>(i)];
     }
@@ -53,7 +62,7 @@ class ReferenceGemm {
   void run_rows(std::int64_t row, std::int64_t rows, std::int64_t column, std::int64_t count,
                 const double* panel, double* values) const {
     alignas(64) double sums[kRows * kLanes] = {};
-    for (std::int64_t r = 0; r < rows; ++r) a_.read(row + r, values + r * k_);
+    for (std::int64_t r = 0; r < rows; ++r) read(a_, row + r, values + r * k_);
     for (std::int64_t at = 0; at < k_; at += kBlock)
       kernels_.reference(values + at, static_cast<long>(k_), panel + at * kLanes,
                          static_cast<long>(std::min(kBlock, k_ - at)), sums);

@@ -112,6 +112,7 @@ void read_training_options(ObjectReader& reader, Recipe& recipe) {
   recipe.operands = optional_format(reader, "operands");
   read_autocast(reader);         // checked here, read again by
   read_operand_scaling(reader);  // who applies the recipe
+  read_block_scaling(reader);
   for (const ValueReader& rule : reader.optional_array("rules"))
     recipe.rules.push_back(read_rule(rule));
   if (auto scaling = reader.optional_object("loss_scaling"))

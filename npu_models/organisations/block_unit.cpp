@@ -44,6 +44,10 @@ std::vector<base::Diagnostic> BlockUnit::check(const MacArraySpec& array) const 
   std::int64_t terms = 1;
   for (const precision::Stage& stage : array.inner_stages) {
     if (stage.terms < 1 || terms > array.depth) break;
+    // A group that is taken in steps keeps its running value between cycles.
+    if (stage.step > 0 && stage.step < stage.terms && array.depth % (terms * stage.step) == 0 &&
+        terms * stage.terms % array.depth == 0)
+      return {};
     terms *= stage.terms;
   }
   // An accumulator that takes several terms a step may be chained within a cycle.

@@ -64,6 +64,7 @@ class Translation {
     if (unit_.scales) {
       p.has_scales = 1;
       p.scales_after = unit_.scales->after_stages;
+      p.fp32_scales = multiplies_scales_in_fp32(unit_) ? 1 : 0;
     }
   }
 

@@ -64,6 +64,7 @@ struct GeneralProgram {
   int order_size;
   int order[kMostOrder];
   int has_scales, scales_after;
+  int fp32_scales;      ///< the product of two scales is rounded to FP32
   int needs_exponents;  ///< some stage aligns its terms
   long scratch;         ///< doubles of GeneralRow::scratch
 };

@@ -203,7 +203,11 @@ class GeneralSum {
     if (at.term < 0) return;
     for (int l = 0; l < kLanes; l += kWidth) {
       const long in_b = at.term * kLanes + l;
-      const V scale = D::all(in_.a_scales[at.term]) * D::load(in_.panel_scales + in_b);
+      V scale = D::all(in_.a_scales[at.term]) * D::load(in_.panel_scales + in_b);
+      if (program_.fp32_scales != 0) {
+        typedef float Half __attribute__((vector_size(sizeof(V) / 2)));
+        scale = __builtin_convertvector(__builtin_convertvector(scale, Half), V);
+      }
       const V exponent =
           D::all(in_.a_scale_exponents[at.term]) + D::load(in_.panel_scale_exponents + in_b);
       D::store(term.value() + l, D::load(term.value() + l) * scale);

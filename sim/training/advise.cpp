@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "npu_models/input_units.h"
 #include "npu_models/npu_file.h"
 #include "sim/catalog.h"
 #include "sim/run_parts.h"
@@ -23,8 +24,9 @@ struct Family {
 
 Family family_of(const npu::NpuSpec& npu) {
   const auto takes = [&](const char* format) {
-    return std::any_of(npu.mac_array.inputs.begin(), npu.mac_array.inputs.end(),
-                       [&](const npu::InputMode& mode) { return mode.format.name == format; });
+    return std::any_of(
+        npu.mac_array.inputs.begin(), npu.mac_array.inputs.end(),
+        [&](const npu::InputMode& mode) { return npu::operands_of(mode).name() == format; });
   };
   if (takes("bf16"))
     return {"bf16_fp32_master",          "bf16_fp32_accumulate",

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "npu_models/gemm_traffic.h"
+#include "npu_models/input_units.h"
 #include "npu_models/tiling.h"
 #include "sim/explain_mapping.h"
 #include "sim/writers/text_table.h"
@@ -62,7 +63,8 @@ std::string mapping_table_of(const npu::NpuSpec& npu, const npu::MappedGraph& ma
     const npu::GemmTraffic traffic = npu::gemm_traffic(gemm, element_bytes_of(mapped, op));
     const auto bytes = static_cast<double>(traffic.total_bytes());
     const double per_byte = static_cast<double>(op.macs) / bytes;
-    const double ridge = npu.peak_macs_per_cycle(gemm.unit.a) / npu.dram.bandwidth_bytes_per_cycle;
+    const double ridge =
+        npu::peak_macs_per_cycle(npu, gemm.unit) / npu.dram.bandwidth_bytes_per_cycle;
     const workloads::Node& node = mapped.graph.nodes[static_cast<std::size_t>(op.node)];
     const npu::ArrayCycles cycles = npu::array_cycles_by_cause(npu, gemm);
     std::vector<std::string> cells = {

@@ -6,6 +6,7 @@
 
 #include <fstream>
 
+#include "npu_models/input_units.h"
 #include "support.h"
 
 namespace npusim::npu {
@@ -58,6 +59,20 @@ INSTANTIATE_TEST_SUITE_P(
                 {{"\"rows\": 128", "\"rows\": 128, \"colums\": 3"}},
                 "/mac_array/colums",
                 "unknown-key"},
+        BadFile{"UnitOfAnotherPair",
+                kSystolic,
+                {{"{\"format\": \"bf16\", \"macs_per_pe_per_cycle\": 1}",
+                  "{\"format\": \"bf16\", \"format_b\": \"fp8_e4m3\", \"units\": [\"" +
+                      testing::shipped_mac_unit("bf16_fp32_chain") + "\"]}"}},
+                "/mac_array/inputs/0/units/0",
+                "illegal-unit"},
+        BadFile{"PairTwice",
+                kSystolic,
+                {{R"([{"format": "bf16", "macs_per_pe_per_cycle": 1}])",
+                  R"([{"format": "bf16", "format_b": "fp8_e4m3"},)"
+                  R"( {"format": "bf16", "format_b": "fp8_e4m3"}])"}},
+                "/mac_array/inputs/1/format",
+                "duplicate"},
         BadFile{"WrongType",
                 kSystolic,
                 {{"\"rows\": 128", "\"rows\": \"128\""}},
@@ -303,6 +318,43 @@ TEST(NpuFile, ReadsTheSystolicArray) {
 TEST(NpuFile, CubeAndDotProductPeaks) {
   EXPECT_EQ(load_shipped(kCube).peak_macs_per_cycle(precision::fp16()), 4096);
   EXPECT_EQ(load_shipped(kNvdla).peak_macs_per_cycle(precision::fp16()), 1024);
+}
+
+TEST(NpuFile, AnInputMayBeAPairOfFormatsInOneOrderOfSides) {
+  const NpuSpec npu = load_shipped("nvidia_h100");
+  const precision::Format e4m3 = precision::format_from_name("fp8_e4m3");
+  const precision::Format e5m2 = precision::format_from_name("fp8_e5m2");
+  const double rate = npu.peak_macs_per_cycle(e4m3);
+  EXPECT_EQ(rate, 2 * npu.peak_macs_per_cycle(precision::bf16()));
+  for (const OperandFormats& operands :
+       {OperandFormats(e5m2), OperandFormats(e4m3, e5m2), OperandFormats(e5m2, e4m3)}) {
+    EXPECT_EQ(peak_macs_per_cycle(npu, operands), rate) << operands.name();
+    const precision::MacUnit unit = unit_of(npu, operands, precision::format_from_name("e8m13"));
+    EXPECT_EQ(unit.a.name, operands.streamed.name);
+    EXPECT_EQ(unit.b.name, operands.stationary.name);
+  }
+  EXPECT_EQ(peak_macs_per_cycle(npu, {e4m3, precision::bf16()}), 0);
+  // One order alone says nothing of the other; arithmetic of the array's own works too.
+  const NpuSpec one =
+      load_shipped(kSystolic, {R"(mac_array.inputs=[{"format": "fp8_e4m3", "format_b": "bf16"}])"});
+  EXPECT_EQ(peak_macs_per_cycle(one, {e4m3, precision::bf16()}), 16384);
+  EXPECT_EQ(peak_macs_per_cycle(one, {precision::bf16(), e4m3}), 0);
+  EXPECT_EQ(unit_of(one, OperandFormats(e4m3, precision::bf16()), precision::fp32()).b.name,
+            "bf16");
+}
+
+/// Scales that belong to blocks of K are part of what an input takes.
+TEST(NpuFile, BlockScaledOperandsAreAnInputOfTheirOwn) {
+  const NpuSpec npu = load_shipped("nvidia_h100");
+  OperandFormats blocks = precision::format_from_name("fp8_e4m3");
+  const precision::Format fp32 = precision::fp32();
+  const std::string plain = unit_of(npu, blocks, precision::format_from_name("e8m13")).name;
+  blocks.scale_block = 128;
+  blocks.scale = fp32;
+  EXPECT_NE(unit_of(npu, blocks, fp32).name, plain);
+  EXPECT_EQ(unit_of(npu, blocks, fp32).scales->block, 128);
+  blocks.scale_block = 64;
+  EXPECT_EQ(peak_macs_per_cycle(npu, blocks), 0);
 }
 
 TEST(NpuFile, EveryShippedFileTakesAnFp16Accumulator) {

@@ -17,9 +17,9 @@ struct Aligned {
   int exponent;
 };
 
-Aligned aligned_product(double x, double y, const Float& format) {
+Aligned aligned_product(double x, double y, const Float& a, const Float& b) {
   const Number p = product_of(number_of(x), number_of(y));
-  return {p, p.digits == 0 ? kNone : exponent_of(x, format) + exponent_of(y, format)};
+  return {p, p.digits == 0 ? kNone : exponent_of(x, a) + exponent_of(y, b)};
 }
 
 Aligned aligned_value(double x, const Float& format) {
@@ -109,7 +109,7 @@ double t_fdpa_chain(const TFdpa& unit, const double* a, const double* b, std::si
     for (std::size_t i = first; i < end; ++i) exact.add_product(a[i], b[i]);
     const std::optional<double> decided = special(exact.add(c));
     for (std::size_t i = first; i < end && !decided; ++i)
-      terms.push_back(aligned_product(a[i], b[i], unit.operands));
+      terms.push_back(aligned_product(a[i], b[i], unit.operands, unit.b.value_or(unit.operands)));
     c = decided ? *decided : t_fdpa(unit, terms, c);
   }
   return c;
@@ -133,7 +133,7 @@ double scaled_t_fdpa_chain(const TFdpa& unit, const Dot& dot) {
     }
     std::vector<Aligned> terms;
     for (std::size_t i = first; i < end; ++i) {
-      Aligned t = aligned_product(dot.a[i], dot.b[i], unit.operands);
+      Aligned t = aligned_product(dot.a[i], dot.b[i], unit.operands, unit.operands);
       if (t.exponent != kNone) t.exponent += std::ilogb(scales);
       t.value.exponent += std::ilogb(scales);
       terms.push_back(t);
@@ -193,7 +193,7 @@ double tr_fdpa_chain(const Float& operands, int terms, const Dot& dot) {
     }
     std::vector<Aligned> products;
     for (std::size_t i = 0; i < count; ++i)
-      products.push_back(aligned_product(a[i], b[i], operands));
+      products.push_back(aligned_product(a[i], b[i], operands, operands));
     const int exponent = largest_exponent(products);
     const Number sum = exponent == kNone ? Number{} : truncated_sum(products, exponent, 24);
     c = with_c_floored(sum, exponent, c, false);
@@ -213,7 +213,7 @@ double tr_fdpa_fp8_chain(const Float& operands, const Dot& dot) {
     }
     std::vector<Aligned> halves[2];
     for (std::size_t i = 0; i < count; ++i)
-      halves[i % 2].push_back(aligned_product(a[i], b[i], operands));
+      halves[i % 2].push_back(aligned_product(a[i], b[i], operands, operands));
     const int exponents[2] = {largest_exponent(halves[0]), largest_exponent(halves[1])};
     const int largest = std::max(exponents[0], exponents[1]);
     std::int64_t sum = 0;

@@ -19,6 +19,7 @@ struct TFdpa {
   Rule result;        ///< rho
   Float c;            ///< how c is decoded
   std::optional<int> lowest_exponent{};
+  std::optional<Float> b{};  ///< of the second operand, where it is another
 };
 double t_fdpa_chain(const TFdpa& unit, const double* a, const double* b, std::size_t n, double c);
 double t_fdpa_chain(const TFdpa& unit, const Dot& dot);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "unit_models.h"
 
+#include <algorithm>
+
 #include "model_aligned.h"
 #include "model_chains.h"
 
@@ -52,6 +54,10 @@ void add_fp8(Models& models) {
       return mma_fp8_chain({f, 16, 25, kTruncated32, kFp32, -133}, kNearest32, dot);
     };
   }
+  models["nvidia_h100_e4m3_e5m2_fp32"] =
+      aligned({kE4m3, 32, 13, kTruncated8m13, kFp32, -133, kE5m2});
+  models["nvidia_h100_e5m2_e4m3_fp32"] =
+      aligned({kE5m2, 32, 13, kTruncated8m13, kFp32, -133, kE4m3});
 }
 
 void add_block_scaled(Models& models) {
@@ -91,6 +97,19 @@ void add_nvidia(Models& models) {
                           a.size(), 0.0);
     };
     return add_groups(kNearest32, 128, promoted, dot);
+  };
+  // Its blocks: the product of both FP32 scales, rounded, times the sum in the same addition.
+  models["deepseek_h800_fp8_e4m3_blocks_fp32"] = [](const Dot& dot) {
+    double c = dot.c;
+    for (std::size_t first = 0; first < dot.a.size(); first += 128) {
+      const double sum =
+          t_fdpa_chain({kE4m3, 32, 13, kTruncated8m13, kFp32, -133}, dot.a.data() + first,
+                       dot.b.data() + first, std::min<std::size_t>(128, dot.a.size() - first), 0.0);
+      const double scale =
+          LongSum().add_product(dot.a_scales[first], dot.b_scales[first]).rounded(kNearest32);
+      c = LongSum().add_product(sum, scale).add(c).rounded(kNearest32);
+    }
+    return c;
   };
 }
 

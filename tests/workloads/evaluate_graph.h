@@ -10,6 +10,16 @@
 
 namespace npusim::workloads::testing {
 
+/// A row's values; of block-scaled operands elements times scales.
+inline void read_values(const precision::OperandRows& rows, std::int64_t row,
+                        std::vector<double>& values) {
+  rows.read(row, values.data());
+  if (!rows.has_scales()) return;
+  std::vector<double> scales(values.size());
+  rows.read_scales(row, scales.data());
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] *= scales[i];
+}
+
 class NaiveEngine final : public MatrixEngine {
  public:
   void multiply(std::int64_t k, const precision::OperandRows& a, const precision::OperandRows& b,
@@ -17,9 +27,9 @@ class NaiveEngine final : public MatrixEngine {
     std::vector<double> left(static_cast<std::size_t>(k));
     std::vector<double> right(static_cast<std::size_t>(k));
     for (std::int64_t i = 0; i < a.rows(); ++i) {
-      a.read(i, left.data());
+      read_values(a, i, left);
       for (std::int64_t j = 0; j < b.rows(); ++j) {
-        b.read(j, right.data());
+        read_values(b, j, right);
         double sum = 0.0;
         for (std::size_t t = 0; t < left.size(); ++t) sum += left[t] * right[t];
         if (bias.axis == precision::Bias::Axis::by_row) sum += bias.values[i];

@@ -115,6 +115,16 @@ void add_products(std::vector<Row>& rows) {
                     return {d.positive({d.a, 2, d.b}), d.positive({d.b, d.c})};
                   },
                   8.0});
+  rows.push_back({"BlockScaledMatMul",
+                  [](Draw& d) -> Inputs {
+                    return {d.positive({5, 3}), d.positive({d.a, 5}), d.positive({3, 3}),
+                            d.positive({d.a, 3})};
+                  },
+                  12.0,
+                  {{"tile_a", ints({2, 1})},
+                   {"tile_b", ints({1, 2})},
+                   {"transA", one(1)},
+                   {"transB", one(1)}}});
   rows.push_back({"Gemm",
                   [](Draw& d) -> Inputs {
                     return {d.positive({d.b, d.a}), d.positive({d.c, d.b}), d.positive({d.c})};
@@ -425,6 +435,15 @@ void add_optimizers(std::vector<Row>& rows) {
                     return {d.floats({d.a, d.b}), d.positive({})};
                   },
                   1.0});
+  rows.push_back({"QuantizeBlocks",
+                  [](Draw& d) -> Inputs {
+                    return {d.floats({2, d.a, d.b})};
+                  },
+                  1.0,
+                  {{"format", std::string("fp8_e4m3_block2")},
+                   {"scale_rounding", std::string("rne")},
+                   {"tile", ints({2, 2})}},
+                  2});
   rows.push_back({"Sgd",
                   [](Draw& d) -> Inputs {
                     return {d.floats({d.a}), d.floats({d.a})};

@@ -33,9 +33,9 @@ class FloatEngine final : public MatrixEngine {
                 const precision::Bias& bias, precision::GemmOutput& out) const override {
     std::vector<double> left(static_cast<std::size_t>(k)), right(left.size());
     for (std::int64_t i = 0; i < a.rows(); ++i) {
-      a.read(i, left.data());
+      testing::read_values(a, i, left);
       for (std::int64_t j = 0; j < b.rows(); ++j) {
-        b.read(j, right.data());
+        testing::read_values(b, j, right);
         float sum = 0.0F;
         if (bias.axis == precision::Bias::Axis::by_row) sum = static_cast<float>(bias.values[i]);
         if (bias.axis == precision::Bias::Axis::by_column) sum = static_cast<float>(bias.values[j]);

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "npu_models/dma_rate.h"
+#include "npu_models/input_units.h"
 #include "npu_models/npu_file.h"
 #include "npu_models/port_limits.h"
 #include "tools/describe/describe.h"
@@ -51,7 +52,7 @@ std::string partial_sums(const npu::MacArraySpec& array) {
 }
 
 std::string published_peak(const npu::NpuSpec& npu, const npu::InputMode& mode) {
-  const auto found = npu.peaks.find(mode.format.name);
+  const auto found = npu.peaks.find(npu::operands_of(mode).name());
   return found == npu.peaks.end() ? "-" : fmt::format("{:.4g}", found->second.tops);
 }
 
@@ -68,15 +69,14 @@ sim::TextTable inputs_table(const npu::NpuSpec& npu) {
     table.column(header, true);
   for (const char* header : {"MAC unit", "why the peaks differ"}) table.column(header);
   for (const npu::InputMode& mode : npu.mac_array.inputs) {
-    const double peak = npu.peak_macs_per_cycle(mode.format);
+    const std::string name = npu::operands_of(mode).name();
+    const double peak = npu::peak_macs_per_cycle(npu, npu::operands_of(mode));
     // Inputs that take several passes may have a fraction of a product a cycle.
     const auto whole = static_cast<std::int64_t>(peak);
-    table.row(
-        {mode.format.name, std::to_string(mode.macs_per_pe_per_cycle),
-         static_cast<double>(whole) == peak ? grouped(whole) : fmt::format("{:.10g}", peak),
-         fmt::format("{:.4g}", 2e-6 * peak * npu.clock_mhz), published_peak(npu, mode),
-         unit_names(mode),
-         npu.peaks.count(mode.format.name) > 0 ? npu.peaks.at(mode.format.name).explained : ""});
+    table.row({name, std::to_string(mode.macs_per_pe_per_cycle),
+               static_cast<double>(whole) == peak ? grouped(whole) : fmt::format("{:.10g}", peak),
+               fmt::format("{:.4g}", 2e-6 * peak * npu.clock_mhz), published_peak(npu, mode),
+               unit_names(mode), npu.peaks.count(name) > 0 ? npu.peaks.at(name).explained : ""});
   }
   return table;
 }

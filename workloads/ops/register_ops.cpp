@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "workloads/ops/block_scales.h"
 #include "workloads/ops/collectives.h"
 #include "workloads/ops/families.h"
 #include "workloads/ops/scales.h"
@@ -45,6 +46,7 @@ const OpRegistry& ops() {
     register_resize(all);
     register_rotary(all);
     register_scales(all);
+    register_block_scales(all);
     register_scattering(all);
     register_selection(all);
     register_sgd(all);

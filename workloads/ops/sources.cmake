@@ -4,6 +4,7 @@ set(NPUSIM_OP_SOURCES
   ops/arithmetic.cpp
   ops/attention.cpp
   ops/axes.cpp
+  ops/block_scales.cpp
   ops/broadcast.cpp
   ops/broadcast_gradient.cpp
   ops/casts.cpp

@@ -2,6 +2,7 @@
 #include "workloads/training/apply_recipe.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/name_pattern.h"
 #include "workloads/graph_copy.h"
@@ -65,6 +66,13 @@ class Rules {
       }
   }
 
+  /// A rule says what the product reads.
+  bool has_operands(const Node& node) const {
+    return std::any_of(recipe_.rules.begin(), recipe_.rules.end(), [&](const RecipeRule& rule) {
+      return rule.operands && applies(rule, node);
+    });
+  }
+
   /// What the product reads; nullopt: its operands as they are stored.
   std::optional<precision::Format> operands(const Node& node) const {
     std::optional<precision::Format> result = recipe_.operands;
@@ -103,9 +111,11 @@ class Rules {
 /// The graph with casts in front of products.
 class Casts {
  public:
-  Casts(const Graph& graph, const Recipe& recipe, const Rules& rules)
+  Casts(const Graph& graph, const Recipe& recipe, const Rules& rules,
+        const std::set<std::string>& scaled)
       : graph_(graph),
         rules_(rules),
+        scaled_(scaled),
         storage_(storage_formats(graph, recipe)),
         copy_(graph, result_) {}
 
@@ -122,7 +132,8 @@ class Casts {
 
  private:
   void copy(const Node& node) {
-    const auto format = is_product(node) ? rules_.operands(node) : std::nullopt;
+    const bool casts = is_product(node) && scaled_.count(node.name) == 0;
+    const auto format = casts ? rules_.operands(node) : std::nullopt;
     const auto contraction =
         format ? ops().at(node.op).contraction(NodeView(graph_, node)) : std::nullopt;
     if (!contraction) return copy_.node(node);
@@ -154,6 +165,7 @@ class Casts {
 
   const Graph& graph_;
   const Rules& rules_;
+  const std::set<std::string>& scaled_;
   std::vector<precision::Arithmetic> storage_;
   Graph result_;
   GraphCopy copy_;
@@ -168,7 +180,13 @@ Graph apply_recipe(Graph graph, const Recipe& recipe) {
   const Rules rules(graph, recipe);
   rules.set_formats(graph);
   if (const auto autocast = autocast_of(recipe)) apply_autocast(graph, *autocast);
-  if (casts) graph = Casts(graph, recipe, rules).run();
+  const auto blocks = block_scaling_of(recipe);
+  std::set<std::string> scaled;  // products that read block-scaled operands
+  for (const Node& node : graph.nodes)
+    if (blocks && is_product_of_weights(graph, node) && !rules.has_operands(node))
+      scaled.insert(node.name);
+  if (casts) graph = Casts(graph, recipe, rules, scaled).run();
+  if (blocks) graph = scale_blocks(graph, *blocks, scaled);
   const auto scaling = operand_scaling_of(recipe);
   return scaling ? scale_operands(graph, *scaling) : graph;
 }

@@ -7,6 +7,7 @@
 #include "base/object_reader.h"
 #include "workloads/recipe.h"
 #include "workloads/training/autocast.h"
+#include "workloads/training/block_operands.h"
 #include "workloads/training/scaled_operands.h"
 
 namespace npusim::workloads {
@@ -15,8 +16,12 @@ namespace npusim::workloads {
 std::optional<Autocast> read_autocast(base::ObjectReader& recipe);
 std::optional<OperandScaling> read_operand_scaling(base::ObjectReader& recipe);
 
+/// Key `block_scaling` of a recipe.
+std::optional<BlockScaling> read_block_scaling(base::ObjectReader& recipe);
+
 /// Of a recipe that was loaded.
 std::optional<Autocast> autocast_of(const Recipe& recipe);
 std::optional<OperandScaling> operand_scaling_of(const Recipe& recipe);
+std::optional<BlockScaling> block_scaling_of(const Recipe& recipe);
 
 }  // namespace npusim::workloads

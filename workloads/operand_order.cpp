@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "workloads/operand_order.h"
+
+#include <set>
+
+namespace npusim::workloads {
+
+bool names_n_side_first(const std::string& op) {
+  static const std::set<std::string> kOps = {"Conv",          "ConvDataGradient",   "ConvInteger",
+                                             "ConvTranspose", "ConvWeightGradient", "QLinearConv"};
+  return kOps.count(op) > 0;
+}
+
+}  // namespace npusim::workloads
