@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "npu_models/attention_mapping.h"
 #include "npu_models/input_units.h"
 #include "npu_models/npu_spec.h"
 #include "workloads/decompose.h"
@@ -239,6 +240,17 @@ Verdict judge_native(const Case& c, const Op& op, const OperatorEntry& entry) {
   return {Support::native, "", Gap::none};
 }
 
+/// Attention that the mapping would take as one op: native where its parts are and it fits.
+Verdict judge_attention(const Case& c, const Op& op, const OperatorEntry& entry) {
+  Verdict parts = judge_decomposed(c, op, entry);
+  if (parts.support != Support::decomposed)
+    return entry.support == Support::native ? judge_native(c, op, entry) : parts;
+  const std::string why = why_not_fused(c.npu, c.graph, c.node, c.storage, c.recipe);
+  if (why.empty()) return {Support::native, "", Gap::none, true};
+  parts.reason += "; not fused: " + why;
+  return parts;
+}
+
 }  // namespace
 
 const std::vector<std::string>& support_names() {
@@ -288,6 +300,9 @@ Verdict judge(const NpuSpec& npu, const Graph& graph, const Node& node,
     return at_level(c, npu.operators.fallback, "not in the operator table", Gap::missing_op);
   }
   const OperatorEntry& entry = found->second;
+  if (node.op == "Attention" && entry.support <= Support::decomposed &&
+      wants_fused_attention(npu.mapping, node.name))
+    return judge_attention(c, op, entry);
   switch (entry.support) {
     case Support::native:
       return judge_native(c, op, entry);

@@ -64,6 +64,7 @@ struct Verdict {
   Support support = Support::unsupported;
   std::string reason;  ///< empty when native
   Gap gap = Gap::none;
+  bool fused = false;  ///< native as one op of several products (attention_mapping.h)
 };
 
 /// Checks, in this order: the operator table, the formats of the node's floating operands and

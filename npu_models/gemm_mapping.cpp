@@ -38,16 +38,11 @@ void add_combination(const GemmMapping& gemm, std::vector<workloads::VectorWork>
     work.insert(work.begin(), {"add", c.groups * c.m * c.n * gemm.combining_adds()});
 }
 
-GemmMapping map_gemm(const NpuSpec& npu, const workloads::Contraction& contraction,
-                     const precision::Format& input, const precision::Format& accumulator,
-                     std::int64_t output_bytes, const MappingPin* pin) {
-  return map_gemm(npu, contraction, OperandFormats(input), false, accumulator, output_bytes, pin);
-}
+namespace {
 
-GemmMapping map_gemm(const NpuSpec& npu, const workloads::Contraction& contraction,
-                     const OperandFormats& input, bool n_side_first,
-                     const precision::Format& accumulator, std::int64_t output_bytes,
-                     const MappingPin* pin) {
+GemmMapping untiled(const NpuSpec& npu, const workloads::Contraction& contraction,
+                    const OperandFormats& input, bool n_side_first,
+                    const precision::Format& accumulator) {
   const MacArraySpec array = array_as(npu.mac_array, input, accumulator);
   GemmMapping gemm;
   gemm.contraction = contraction;
@@ -63,6 +58,29 @@ GemmMapping map_gemm(const NpuSpec& npu, const workloads::Contraction& contracti
     gemm.macs_per_pe_per_cycle = mode->macs_per_pe_per_cycle;
     gemm.cycles_per_step = mode->cycles_per_step;
   }
+  return gemm;
+}
+
+}  // namespace
+
+GemmMapping untiled_gemm(const NpuSpec& npu, const workloads::Contraction& contraction,
+                         const precision::Format& input, const precision::Format& accumulator) {
+  return untiled(npu, contraction, input, false, accumulator);
+}
+
+GemmMapping map_gemm(const NpuSpec& npu, const workloads::Contraction& contraction,
+                     const precision::Format& input, const precision::Format& accumulator,
+                     std::int64_t output_bytes, const MappingPin* pin) {
+  return map_gemm(npu, contraction, OperandFormats(input), false, accumulator, output_bytes, pin);
+}
+
+GemmMapping map_gemm(const NpuSpec& npu, const workloads::Contraction& contraction,
+                     const OperandFormats& input, bool n_side_first,
+                     const precision::Format& accumulator, std::int64_t output_bytes,
+                     const MappingPin* pin) {
+  const MacArraySpec array = array_as(npu.mac_array, input, accumulator);
+  GemmMapping gemm = untiled(npu, contraction, input, n_side_first, accumulator);
+  const precision::Arithmetic sums = gemm.unit.accumulator();
   const std::int64_t element_bytes =
       std::max(gemm.unit.a.storage_bytes(), gemm.unit.b.storage_bytes());
   const std::string reason = choose_tiles(npu, element_bytes, output_bytes, gemm, pin);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <map>
 
+#include "npu_models/attention_mapping.h"
+#include "npu_models/attention_steps.h"
 #include "npu_models/epilogue.h"
 #include "npu_models/gemm_plan.h"
 #include "npu_models/input_units.h"
@@ -51,6 +53,7 @@ class GraphMapper {
       complete = complete && !cannot_run(row.verdict);
     }
     if (!complete) refuse(npu, rows);
+    for (const Node& node : graph.nodes) decide_fusion(node);
     workloads::DecomposedGraph parts = workloads::decompose(graph, [&](const Node& node) {
       return verdicts_.at(node.name).support == Support::decomposed;
     });
@@ -61,8 +64,9 @@ class GraphMapper {
 
   MappedGraph run() {
     for (std::size_t i = 0; i < mapped_.graph.nodes.size(); ++i) engines_.push_back(engine_of(i));
-    Fusion fusion = npu_.vector_unit.fuses_epilogue ? fuse_epilogues(mapped_.graph, engines_)
-                                                    : no_fusion(mapped_.graph);
+    Fusion fusion = npu_.vector_unit.fuses_epilogue
+                        ? fuse_epilogues(mapped_.graph, hosts_of_epilogues())
+                        : no_fusion(mapped_.graph);
     for (std::size_t i = 0; i < mapped_.graph.tensors.size(); ++i)
       if (fusion.on_chip[i]) mapped_.storage[i] = npu_.vector_unit.arithmetic;
     for (std::size_t i = 0; i < mapped_.graph.nodes.size(); ++i)
@@ -79,8 +83,36 @@ class GraphMapper {
     return mapped_.storage[static_cast<std::size_t>(tensor)];
   }
 
+  /// Of attention as one op the vector unit takes every tile already.
+  std::vector<Engine> hosts_of_epilogues() const {
+    std::vector<Engine> engines = engines_;
+    for (std::size_t i = 0; i < engines.size(); ++i)
+      if (verdicts_.at(origins_[i]).fused) engines[i] = Engine::vector;
+    return engines;
+  }
+
+  /// With a reference attention is one op where it is one there; a pin that wants one op where
+  /// there can be none is a mistake.
+  void decide_fusion(const Node& node) {
+    Verdict& verdict = verdicts_.at(node.name);
+    if (verdict.fused && has_reference_ && reference_.count(node.name) == 0) {
+      verdict.support = Support::decomposed;
+      verdict.fused = false;
+    }
+    const MappingPin* const pin = find_pin(npu_.mapping, node.name);
+    if (node.op != "Attention" || has_reference_ || verdict.fused || pin == nullptr ||
+        !pin->attention || !pin->attention->fused)
+      return;
+    base::Diagnostic mistake = pin->place;
+    mistake.code = "illegal-mapping";
+    mistake.message = node.name + " cannot be fused: " + verdict.reason;
+    mistake.allowed = "attention as its parts";
+    throw base::InputError({mistake});
+  }
+
   Engine engine_of(std::size_t i) const {
     Verdict verdict = verdicts_.at(origins_[i]);
+    if (verdict.fused) return Engine::matrix;
     if (verdict.support == Support::decomposed) {
       verdict = judge(npu_, mapped_.graph, node(i), mapped_.storage, recipe_);
       if (cannot_run(verdict) || verdict.support == Support::decomposed)
@@ -101,6 +133,10 @@ class GraphMapper {
     mapped.verdict = verdicts_.at(origins_[i]);
     mapped.epilogue = std::move(epilogue);
     if (mapped.engine == Engine::view) return mapped;
+    if (mapped.verdict.fused) {
+      map_fused_attention(mapped);
+      return mapped;
+    }
     const NodeView view(mapped_.graph, node(i));
     mapped.vector_work = op(i).vector_work(view);
     for (int fused : mapped.epilogue)
@@ -135,9 +171,14 @@ class GraphMapper {
 
   void find_reference(const MappedGraph& reference) {
     for (const MappedOp& op : reference.ops) {
+      MappingPin pin;
+      if (op.attention) {
+        pin.attention = {true, op.attention->blocks.queries, op.attention->blocks.keys};
+        pin.split = op.attention->scores.split;
+        reference_.emplace(reference.graph.nodes[static_cast<std::size_t>(op.node)].name, pin);
+      }
       if (!op.gemm) continue;
       const GemmMapping& gemm = *op.gemm;
-      MappingPin pin;
       pin.tile_m = gemm.tile_m;
       pin.tile_n = gemm.tile_n;
       pin.tile_k = gemm.tile_k;
@@ -147,8 +188,10 @@ class GraphMapper {
     }
   }
 
-  /// As the reference does, else as the file says, else as the search finds.
-  void map_product(const workloads::Contraction& contraction, MappedOp& mapped) {
+  /// As the reference does, else as the file says, else as the search finds. `map(pin)` makes the
+  /// mapping with the pin (nullptr: none), or throws IllegalPin.
+  template <class Map>
+  auto mapping_by(MappedOp& mapped, const Map& map) {
     const std::string& name = node(static_cast<std::size_t>(mapped.node)).name;
     if (has_reference_) {
       const auto found = reference_.find(name);
@@ -156,9 +199,9 @@ class GraphMapper {
         mapped.not_pinned = "the reference has no such product";
       } else {
         try {
-          mapped.gemm = gemm_of(contraction, mapped, &found->second);
+          auto mapping = map(&found->second);
           mapped.mapping_origin = MappingOrigin::reference;
-          return;
+          return mapping;
         } catch (const IllegalPin& illegal) {
           mapped.not_pinned = illegal.what();
         }
@@ -166,15 +209,51 @@ class GraphMapper {
     }
     const MappingPin* const pin = find_pin(npu_.mapping, name);
     try {
-      mapped.gemm = gemm_of(contraction, mapped, pin);
+      auto mapping = map(pin);
+      if (pin != nullptr) mapped.mapping_origin = MappingOrigin::file;
+      return mapping;
     } catch (const IllegalPin& illegal) {
       base::Diagnostic mistake = pin->place;
       mistake.code = "illegal-mapping";
       mistake.message = name + " cannot be mapped so: " + illegal.what();
-      mistake.allowed = "what fits, as " + describe_mapping(gemm_of(contraction, mapped, nullptr));
+      mistake.allowed = "what fits, as " + describe_mapping(map(nullptr));
       throw base::InputError({mistake});
     }
-    if (pin != nullptr) mapped.mapping_origin = MappingOrigin::file;
+  }
+
+  void map_product(const workloads::Contraction& contraction, MappedOp& mapped) {
+    mapped.gemm = mapping_by(
+        mapped, [&](const MappingPin* pin) { return gemm_of(contraction, mapped, pin); });
+  }
+
+  void map_fused_attention(MappedOp& mapped) {
+    const Node& attention = node(static_cast<std::size_t>(mapped.node));
+    mapped.attention =
+        mapping_by(mapped, [&](const MappingPin* pin) { return attention_of(attention, pin); });
+    mapped.macs = mapped.attention->blocks.macs();
+    for (const auto& [function, elements] : attention_totals(npu_, *mapped.attention).work)
+      mapped.vector_work.push_back({function, elements});
+  }
+
+  /// Repeated layers are mapped once.
+  AttentionMapping attention_of(const Node& attention, const MappingPin* pin) {
+    std::string key = key_of(pin);
+    for (const auto* ids : {&attention.inputs, &attention.outputs})
+      for (const workloads::TensorId id : *ids)
+        key += id == workloads::kNoTensor
+                   ? " -"
+                   : " " + workloads::to_string(mapped_.graph.tensor(id).shape) +
+                         stored(id).format.name +
+                         std::to_string(static_cast<int>(mapped_.graph.tensor(id).type));
+    const NodeView view(mapped_.graph, attention);
+    for (const char* name : {"is_causal", "q_num_heads", "kv_num_heads"})
+      key += " " + std::to_string(view.integer(name));
+    key += view.number("softcap") != 0.0 ? " capped" : "";
+    const auto known = attentions_.find(key);
+    if (known != attentions_.end()) return known->second;
+    return attentions_
+        .emplace(key, map_attention(npu_, mapped_.graph, attention, mapped_.storage, recipe_, pin))
+        .first->second;
   }
 
   /// Repeated layers are mapped once.
@@ -205,7 +284,11 @@ class GraphMapper {
     for (const auto& side : {pin->tile_m, pin->tile_n, pin->tile_k})
       key += side ? " " + std::to_string(*side) : " -";
     key += pin->loop_order ? name_of(*pin->loop_order) : "-";
-    return key + (pin->split ? describe(*pin->split) : "-");
+    key += pin->split ? describe(*pin->split) : "-";
+    if (!pin->attention) return key;
+    for (const auto& side : {pin->attention->queries, pin->attention->keys})
+      key += side ? " " + std::to_string(*side) : " -";
+    return key;
   }
 
   static std::string key_of(const workloads::Contraction& c, const std::string& input,
@@ -232,6 +315,7 @@ class GraphMapper {
   std::map<std::string, Verdict> verdicts_;  ///< by name of the original node
   std::vector<Engine> engines_;
   std::map<std::string, GemmMapping> gemms_;
+  std::map<std::string, AttentionMapping> attentions_;
 };
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include "npu_models/npu_spec.h"
 #include "npu_models/organisation.h"
 #include "precision/reduction_plan.h"
+#include "workloads/attention_shape.h"
 #include "workloads/contraction.h"
 #include "workloads/op.h"
 #include "workloads/recipe.h"
@@ -57,6 +58,30 @@ struct GemmMapping {
 /// "tile 64 x 128 x 512, output_resident, split 1 x 1 x 1 x 1".
 std::string describe_mapping(const GemmMapping& gemm);
 
+/// What of a mask belongs to a block of scores.
+struct AttentionMask {
+  std::int64_t element_bytes = 0;  ///< 0: there is none
+  bool boolean = false;
+  bool by_batch = false, by_head = false, by_row = false, by_column = false;
+};
+
+/// Attention as one op by online softmax: attention_mapping.h.
+struct AttentionMapping {
+  workloads::AttentionBlocks blocks;
+  GemmMapping scores;                     ///< queries times keys; a tile is a block
+  GemmMapping context;                    ///< weights times values of one whole block of keys
+  precision::ReductionPlan last_context;  ///< of the last block of keys, which may be shorter
+  std::int64_t operand_bytes = 2, output_bytes = 2;  ///< of an element
+  std::int64_t internal_bytes = 4;                   ///< of an element of a running output
+  AttentionMask mask;
+  precision::Arithmetic on_chip;  ///< of sums on their way from the array to the vector unit
+};
+
+/// "fused attention, blocks of 128 queries x 256 keys, split 1 x 1 x 1 x 1".
+std::string describe_mapping(const AttentionMapping& attention);
+/// Of both products and the cut between them: readable, and equal only for equal arithmetic.
+std::string describe_plan(const AttentionMapping& attention);
+
 /// Where the mapping of a product comes from.
 enum class MappingOrigin {
   search,
@@ -78,6 +103,7 @@ struct MappedOp {
   Verdict verdict;     ///< of the original node
   std::string origin;  ///< name of the node in the original graph
   std::optional<GemmMapping> gemm;
+  std::optional<AttentionMapping> attention;  ///< a matrix op has this or gemm
   MappingOrigin mapping_origin = MappingOrigin::search;
   std::string not_pinned;  ///< why it is not mapped as in the reference
   /// On the vector unit (or the host), the epilogue's included.
@@ -88,6 +114,9 @@ struct MappedOp {
   /// Nodes fused behind this one, in order; they have no MappedOp of their own.
   std::vector<int> epilogue;
   std::int64_t macs = 0;
+
+  /// Of a matrix op.
+  const precision::MacUnit& unit() const { return gemm ? gemm->unit : attention->scores.unit; }
 };
 
 /// A graph ready to run: decomposed where the NPU needs it, formats fixed.
@@ -121,6 +150,10 @@ void check_fits(const NpuSpec& npu, const MappedGraph& mapped);
 
 /// The vector unit's part of a product whose K several arrays share: additions of their sums.
 void add_combination(const GemmMapping& gemm, std::vector<workloads::VectorWork>& work);
+
+/// Unit, reduction plan and everything else of one contraction but its tiles.
+GemmMapping untiled_gemm(const NpuSpec& npu, const workloads::Contraction& contraction,
+                         const precision::Format& input, const precision::Format& accumulator);
 
 /// The reduction plan and tiles of one contraction. Throws IllegalPin where the pin cannot run.
 GemmMapping map_gemm(const NpuSpec& npu, const workloads::Contraction& contraction,

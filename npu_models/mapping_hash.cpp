@@ -16,6 +16,11 @@ std::string text_of(const GemmMapping& gemm) {
   return gemm.split.parts() == 1 ? text : text + " split " + describe(gemm.split);
 }
 
+std::string text_of(const AttentionMapping& attention) {
+  return precision::describe(attention.scores.unit) + " " + describe_plan(attention) + " " +
+         describe_mapping(attention);
+}
+
 }  // namespace
 
 std::string MappedGraph::hash() const {
@@ -25,6 +30,7 @@ std::string MappedGraph::hash() const {
     text += name_of(op.engine);
     for (int fused : op.epilogue) text += " +" + std::to_string(fused);
     if (op.gemm) text += " " + text_of(*op.gemm);
+    if (op.attention) text += " " + text_of(*op.attention);
     value = base::fnv1a(text, value);
   }
   for (const precision::Arithmetic& arithmetic : storage)

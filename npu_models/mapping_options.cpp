@@ -19,4 +19,9 @@ const MappingPin* find_pin(const MappingOptions& options, const std::string& op)
   return nullptr;
 }
 
+bool wants_fused_attention(const MappingOptions& options, const std::string& op) {
+  const MappingPin* const pin = find_pin(options, op);
+  return pin != nullptr && pin->attention ? pin->attention->fused : options.fused_attention;
+}
+
 }  // namespace npusim::npu

@@ -24,6 +24,12 @@ enum class MappingSearch {
 };
 const char* name_of(MappingSearch search);
 
+/// Attention as one op by online softmax (attention_mapping.h), or as its parts.
+struct AttentionPin {
+  bool fused = true;
+  std::optional<std::int64_t> queries, keys;  ///< of a block
+};
+
 /// Fixes (parts of) the mapping of ops; what it leaves open is searched. A tile longer than the op
 /// is the whole op.
 struct MappingPin {
@@ -31,15 +37,19 @@ struct MappingPin {
   std::optional<std::int64_t> tile_m, tile_n, tile_k;
   std::optional<LoopOrder> loop_order;
   std::optional<ArraySplit> split;
+  std::optional<AttentionPin> attention;
   base::Diagnostic place;  ///< where it stands
 };
 
 struct MappingOptions {
   MappingSearch search = MappingSearch::quick;
+  bool fused_attention = false;  ///< where an op's pin does not say
   std::vector<MappingPin> pins;  ///< the first that fits an op counts
 };
 
 /// nullptr when no pin names the op.
 const MappingPin* find_pin(const MappingOptions& options, const std::string& op);
+
+bool wants_fused_attention(const MappingOptions& options, const std::string& op);
 
 }  // namespace npusim::npu

@@ -16,6 +16,18 @@ ArraySplit read_split(base::ObjectReader& object) {
   return split;
 }
 
+AttentionPin read_attention(base::ObjectReader& object) {
+  AttentionPin pin;
+  pin.fused = object.boolean("fused", true);
+  if (object.has("queries")) pin.queries = object.integer("queries", base::kPositive);
+  if (object.has("keys")) pin.keys = object.integer("keys", base::kPositive);
+  if (!pin.fused && (pin.queries || pin.keys))
+    object.error("fused", "contradiction", "blocks are pinned of an attention that is not fused",
+                 "true, or neither queries nor keys");
+  object.finish();
+  return pin;
+}
+
 MappingPin read_pin(const base::ValueReader& value) {
   base::ObjectReader object(value);
   MappingPin pin;
@@ -37,6 +49,8 @@ MappingPin read_pin(const base::ValueReader& value) {
         object.choice<LoopOrder>("loop_order", {{"output_resident", LoopOrder::output_resident},
                                                 {"weight_resident", LoopOrder::weight_resident}});
   if (auto split = object.optional_object("split")) pin.split = read_split(*split);
+  if (auto attention = object.optional_object("attention"))
+    pin.attention = read_attention(*attention);
   object.finish();
   const base::Origin& origin = value.json().origin();
   if (origin.file) pin.place.file = *origin.file;
@@ -53,6 +67,7 @@ MappingOptions read_mapping(base::ObjectReader& object) {
   options.search = object.choice<MappingSearch>(
       "search", {{"quick", MappingSearch::quick}, {"exhaustive", MappingSearch::exhaustive}},
       MappingSearch::quick);
+  options.fused_attention = object.boolean("fused_attention", false);
   for (const base::ValueReader& pin : object.optional_array("pins"))
     options.pins.push_back(read_pin(pin));
   object.finish();

@@ -14,6 +14,9 @@ std::string numeric_hash(const MappedGraph& mapped) {
     std::string text = "\n" + std::to_string(op.node) + " " + name_of(op.engine);
     if (op.gemm)
       text += " " + precision::describe(op.gemm->unit) + " " + precision::describe(op.gemm->plan);
+    if (op.attention)
+      text +=
+          " " + precision::describe(op.attention->scores.unit) + " " + describe_plan(*op.attention);
     value = base::fnv1a(text, value);
   }
   for (const precision::Arithmetic& arithmetic : mapped.storage)

@@ -12,6 +12,7 @@
 #include "npu_models/modules/sram_accesses.h"
 #include "npu_models/organisation.h"
 #include "npu_models/port_limits.h"
+#include "npu_models/tile_sizes.h"
 
 namespace npusim::npu {
 namespace {
@@ -22,39 +23,7 @@ constexpr int kFinerSplits = 5;
 /// Quick search: ways of sharing a tile over the arrays that are searched, of those that fit.
 constexpr int kSplits = 12;
 
-using Sizes = std::vector<std::int64_t>;
 using SizeSet = std::set<std::int64_t, std::greater<>>;
-
-std::int64_t even_size(std::int64_t extent, std::int64_t parts, std::int64_t granule) {
-  return std::min(extent, ceil_div(ceil_div(extent, parts), granule) * granule);
-}
-
-/// The sizes that cut `extent` into 1, 2, 3, 4, 6, 8, 12, ... even parts, in whole granules;
-/// descending.
-Sizes balanced_splits(std::int64_t extent, std::int64_t granule) {
-  SizeSet sizes;
-  const std::int64_t most = ceil_div(extent, granule);
-  for (std::int64_t power = 1; power <= most; power *= 2) {
-    sizes.insert(even_size(extent, power, granule));
-    if (power >= 2 && power + power / 2 <= most)
-      sizes.insert(even_size(extent, power + power / 2, granule));
-  }
-  sizes.insert(even_size(extent, most, granule));
-  return {sizes.begin(), sizes.end()};
-}
-
-/// The sizes of every number of even parts, in whole granules; descending.
-Sizes every_split(std::int64_t extent, std::int64_t granule) {
-  SizeSet sizes;
-  const std::int64_t most = ceil_div(extent, granule);
-  for (std::int64_t size = most; size >= 1;) {
-    sizes.insert(std::min(extent, size * granule));
-    if (size == 1) break;
-    const std::int64_t parts = ceil_div(most, size) + 1;  // the next number of parts
-    size = std::min(size - 1, ceil_div(most, parts));
-  }
-  return {sizes.begin(), sizes.end()};
-}
 
 class TileSearch {
  public:

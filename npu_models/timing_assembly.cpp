@@ -66,8 +66,7 @@ Energy energy_of(const NpuSpec& npu, const MappedOp& op, const OpRecord& r) {
   const EnergySpec& pj = npu.energy;
   Energy energy;
   if (op.engine == Engine::matrix) {
-    energy.mac_mj =
-        static_cast<double>(op.macs) * mac_pj(pj, op.gemm->unit) * kMillijoulePerPicojoule;
+    energy.mac_mj = static_cast<double>(op.macs) * mac_pj(pj, op.unit()) * kMillijoulePerPicojoule;
   }
   if (op.engine == Engine::matrix || op.engine == Engine::vector) {
     energy.vector_mj = model::vector_energy_pj(npu, op.vector_work) * kMillijoulePerPicojoule;
@@ -124,9 +123,9 @@ double utilization_of(const NpuSpec& npu, const MappedOp& op, const OpRecord& r)
   if (op.engine != Engine::matrix) return 0.0;
   const double array_cycles =
       static_cast<double>(array_cycles_charged(r)) / static_cast<double>(npu.mac_array.arrays);
-  return array_cycles > 0.0 ? static_cast<double>(op.macs) /
-                                  (array_cycles * peak_macs_per_cycle(npu, op.gemm->unit))
-                            : 0.0;
+  return array_cycles > 0.0
+             ? static_cast<double>(op.macs) / (array_cycles * peak_macs_per_cycle(npu, op.unit()))
+             : 0.0;
 }
 
 /// Ops without any activity (views) happen when the ops before them have ended.
@@ -144,7 +143,7 @@ double weighted_peak(const NpuSpec& npu, const MappedGraph& mapped) {
   double cycles = 0.0;
   for (const MappedOp& op : mapped.ops) {
     if (op.engine != Engine::matrix) continue;
-    const double peak = peak_macs_per_cycle(npu, op.gemm->unit);
+    const double peak = peak_macs_per_cycle(npu, op.unit());
     NPUSIM_CHECK(peak > 0.0, "a mapped op uses a format the array takes");
     macs += static_cast<double>(op.macs);
     cycles += static_cast<double>(op.macs) / peak;

@@ -30,6 +30,55 @@ class ScaledValues final : public precision::OperandRows {
 
 }  // namespace
 
+AttentionEngine::AttentionEngine(const npu::AttentionMapping& mapping,
+                                 const precision::ParallelFor& parallel, precision::RandomKey key)
+    : mapping_(mapping),
+      on_chip_(mapping.on_chip),
+      operand_(precision::Arithmetic{mapping.scores.unit.a, mapping.scores.unit.input_rounding}),
+      parallel_(parallel),
+      key_(key) {}
+
+workloads::AttentionBlocks AttentionEngine::blocks(const workloads::AttentionShape& shape) const {
+  workloads::AttentionBlocks blocks = mapping_.blocks;
+  blocks.shape = shape;
+  return blocks;
+}
+
+void AttentionEngine::product(const precision::ReductionPlan& plan, const precision::OperandRows& a,
+                              const precision::OperandRows& b, precision::GemmOutput& out) const {
+  precision::emulated_gemm(mapping_.scores.unit, plan, a, b, {}, out, parallel_,
+                           precision::derived_key(key_, products_++));
+}
+
+void AttentionEngine::scores(const precision::OperandRows& queries,
+                             const precision::OperandRows& keys, precision::GemmOutput& out) const {
+  product(mapping_.scores.plan, queries, keys, out);
+}
+
+void AttentionEngine::context(std::int64_t keys, const precision::OperandRows& weights,
+                              const precision::OperandRows& values,
+                              precision::GemmOutput& out) const {
+  const bool whole = keys == mapping_.context.plan.terms();
+  NPUSIM_CHECK(whole || keys == mapping_.last_context.terms(),
+               "the plan was made for other blocks");
+  product(whole ? mapping_.context.plan : mapping_.last_context, weights, values, out);
+}
+
+void AttentionEngine::multiply(std::int64_t, const precision::OperandRows&,
+                               const precision::OperandRows&, const precision::Bias&,
+                               precision::GemmOutput&) const {
+  throw base::InternalError("an attention engine took a single product");
+}
+
+std::unique_ptr<workloads::MatrixEngine> array_engine(const npu::MappedOp& op,
+                                                      const precision::ParallelFor& parallel,
+                                                      precision::RandomKey key) {
+  if (op.engine != npu::Engine::matrix) return nullptr;
+  if (op.attention) return std::make_unique<AttentionEngine>(*op.attention, parallel, key);
+  if (!op.gemm) return nullptr;
+  return std::make_unique<PlannedEngine>(op.gemm->unit, op.gemm->plan, parallel, key);
+}
+
 HostEngine::HostEngine(const precision::ParallelFor& parallel) : parallel_(parallel) {
   unit_.name = "host_fp32";
   unit_.a = unit_.b = precision::fp32();

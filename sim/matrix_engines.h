@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "base/error.h"
+#include "npu_models/mapping.h"
 #include "precision/gemm.h"
-#include "workloads/op.h"
+#include "workloads/online_softmax.h"
 
 namespace npusim::sim {
 
@@ -31,6 +33,38 @@ class PlannedEngine final : public workloads::MatrixEngine {
   precision::RandomKey key_;
   mutable std::uint64_t products_ = 0;  ///< an op takes its products one after the other
 };
+
+/// Attention as one op: both products of each block through the unit, each with the plan of its K.
+class AttentionEngine final : public workloads::OnlineSoftmaxEngine {
+ public:
+  AttentionEngine(const npu::AttentionMapping& mapping, const precision::ParallelFor& parallel,
+                  precision::RandomKey key);
+  workloads::AttentionBlocks blocks(const workloads::AttentionShape& shape) const override;
+  void scores(const precision::OperandRows& queries, const precision::OperandRows& keys,
+              precision::GemmOutput& out) const override;
+  void context(std::int64_t keys, const precision::OperandRows& weights,
+               const precision::OperandRows& values, precision::GemmOutput& out) const override;
+  const precision::Rounder& on_chip() const override { return on_chip_; }
+  const precision::Rounder& operand() const override { return operand_; }
+  /// Attention has no other product.
+  void multiply(std::int64_t k, const precision::OperandRows& a, const precision::OperandRows& b,
+                const precision::Bias& bias, precision::GemmOutput& out) const override;
+
+ private:
+  void product(const precision::ReductionPlan& plan, const precision::OperandRows& a,
+               const precision::OperandRows& b, precision::GemmOutput& out) const;
+
+  const npu::AttentionMapping& mapping_;
+  precision::Rounder on_chip_, operand_;
+  const precision::ParallelFor& parallel_;
+  precision::RandomKey key_;
+  mutable std::uint64_t products_ = 0;
+};
+
+/// The array as the mapping of an op has it; nullptr: the op is not on the array.
+std::unique_ptr<workloads::MatrixEngine> array_engine(const npu::MappedOp& op,
+                                                      const precision::ParallelFor& parallel,
+                                                      precision::RandomKey key);
 
 class ReferenceEngine final : public workloads::MatrixEngine {
  public:

@@ -213,13 +213,11 @@ class Executor {
     const workloads::VectorArithmetic internal(
         node.internal ? precision::Rounder({*node.internal, precision::Rounding::rne}) : internal_,
         on_npu ? mapped_.approximations.get() : nullptr, &approximated_);
-    if (op != nullptr && op->gemm && &graph_.nodes[static_cast<std::size_t>(op->node)] == &node &&
-        op->engine == npu::Engine::matrix) {
+    if (op != nullptr && &graph_.nodes[static_cast<std::size_t>(op->node)] == &node) {
       const precision::RandomKey seeded = precision::derived_key({}, options_.seed);
-      const PlannedEngine engine(
-          op->gemm->unit, op->gemm->plan, parallel_,
-          precision::derived_key(seeded, static_cast<std::uint64_t>(op->node)));
-      return evaluate(node, inputs, engine, internal);
+      const auto engine = array_engine(
+          *op, parallel_, precision::derived_key(seeded, static_cast<std::uint64_t>(op->node)));
+      if (engine != nullptr) return evaluate(node, inputs, *engine, internal);
     }
     return evaluate(node, inputs, host_, internal);
   }
@@ -273,6 +271,7 @@ class Executor {
     const npu::MappedOp* op = op_of_node_[index];
     if (op != nullptr && op->gemm && op->node == static_cast<int>(index))
       error.plan = precision::describe(op->gemm->plan);
+    if (op != nullptr && op->attention) error.plan = npu::describe_plan(*op->attention);
     name_approximations(error);
     const std::pair<precision::ErrorMetrics*, const Tensor*> references[] = {
         {&error.local, &local[0]}, {&error.propagated, &propagated[0]}, {&error.total, &total[0]}};

@@ -30,11 +30,15 @@ PinnedMapping pinned_mapping(const npu::MappedGraph& mapped, const std::string& 
 
 std::vector<OpMapping> mappings_of(const npu::MappedGraph& mapped) {
   std::vector<OpMapping> mappings;
-  for (const npu::MappedOp& op : mapped.ops)
+  for (const npu::MappedOp& op : mapped.ops) {
+    const std::string& node = mapped.graph.nodes[static_cast<std::size_t>(op.node)].name;
     if (op.gemm)
-      mappings.push_back({mapped.graph.nodes[static_cast<std::size_t>(op.node)].name,
-                          npu::describe_mapping(*op.gemm),
-                          base::fnv1a(precision::describe(op.gemm->plan))});
+      mappings.push_back(
+          {node, npu::describe_mapping(*op.gemm), base::fnv1a(precision::describe(op.gemm->plan))});
+    if (op.attention)
+      mappings.push_back({node, npu::describe_mapping(*op.attention),
+                          base::fnv1a(npu::describe_plan(*op.attention))});
+  }
   return mappings;
 }
 

@@ -36,7 +36,7 @@ void MacArray::run() {
   Picos free_at = 0;
   for (;;) {
     const ArrayCommand command = queue.pop();
-    const Picos start = std::max(free_at, command.operands.moment());
+    const Picos start = std::max({free_at, command.operands.moment(), command.weights.moment()});
     if (command.accumulator_bytes > 0) memory_.bytes.acquire(command.accumulator_bytes, start);
     wait_until(start);
     const Cost& cost = cost_of(command);
@@ -76,7 +76,7 @@ Cycles MacArray::wait_for_scratchpad(const ArrayCommand& command, Cycles begin, 
 }
 
 const MacArray::Cost& MacArray::cost_of(const ArrayCommand& command) {
-  Cost& cost = last_cost_;
+  Cost& cost = last_costs_[command.product];
   if (cost.gemm == command.gemm && cost.tile == command.tile && cost.resumes == command.resumes)
     return cost;
   cost = {command.gemm, command.tile, command.resumes, {}, 0, 0};

@@ -31,9 +31,10 @@ struct ArrayCommand {
   const GemmMapping* gemm = nullptr;
   TileExtents tile;  ///< of all arrays together
   pe::TileAt at;
-  bool resumes = false;               ///< adds to the sums of a tile of K before
-  std::int64_t scratchpad_bytes = 0;  ///< that the arrays move
-  Need operands;
+  bool resumes = false;                ///< adds to the sums of a tile of K before
+  std::int64_t scratchpad_bytes = 0;   ///< that the arrays move
+  Need operands, weights;              ///< loads; what the vector unit writes for the array
+  int product = 0;                     ///< of an op with several, which one: its cost is kept
   std::int64_t accumulator_bytes = 0;  ///< to take before the start; 0: already held
   Release give[4];                     ///< at the end
 };
@@ -66,7 +67,7 @@ class MacArray : public sc_core::sc_module {
   AccumulatorMemory& memory_;
   Scratchpad& scratchpad_;
   Ledger& ledger_;
-  Cost last_cost_;  ///< most tiles of an op are alike
+  Cost last_costs_[2];  ///< by product; most tiles of one are alike
   std::unique_ptr<pe::PeTiles> elements_;
 };
 

@@ -65,8 +65,13 @@ void Sequencer::issue(int op) {
   const MappedOp& mapped_op = mapped_.ops[static_cast<std::size_t>(op)];
   const std::uint64_t stored_before = engines_.store.queue.pushed();
   const std::uint64_t vector_before = engines_.vector.queue.pushed();
-  const OpProgram program = program_of(mapped_, layout_, mapped_op);
   Needs& done = done_[static_cast<std::size_t>(op)];
+  if (mapped_op.attention) {
+    issue_attention(op);
+    done = done_after_issue(stored_before, vector_before);
+    return;
+  }
+  const OpProgram program = program_of(mapped_, layout_, mapped_op);
   if (mapped_op.engine == Engine::host) {
     issue_host(op, program);
     done = {{&engines_.host.progress, engines_.host.queue.pushed()}};

@@ -12,6 +12,7 @@
 #include <systemc>
 #include <vector>
 
+#include "npu_models/attention_steps.h"
 #include "npu_models/mapping.h"
 #include "npu_models/modules/engines.h"
 #include "npu_models/modules/gemm_tiles.h"
@@ -33,6 +34,9 @@ class Sequencer : public sc_core::sc_module {
 
  private:
   struct MatrixRun;
+  struct AttentionRun;
+  struct PendingStep;
+  struct BlockCycles;
 
   void run();
   void issue_all();
@@ -58,6 +62,16 @@ class Sequencer : public sc_core::sc_module {
 
   std::int64_t count_accesses(const MatrixRun& run, const GemmTile& tile);
   std::int64_t epilogue_bytes(const MatrixRun& run, std::int64_t elements) const;
+
+  void issue_attention(int op);
+  std::uint64_t issue_scores(AttentionRun& run, const AttentionStep& step);
+  void issue_context(AttentionRun& run, const PendingStep& pending);
+  const BlockCycles& vector_cycles(AttentionRun& run, const AttentionBlock& block);
+  void load_keys(AttentionRun& run, const AttentionStep& step, std::size_t input,
+                 std::size_t past_input, std::int64_t width, TokenPool* take);
+  void load_mask(AttentionRun& run, const AttentionStep& step);
+  std::int64_t count_accesses(const AttentionRun& run, const GemmMapping& gemm,
+                              const TileExtents& tile);
 
   Need rearrange_operand(int op, TensorId streamed);
   void issue_vector(int op, const OpProgram& program);

@@ -38,7 +38,7 @@ bool overwrites(const std::string& op) {
 struct StepExecutor::Compiled {
   struct Step {
     const workloads::Op* op = nullptr;
-    const npu::GemmMapping* gemm = nullptr;  ///< nullptr: on the host
+    const npu::MappedOp* on_array = nullptr;  ///< nullptr: on the host
     workloads::VectorArithmetic internal;
     std::vector<const Tensor*> inputs;
     std::vector<Tensor> outputs;
@@ -135,8 +135,8 @@ void StepExecutor::compile() {
       c.steps[n].inputs.push_back(input);
     }
   for (const npu::MappedOp& op : mapped_.ops)
-    if (op.gemm && op.engine == npu::Engine::matrix)
-      c.steps[static_cast<std::size_t>(op.node)].gemm = &*op.gemm;
+    if ((op.gemm || op.attention) && op.engine == npu::Engine::matrix)
+      c.steps[static_cast<std::size_t>(op.node)].on_array = &op;
 }
 
 void StepExecutor::load(TensorId id, const std::vector<double>& values, std::uint64_t step) {
@@ -195,9 +195,9 @@ void StepExecutor::run_node(std::size_t index, std::uint64_t step) {
         workloads::NodeView(graph(), node), s.inputs, s.outputs, engine, s.internal, parallel_};
     s.op->forward(evaluation);
   };
-  if (s.gemm == nullptr) return evaluate(*compiled_->host);
-  evaluate(PlannedEngine(s.gemm->unit, s.gemm->plan, parallel_,
-                         product_key(seed_, step, static_cast<int>(index))));
+  if (s.on_array == nullptr) return evaluate(*compiled_->host);
+  evaluate(
+      *array_engine(*s.on_array, parallel_, product_key(seed_, step, static_cast<int>(index))));
 }
 
 bool StepExecutor::run(std::uint64_t step, const Watch& watch, const std::vector<char>& watched) {

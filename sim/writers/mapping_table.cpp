@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include "npu_models/attention_steps.h"
 #include "npu_models/gemm_traffic.h"
 #include "npu_models/input_units.h"
 #include "npu_models/tiling.h"
@@ -43,6 +44,43 @@ std::string origin_of(const npu::MappedOp& op) {
   return "";
 }
 
+struct Roof {
+  std::string macs_per_byte, name;
+};
+
+Roof roof_of(const npu::NpuSpec& npu, const npu::MappedOp& op, std::int64_t bytes) {
+  const double per_byte = static_cast<double>(op.macs) / static_cast<double>(bytes);
+  const double ridge =
+      npu::peak_macs_per_cycle(npu, op.unit()) / npu.dram.bandwidth_bytes_per_cycle;
+  return {fmt::format("{:.1f}", per_byte), per_byte >= ridge ? "compute" : "memory"};
+}
+
+/// Both products of attention as one op: k is the depth of a head and of its values together.
+/// Cycles behind accumulator ports are part of the array's; those of the scratchpad's ports show
+/// in the simulation only.
+std::vector<std::string> attention_row(const npu::NpuSpec& npu, const npu::MappedGraph& mapped,
+                                       const npu::MappedOp& op, bool has_ports) {
+  const npu::AttentionMapping& attention = *op.attention;
+  const workloads::AttentionShape& s = attention.blocks.shape;
+  const std::int64_t depths = s.depth + s.value_depth;
+  const npu::AttentionTotals totals = npu::attention_totals(npu, attention);
+  const Roof roof = roof_of(npu, op, totals.total_bytes());
+  const workloads::Node& node = mapped.graph.nodes[static_cast<std::size_t>(op.node)];
+  std::vector<std::string> cells = {
+      node.name,
+      node.op,
+      fmt::format("{} x {} x {} x {}", s.groups(), s.group_rows(), s.columns, depths),
+      fmt::format("{} x {} x {}", attention.blocks.queries, attention.blocks.keys, depths),
+      npu::describe(attention.scores.split),
+      "online_softmax",
+      std::to_string(2 * totals.steps),
+      std::to_string(totals.array_cycles)};
+  if (has_ports) cells.insert(cells.end(), {"-", "-"});
+  cells.insert(cells.end(), {fmt::format("{:.1f}", static_cast<double>(totals.total_bytes()) / 1e3),
+                             "0.0", roof.macs_per_byte, roof.name, "Softmax", origin_of(op)});
+  return cells;
+}
+
 }  // namespace
 
 std::string mapping_table_of(const npu::NpuSpec& npu, const npu::MappedGraph& mapped) {
@@ -57,14 +95,13 @@ std::string mapping_table_of(const npu::NpuSpec& npu, const npu::MappedGraph& ma
   for (const char* number : {"DRAM [kB]", "spilled [kB]", "MAC/byte"}) table.column(number, true);
   for (const char* text : {"roof", "fused", "mapped by"}) table.column(text);
   for (const npu::MappedOp& op : mapped.ops) {
+    if (op.attention) table.row(attention_row(npu, mapped, op, has_ports));
     if (!op.gemm) continue;
     const npu::GemmMapping& gemm = *op.gemm;
     const workloads::Contraction& c = gemm.contraction;
     const npu::GemmTraffic traffic = npu::gemm_traffic(gemm, element_bytes_of(mapped, op));
     const auto bytes = static_cast<double>(traffic.total_bytes());
-    const double per_byte = static_cast<double>(op.macs) / bytes;
-    const double ridge =
-        npu::peak_macs_per_cycle(npu, gemm.unit) / npu.dram.bandwidth_bytes_per_cycle;
+    const Roof roof = roof_of(npu, op, traffic.total_bytes());
     const workloads::Node& node = mapped.graph.nodes[static_cast<std::size_t>(op.node)];
     const npu::ArrayCycles cycles = npu::array_cycles_by_cause(npu, gemm);
     std::vector<std::string> cells = {
@@ -83,9 +120,8 @@ std::string mapping_table_of(const npu::NpuSpec& npu, const npu::MappedGraph& ma
     const std::int64_t spilled = traffic.spill_write_bytes + traffic.spill_read_bytes;
     for (std::string& cell : std::vector<std::string>{
              fmt::format("{:.1f}", bytes / 1e3),
-             fmt::format("{:.1f}", static_cast<double>(spilled) / 1e3),
-             fmt::format("{:.1f}", per_byte), per_byte >= ridge ? "compute" : "memory",
-             fused_of(mapped, op), origin_of(op)})
+             fmt::format("{:.1f}", static_cast<double>(spilled) / 1e3), roof.macs_per_byte,
+             roof.name, fused_of(mapped, op), origin_of(op)})
       cells.push_back(std::move(cell));
     table.row(std::move(cells));
   }

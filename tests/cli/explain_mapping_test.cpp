@@ -59,6 +59,37 @@ TEST(ExplainMapping, ShowsPartsOverArraysAndWhoChose) {
   EXPECT_EQ(row_of(outcome.out, "fc2.gemm").back(), "search");
 }
 
+TEST(ExplainMapping, FusedAttentionIsOneRow) {
+  const std::string result = ::testing::TempDir() + "npusim_fused.json";
+  const Outcome outcome = npusim({"run", "--npu", "systolic128_bf16", "--workload", "bert_base",
+                                  "--no-numerics", "--explain-mapping", "--set",
+                                  "npu.mapping={\"fused_attention\": true, \"pins\": [{\"op\": "
+                                  "\"*.11.*\", \"attention\": {\"queries\": 64, \"keys\": 32}}]}",
+                                  "--json", result});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  const base::JsonValue document = base::parse_json(read_text(result), result);
+  int attentions = 0;
+  for (const base::JsonValue& op : at(document, "/runs/0/timing/by_op").items()) {
+    if (op.find("op")->string() != "Attention") continue;
+    ++attentions;
+    const std::vector<std::string> row = row_of(outcome.out, op.find("node")->string());
+    ASSERT_GE(row.size(), 27U) << op.find("node")->string();
+    EXPECT_EQ(row[21], "online_softmax");
+    EXPECT_EQ(row[22], std::to_string(op.find("tiles")->integer()));
+    const bool pinned = row[0].find(".11.") != std::string::npos;
+    EXPECT_EQ(row.back(), pinned ? "file" : "search");
+    if (pinned) {
+      EXPECT_EQ(row[9], "64");
+      EXPECT_EQ(row[11], "32");
+    }
+  }
+  EXPECT_EQ(attentions, 12);
+  for (const base::JsonValue& op : at(document, "/runs/0/coverage/ops").items())
+    if (op.find("op")->string() == "Attention") {
+      EXPECT_EQ(op.find("support")->string(), "native");
+    }
+}
+
 TEST(ExplainMapping, ShowsWhatPortsAdd) {
   const Outcome outcome =
       npusim({"run", "--npu", "systolic128_bf16", "--workload", "mlp", "--no-numerics",

@@ -95,6 +95,13 @@ TEST(Schema, NpuMistakesAreMistakesForBoth) {
       {"\"launch_cycles\": 200",
        "\"launch_cycles\": 200, \"area\": {\"mac_um2\": {\"bf16\": {\"fp32\": 1}}}"},
       {"\"launch_cycles\": 200", "\"launch_cycles\": 1.5"},
+      {"\"launch_cycles\": 200", "\"launch_cycles\": 200, \"mapping\": {\"fused_attention\": 1}"},
+      {"\"launch_cycles\": 200",
+       "\"launch_cycles\": 200, \"mapping\": {\"pins\": [{\"op\": \"a\", \"attention\": "
+       "{\"rows\": 4}}]}"},
+      {"\"launch_cycles\": 200",
+       "\"launch_cycles\": 200, \"mapping\": {\"pins\": [{\"op\": \"a\", \"attention\": "
+       "{\"keys\": 0}}]}"},
       {"\"weight_stationary\"", "\"output_stationary\""},  // with options of stationary operands
       {"\"rows\": 128", "\"rows\": 128, \"drain\": \"shift\""},
       {"\"rows\": 128", "\"rows\": 128, \"outputs_per_pe\": 2"},
@@ -172,6 +179,9 @@ TEST(Schema, OptionsOfTheArraysAreGoodForBoth) {
         "\"sram_um2_per_kib\": 1}"},
        {"\"sources\": {",
         "\"sources\": {\"/area\": {\"status\": \"assumed\", \"source\": \"made up\"},"}},
+      {{"\"launch_cycles\": 200",
+        "\"launch_cycles\": 200, \"mapping\": {\"fused_attention\": true, \"pins\": [{\"op\": "
+        "\"a\", \"attention\": {\"fused\": true, \"queries\": 4, \"keys\": 8}}]}"}},
       {{"\"kib\": 8192",
         "\"kib\": {\"streamed\": 4096, \"stationary\": 2048, \"results\": 2048}, "
         "\"unified\": false, \"width_bytes\": 512, \"banks\": 2, \"banking\": \"by_buffer\""},

@@ -2,11 +2,14 @@
 // Attention (ONNX opset 23): softmax(Q K^T * scale + mask) V for each head, with grouped or single
 // key-value heads, a causal mask and a cache of past keys and values. Scores are capped before they
 // are masked. Each of the two products goes through the matrix engine; scale, mask and softmax
-// round to the internal format. The decomposition is made of differentiable ops.
+// round to the internal format. The decomposition is made of differentiable ops. An engine that
+// takes attention in blocks (online_softmax.h) gets it so: blocked_attention.h.
 #include <cmath>
 #include <limits>
 
+#include "workloads/attention_shape.h"
 #include "workloads/ops/axes.h"
+#include "workloads/ops/blocked_attention.h"
 #include "workloads/ops/broadcast.h"
 #include "workloads/ops/families.h"
 #include "workloads/ops/rows_along_axis.h"
@@ -15,64 +18,6 @@ namespace npusim::workloads {
 namespace {
 
 using Integers = std::vector<std::int64_t>;
-
-struct AttentionShape {
-  std::int64_t batch, heads, kv_heads, rows, past, columns, depth, value_depth;
-  bool packed;  ///< (batch, sequence, heads * depth) instead of (batch, heads, sequence, depth)
-  double scale;
-
-  std::int64_t new_columns() const { return columns - past; }
-};
-
-AttentionShape attention_shape(const NodeView& view) {
-  const Shape& q = view.input(0).shape;
-  const Shape& k = view.input(1).shape;
-  const Shape& v = view.input(2).shape;
-  AttentionShape s{};
-  s.packed = q.size() == 3;
-  if (q.size() != k.size() || q.size() != v.size() || (q.size() != 3 && q.size() != 4))
-    shape_error("Q, K and V must all have rank 3 or all rank 4: " + to_string(q) + ", " +
-                to_string(k) + ", " + to_string(v));
-  s.batch = q[0];
-  s.heads = s.packed ? view.integer("q_num_heads") : q[1];
-  s.kv_heads = s.packed ? view.integer("kv_num_heads") : k[1];
-  if (s.heads < 1 || s.kv_heads < 1 || s.heads % s.kv_heads != 0)
-    shape_error(std::to_string(s.heads) + " query heads do not share " +
-                std::to_string(s.kv_heads) + " key-value heads");
-  const std::size_t sequence = s.packed ? 1 : 2;
-  const auto per_head = [&](const Shape& x, std::int64_t heads) {
-    return s.packed ? x[2] / heads : x[3];
-  };
-  s.rows = q[sequence];
-  s.depth = per_head(q, s.heads);
-  s.value_depth = per_head(v, s.kv_heads);
-  const bool divides =
-      !s.packed || (q[2] % s.heads == 0 && k[2] % s.kv_heads == 0 && v[2] % s.kv_heads == 0);
-  const bool fits = divides && k[0] == s.batch && v[0] == s.batch && k[sequence] == v[sequence] &&
-                    per_head(k, s.kv_heads) == s.depth && (s.packed || v[1] == s.kv_heads);
-  if (!fits)
-    shape_error("Q " + to_string(q) + ", K " + to_string(k) + " and V " + to_string(v) +
-                " do not fit each other");
-  if (view.has_input(4) != view.has_input(5)) shape_error("past_key and past_value come together");
-  if (view.has_input(4)) {
-    s.past = view.input(4).shape.size() == 4 ? view.input(4).shape[2] : 0;
-    if (view.input(4).shape != Shape{s.batch, s.kv_heads, s.past, s.depth} ||
-        view.input(5).shape != Shape{s.batch, s.kv_heads, s.past, s.value_depth})
-      shape_error("past_key " + to_string(view.input(4).shape) + " and past_value " +
-                  to_string(view.input(5).shape) + " do not fit K and V");
-  }
-  s.columns = s.past + k[sequence];
-  s.scale = view.number("scale");
-  if (s.scale == 0.0) s.scale = 1.0 / std::sqrt(static_cast<double>(s.depth));
-  if (view.has_input(3)) {
-    const Shape scores = {s.batch, s.heads, s.rows, s.columns};
-    if (view.input(3).shape.size() > 4 ||
-        broadcast_shape(view.input(3).shape, scores, "Attention") != scores)
-      shape_error("mask " + to_string(view.input(3).shape) + " does not broadcast to " +
-                  to_string(scores));
-  }
-  return s;
-}
 
 /// (batch, heads, sequence, depth), past first.
 std::vector<double> by_head(const Tensor& x, const Tensor* past, bool packed, std::int64_t batch,
@@ -148,10 +93,13 @@ class Attention final : public SimpleOp {
         by_head(*e.inputs[2], past(5), s.packed, s.batch, s.kv_heads, s.value_depth);
     if (e.outputs.size() > 1) e.outputs[1].values = k;
     if (e.outputs.size() > 2) e.outputs[2].values = v;
+    if (const auto* engine = dynamic_cast<const OnlineSoftmaxEngine*>(&e.matrix))
+      return attend_in_blocks(e, *engine, s, {q.data(), k.data(), v.data()});
+    const ScoreMask mask(e, s);
     for (std::int64_t b = 0; b < s.batch; ++b)
       for (std::int64_t h = 0; h < s.heads; ++h) {
         const std::int64_t kv = b * s.kv_heads + h / (s.heads / s.kv_heads);
-        head(e, s, b, h, q.data() + (b * s.heads + h) * s.rows * s.depth,
+        head(e, s, mask, b, h, q.data() + (b * s.heads + h) * s.rows * s.depth,
              k.data() + kv * s.columns * s.depth, v.data() + kv * s.columns * s.value_depth);
       }
   }
@@ -162,14 +110,18 @@ class Attention final : public SimpleOp {
   std::vector<TensorId> decompose(DecompositionBuilder& d) const override;
 
  private:
-  static void head(Evaluation& e, const AttentionShape& s, std::int64_t b, std::int64_t h,
-                   const double* q, const double* k, const double* v) {
+  static void head(Evaluation& e, const AttentionShape& s, const ScoreMask& mask, std::int64_t b,
+                   std::int64_t h, const double* q, const double* k, const double* v) {
     const RowsAlongAxis rows{s.rows, s.columns, 1};
     std::vector<double> scores(static_cast<std::size_t>(s.rows * s.columns));
     precision::MatrixOutput score_output(scores.data(), s.columns);
     e.matrix.multiply(s.depth, precision::MatrixRows(q, s.rows, s.depth, s.depth, 1),
                       precision::MatrixRows(k, s.columns, s.depth, s.depth, 1), {}, score_output);
-    mask_scores(e, s, b, h, scores);
+    for (std::int64_t row = 0; row < s.rows; ++row)
+      for (std::int64_t column = 0; column < s.columns; ++column) {
+        double& score = scores[static_cast<std::size_t>(row * s.columns + column)];
+        score = mask(score, b, h, row, column);
+      }
     std::vector<double> p(scores.size());
     for (std::int64_t row = 0; row < s.rows; ++row) {
       const StableExponentials exponentials = stable_exponentials(scores, rows, row, e.internal);
@@ -187,31 +139,6 @@ class Attention final : public SimpleOp {
     e.matrix.multiply(s.columns, precision::MatrixRows(p.data(), s.rows, s.columns, s.columns, 1),
                       precision::MatrixRows(v, s.value_depth, s.columns, 1, s.value_depth), {},
                       out);
-  }
-  static void mask_scores(Evaluation& e, const AttentionShape& s, std::int64_t b, std::int64_t h,
-                          std::vector<double>& scores) {
-    constexpr double kNever = -std::numeric_limits<double>::infinity();
-    const Tensor* mask = e.inputs.size() > 3 ? e.inputs[3] : nullptr;
-    const bool causal = e.view.integer("is_causal") != 0;
-    const double scale = e.internal(s.scale);
-    const double cap = e.internal(e.view.number("softcap"));
-    const BroadcastIndex from(mask == nullptr ? Shape{} : mask->shape,
-                              {s.batch, s.heads, s.rows, s.columns});
-    for (std::int64_t row = 0; row < s.rows; ++row)
-      for (std::int64_t column = 0; column < s.columns; ++column) {
-        double& score = scores[static_cast<std::size_t>(row * s.columns + column)];
-        score = e.internal(score * scale);
-        if (cap != 0.0)
-          score = e.internal(cap * e.internal(e.internal.tanh(e.internal(score / cap))));
-        if (causal && column > row + s.past) score = kNever;
-        if (mask == nullptr) continue;
-        const std::int64_t at = ((b * s.heads + h) * s.rows + row) * s.columns + column;
-        const double value = mask->values[static_cast<std::size_t>(from(at))];
-        if (mask->type == ElementType::boolean)
-          score = value != 0.0 ? score : kNever;
-        else
-          score = e.internal(score + value);
-      }
   }
 };
 

@@ -5,6 +5,7 @@ set(NPUSIM_OP_SOURCES
   ops/attention.cpp
   ops/axes.cpp
   ops/block_scales.cpp
+  ops/blocked_attention.cpp
   ops/broadcast.cpp
   ops/broadcast_gradient.cpp
   ops/casts.cpp
