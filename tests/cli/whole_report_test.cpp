@@ -55,7 +55,8 @@ TEST_F(WholeReport, DuplicateKeysHideNothing) {
                   "a.json:27:25: /scratchpad/kib: -1 is out of range; allowed: an integer from 1 "
                   "to 1073741824",
                   "a.json:27:39: /scratchpad/bufers: unknown key \"bufers\" (did you mean "
-                  "\"buffers\"?); allowed: kib, buffers"));
+                  "\"buffers\"?); allowed: buffers, kib, unified, banks, ports, banking, "
+                  "width_bytes"));
 }
 
 // What the parent holds is not known, so no key of it is called missing.

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <map>
 #include <optional>
@@ -281,6 +282,23 @@ TEST(FusedAttentionTiming, SavesTheScoresTraffic) {
   EXPECT_GE(whole.dram_bytes, 4 * tensor + 4 * scores);
   EXPECT_LT(together.cycles, whole.cycles);
   EXPECT_EQ(together.macs, whole.macs);
+}
+
+TEST(FusedAttentionTiming, ProgressCountsTheTilesOfEveryStep) {
+  const NpuSpec npu = small_npu();
+  Case c;
+  c.shape.batch = c.shape.heads = 2;
+  c.shape.rows = c.shape.columns = 12;
+  c.shape.depth = c.shape.value_depth = 8;
+  c.shape.causal = true;
+  const MappedGraph mapped = graph_of(npu, c);
+  const std::int64_t steps = attention_totals(npu, *mapped.ops.front().attention).steps;
+  EXPECT_EQ(planned_steps(mapped), 1 + 2 * steps);
+  std::atomic<std::int64_t> done{0};
+  SimulationOptions options;
+  options.steps_done = &done;
+  simulate(npu, mapped, options);
+  EXPECT_EQ(done, planned_steps(mapped));
 }
 
 TEST(FusedAttentionTiming, ClockedElementsAreRefused) {
