@@ -151,8 +151,9 @@ std::int64_t estimated_cycles(const NpuSpec& npu, const AttentionMapping& attent
   const AttentionTotals totals = attention_totals(npu, attention);
   const AttentionBlock block = largest_block(attention);
   const std::int64_t moving = transfer(totals.total_bytes());
+  const std::int64_t setup = npu.dram.latency_cycles + (npu.dma ? npu.dma->descriptor_cycles : 0);
   const std::int64_t held =
-      totals.steps * npu.dram.latency_cycles + transfer(totals.read_bytes) + totals.array_cycles;
+      totals.steps * setup + transfer(totals.read_bytes) + totals.array_cycles;
   const std::int64_t working = npu.scratchpad.buffers == 1
                                    ? totals.array_cycles + totals.vector_cycles
                                    : std::max(totals.array_cycles, totals.vector_cycles);

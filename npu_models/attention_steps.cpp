@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "npu_models/ceil_div.h"
 #include "npu_models/modules/vector_cost.h"
 #include "npu_models/port_limits.h"
 
@@ -95,10 +96,18 @@ std::int64_t value_bytes(const AttentionMapping& attention, const AttentionBlock
 
 std::int64_t mask_bytes(const AttentionMapping& attention, const AttentionBlock& block) {
   const AttentionMask& mask = attention.mask;
-  const std::int64_t rows =
-      mask.by_head ? block.queries : std::min(block.queries, attention.blocks.shape.rows);
-  return mask.element_bytes * (mask.by_batch || mask.by_head ? block.groups : 1) *
-         (mask.by_row || mask.by_head ? rows : 1) * (mask.by_column ? block.keys : 1);
+  const workloads::AttentionShape& shape = attention.blocks.shape;
+  // A group is the key-value head of a batch entry; its rows are those of its heads in turn.
+  std::int64_t groups = 1, rows = 1;
+  if (mask.by_batch)
+    groups = mask.by_head ? block.groups : ceil_div(block.groups, shape.kv_heads);
+  else if (mask.by_head)
+    groups = std::min(block.groups, shape.kv_heads);
+  if (mask.by_row)
+    rows = mask.by_head ? block.queries : std::min(block.queries, shape.rows);
+  else if (mask.by_head)
+    rows = ceil_div(block.queries, shape.rows);
+  return mask.element_bytes * groups * rows * (mask.by_column ? block.keys : 1);
 }
 
 std::int64_t result_bytes(const AttentionMapping& attention, const AttentionBlock& block) {

@@ -207,7 +207,10 @@ class GraphMapper {
         }
       }
     }
-    const MappingPin* const pin = find_pin(npu_.mapping, name);
+    const MappingPin* pin = find_pin(npu_.mapping, name);
+    // One that says nothing of attention is for products.
+    if (node(static_cast<std::size_t>(mapped.node)).op == "Attention" && pin && !pin->attention)
+      pin = nullptr;
     try {
       auto mapping = map(pin);
       if (pin != nullptr) mapped.mapping_origin = MappingOrigin::file;

@@ -118,13 +118,19 @@ class Footprint {
     return graph_.nodes[index(mapped_.ops[position].node)].name;
   }
 
-  /// Views share their input's memory.
+  /// Views share their input's memory, a collective each of its inputs'.
   void find_owners() {
     for (const Node& node : graph_.nodes) {
-      const bool view = workloads::ops().at(node.op).op_class() == workloads::OpClass::view;
-      for (std::size_t i = 0; view && i < node.outputs.size() && i < node.inputs.size(); ++i)
-        owner_[index(node.outputs[i])] = owner_[index(node.inputs[i])];
+      if (workloads::ops().at(node.op).op_class() != workloads::OpClass::view) continue;
+      for (std::size_t i = 0; i < node.outputs.size() && i < node.inputs.size(); ++i) {
+        const TensorId to = node.outputs[i], from = node.inputs[i];
+        if (to == workloads::kNoTensor || from == workloads::kNoTensor) continue;
+        if (i == 0 || elements(to) == elements(from)) owner_[index(to)] = owner_[index(from)];
+      }
     }
+  }
+  std::int64_t elements(TensorId id) const {
+    return workloads::element_count(graph_.tensors[index(id)].shape);
   }
 
   void touch(TensorId tensor, int position) {

@@ -15,8 +15,11 @@ ShareCycles share_cycles(const MacArraySpec& array, const GemmMapping& gemm, con
   cycles.array = organisation.tile_cycles(array, gemm.macs_per_pe_per_cycle,
                                           gemm.accumulator_latency_cycles, tile);
   if (array.accumulator.ports > 0) {
+    // Blocks leave their sums once, however many cycles they take; single terms each time.
+    TileShape steps = tile;
+    if (gemm.unit.block_terms() > 1) steps.k /= gemm.cycles_per_step;
     const std::int64_t accesses =
-        organisation.accumulator_accesses(array, gemm.macs_per_pe_per_cycle, tile, resumes);
+        organisation.accumulator_accesses(array, gemm.macs_per_pe_per_cycle, steps, resumes);
     cycles.accumulator_ports = std::max<std::int64_t>(
         0, ceil_div(accesses, array.accumulator.ports) - cycles.array.total());
   }

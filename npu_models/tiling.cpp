@@ -8,6 +8,7 @@
 
 #include "npu_models/ceil_div.h"
 #include "npu_models/gemm_split.h"
+#include "npu_models/input_units.h"
 #include "npu_models/mapping_cost.h"
 #include "npu_models/modules/sram_accesses.h"
 #include "npu_models/organisation.h"
@@ -202,8 +203,11 @@ void for_each_tile(const GemmMapping& gemm, bool by_resumption, const Visit& vis
 std::int64_t operand_reads(const NpuSpec& npu, const GemmMapping& gemm, const TileExtents& tile) {
   const TileShape granule = find_organisation(npu.mac_array.organisation)->granule(npu.mac_array);
   const model::SramAccesses accesses = model::sram_accesses(granule, shares_of(gemm.split, tile));
-  return accesses.m_side * gemm.unit.a.storage_bytes() +
-         accesses.n_side * gemm.unit.b.storage_bytes();
+  std::int64_t streamed = gemm.unit.a.storage_bytes(), stationary = gemm.unit.b.storage_bytes();
+  // A convolution's unit names the stationary side first (input_units.h).
+  if (streamed != stationary && find_input(npu.mac_array, {gemm.unit.a, gemm.unit.b}) == nullptr)
+    std::swap(streamed, stationary);
+  return accesses.m_side * streamed + accesses.n_side * stationary;
 }
 
 }  // namespace

@@ -93,8 +93,13 @@ TensorLayout::TensorLayout(const MappedGraph& mapped) {
   for (const MappedOp& op : mapped.ops) {
     if (op.engine != Engine::view) continue;
     const Node& node = mapped.graph.nodes[static_cast<std::size_t>(op.node)];
-    for (const TensorId id : node.outputs) {
-      if (id != kNoTensor) root_[at(id)] = root_[at(node.inputs.front())];
+    // A view of several tensors (a collective) passes each on; what has another size is a part.
+    for (std::size_t i = 0; i < node.outputs.size(); ++i) {
+      const TensorId id = node.outputs[i];
+      if (id == kNoTensor) continue;
+      const TensorId own = i < node.inputs.size() ? node.inputs[i] : kNoTensor;
+      const bool passed_on = own != kNoTensor && bytes_[at(own)] == bytes_[at(id)];
+      root_[at(id)] = root_[at(passed_on ? own : node.inputs.front())];
     }
   }
 }

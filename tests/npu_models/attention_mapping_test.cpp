@@ -193,6 +193,41 @@ TEST(FusedAttention, WhatDoesNotFitStaysInParts) {
   EXPECT_THAT(small.reason, HasSubstr("not fused: an array's scores and context take"));
 }
 
+TEST(FusedAttention, MasksAreReadOnceForAllThatShareThem) {
+  AttentionMapping attention;
+  attention.blocks.shape.batch = 4;
+  attention.blocks.shape.heads = 6;
+  attention.blocks.shape.kv_heads = 3;  // 12 groups of 2 heads
+  attention.blocks.shape.rows = 64;
+  AttentionBlock block;
+  block.groups = 6;     // of 2 batch entries
+  block.queries = 128;  // the rows of both heads
+  block.keys = 32;
+  const auto elements = [&](bool batch, bool head, bool row, bool column) {
+    attention.mask = {2, false, batch, head, row, column};
+    return mask_bytes(attention, block) / 2;
+  };
+  EXPECT_EQ(elements(false, false, false, true), 32);
+  EXPECT_EQ(elements(false, false, true, true), 64 * 32);
+  EXPECT_EQ(elements(false, true, false, true), 3 * 2 * 32);  // ALiBi: a row a head
+  EXPECT_EQ(elements(false, true, true, true), 3 * 128 * 32);
+  EXPECT_EQ(elements(true, false, true, true), 2 * 64 * 32);
+  EXPECT_EQ(elements(true, true, true, true), 6 * 128 * 32);
+  EXPECT_EQ(elements(true, true, true, false), 6 * 128);
+}
+
+TEST(FusedAttention, PinsOfProductsSayNothingOfIt) {
+  const MappedGraph free = mapped(fusing(), Layer{});
+  const MappedGraph pinned =
+      mapped(fusing({"mapping={\"fused_attention\": true, \"pins\": [{\"op\": \"*\", \"split\": "
+                     "{\"n\": 4}}]}"}),
+             Layer{});
+  ASSERT_TRUE(pinned.ops.front().attention);
+  EXPECT_EQ(describe_mapping(*pinned.ops.front().attention),
+            describe_mapping(*free.ops.front().attention));
+  EXPECT_EQ(pinned.ops.front().mapping_origin, MappingOrigin::search);
+}
+
 TEST(FusedAttention, TotalsAreThoseOfTheStepsOneByOne) {
   Random random(7);
   for (int i = 0; i < 200; ++i) {

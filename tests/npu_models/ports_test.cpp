@@ -128,6 +128,25 @@ TEST(AccumulatorPorts, OnePortHalvesTheRateOfLongSums) {
   EXPECT_EQ(run(npu, single_gemm(gemm)).cycles, 100 * (2 * 20 - 1));
 }
 
+TEST(AccumulatorPorts, BlocksThatTakeSeveralCyclesLeaveTheirSumsOnce) {
+  NpuSpec npu = tiny_npu();
+  npu.mac_array.organisation = "cube";
+  npu.mac_array.depth = 4;
+  npu.mac_array.accumulator.ports = 1;
+  GemmMapping gemm = *single_gemm(GemmCase{}).ops.front().gemm;
+  gemm.cycles_per_step = 3;
+  precision::Stage block;
+  block.terms = 4;
+  block.combine = precision::Combine::tree;
+  block.arithmetic = gemm.unit.accumulator();
+  const TileShape share{8, 8, 64};
+  const std::int64_t accesses = stepped_accesses(npu.mac_array, share, false);
+  EXPECT_GT(share_cycles(npu.mac_array, gemm, share, false).total(), accesses);  // single terms
+  gemm.unit.stages.insert(gemm.unit.stages.begin(), block);
+  const ShareCycles slow = share_cycles(npu.mac_array, gemm, share, false);
+  EXPECT_EQ(slow.total(), std::max(slow.array.total(), accesses));
+}
+
 /// Bytes that a weight-stationary array reads, pass by pass.
 std::int64_t stepped_reads(const TileShape& tile) {
   std::int64_t elements = 0;

@@ -2,6 +2,7 @@
 // Cycles and traffic of operands in another form, worked by hand.
 #include <gtest/gtest.h>
 
+#include "npu_models/modules/op_program.h"
 #include "tests/npu_models/timing_support.h"
 
 namespace npusim::npu {
@@ -74,6 +75,21 @@ TEST(TimingLayout, ATransposeByDmaMovesABurstForEachRun) {
   testing::expect_every_cycle_has_a_cause(result);
   graph.mapped.ops.front().gathered_run = 8;  // rows of 16 bytes
   EXPECT_EQ(run(npu, graph.mapped).cycles, 16);
+}
+
+TEST(TensorAddresses, AViewOfSeveralTensorsPassesEachOn) {
+  HandGraph graph;
+  const auto a = graph.tensor({8}), b = graph.tensor({4, 4});
+  const auto to_a = graph.tensor({8}), to_b = graph.tensor({4, 4}), part = graph.tensor({2});
+  const int op = graph.view(a, to_a);
+  const int index = graph.mapped.ops[static_cast<std::size_t>(op)].node;
+  workloads::Node& node = graph.mapped.graph.nodes[static_cast<std::size_t>(index)];
+  node.inputs = {a, b, workloads::kNoTensor};
+  node.outputs = {to_a, to_b, part};
+  const model::TensorLayout layout(graph.mapped);
+  EXPECT_EQ(layout.root(to_a), a);
+  EXPECT_EQ(layout.root(to_b), b);
+  EXPECT_EQ(layout.root(part), a);
 }
 
 }  // namespace
