@@ -12,8 +12,11 @@ namespace npusim::base {
 namespace {
 
 Descriptor open_unnamed(const std::string& name) {
-  std::error_code ignored;
-  const std::filesystem::path folder = std::filesystem::temp_directory_path(ignored);
+  std::error_code error;
+  const std::filesystem::path folder = std::filesystem::temp_directory_path(error);
+  if (error)
+    fail_file(name, "unwritable-file", "cannot keep its contents in TMPDIR: " + error.message(),
+              "a folder in TMPDIR that can be written");
   std::string path = (folder / "npusim-XXXXXX").string();
   Descriptor file(::mkostemp(path.data(), O_CLOEXEC));
   if (file.get() < 0)

@@ -104,6 +104,8 @@ double Approximation::polynomial(std::size_t segment, double x,
 }
 
 double Approximation::pieces(double x, double whole, const precision::Rounder& round) const {
+  // What a mask hides has no weight, whatever the table says of its end.
+  if (function == Elementary::exp && x < 0.0 && std::isinf(x)) return 0.0;
   const bool is_below = x < breakpoints.front();
   const bool is_above = x > breakpoints.back();
   if (is_below || is_above) {

@@ -45,6 +45,11 @@ class Experiment {
     diagnostics.collect([&] {
       workload_ = workloads::load_workload(request_.workload_file, overrides("workload"));
     });
+    if (request_.cluster_file.empty() && !overrides("cluster").empty())
+      diagnostics.collect([] {
+        throw base::InputError("--set cluster...: no --cluster names a cluster file",
+                               "unknown-path");
+      });
     if (!request_.cluster_file.empty())
       diagnostics.collect(
           [&] { cluster_ = npu::load_cluster(request_.cluster_file, overrides("cluster")); });

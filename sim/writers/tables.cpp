@@ -219,7 +219,8 @@ std::string csv_of(const Result& result, const ComparisonOptions& options) {
     if (run.timing) {
       const Timing& t = *run.timing;
       for (std::string cell :
-           {std::to_string(t.run.cycles), exact(t.seconds), exact(t.samples_per_s),
+           {std::to_string(t.run.cycles), exact(*step_seconds(run)),
+            exact(run.cluster ? run.cluster->samples_per_s : t.samples_per_s),
             std::to_string(t.run.macs), exact(t.utilization), exact(t.achieved_tops),
             exact(t.peak_tops), std::to_string(t.run.dram_bytes), std::to_string(t.run.sram_bytes),
             std::to_string(t.run.busy_cycles), t.run.bound, exact(t.run.energy.total_mj())})

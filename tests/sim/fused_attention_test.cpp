@@ -324,6 +324,15 @@ TEST(FusedAttentionValues, ARowThatSeesNothingAtFirstOrAtAllIsRight) {
   EXPECT_TRUE(std::isnan(y[static_cast<std::size_t>(c.l.value_depth)]));
 }
 
+TEST(FusedAttentionValues, ABlockOfNansIsNoHiddenOne) {
+  Case c(Layer{});
+  const auto nan = std::numeric_limits<double>::quiet_NaN();
+  std::fill_n(c.values.k.begin(), 3 * c.l.depth, nan);  // keys 0 to 2 of the first head
+  const std::vector<double> y = c.run(c.in_blocks(3));
+  EXPECT_TRUE(std::isnan(y.front()));
+  EXPECT_TRUE(std::isfinite(y.back()));
+}
+
 TEST(FusedAttentionValues, BlocksOfKeysAreInTheBitsBlocksOfQueriesAreNot) {
   Layer layer;
   layer.columns = 40;

@@ -130,6 +130,7 @@ class Oracle {
   }
   float inside(float x, float whole) const {
     const std::size_t n = a_.breakpoints.size() - 1;
+    if (a_.function == Elementary::exp && x < 0.0F && std::isinf(x)) return 0.0F;  // masked
     if (x < a_.breakpoints[0]) return beyond(a_.below, 0, x, a_.breakpoints[0], whole);
     if (x > a_.breakpoints[n]) return beyond(a_.above, n - 1, x, a_.breakpoints[n], whole);
     for (std::size_t i = 0; i < n; ++i)
@@ -380,6 +381,9 @@ TEST(Approximation, EndsAreClampedExtrapolatedOrExact) {
   EXPECT_DOUBLE_EQ(a(-3.0, {}), 2 * a(-2.0, {}) - a(-1.0, {}));
   EXPECT_EQ(a(kInfinity, {}), kInfinity);
   EXPECT_EQ(a(-kInfinity, {}), 0.0);
+  const Approximation clamped = linear(Elementary::exp, Reduction::none, {-8.0, -4.0, 0.0});
+  EXPECT_EQ(clamped(-9.0, {}), clamped(-8.0, {}));
+  EXPECT_EQ(clamped(-kInfinity, {}), 0.0);  // what a mask hides
 }
 
 TEST(Approximation, TextHasEveryNumber) {

@@ -4,6 +4,7 @@
 // them; the elements are rounded where they are stored.
 #include "workloads/ops/block_scales.h"
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "precision/block_quantize.h"
@@ -40,8 +41,8 @@ Tiling tiling(const NodeView& view, int input, const char* attribute) {
   t.rows = shape[shape.size() - 2];
   t.columns = shape.back();
   for (std::size_t i = 0; i + 2 < shape.size(); ++i) t.matrices *= shape[i];
-  t.tile_rows = tile[0];
-  t.tile_columns = tile[1];
+  t.tile_rows = std::min(tile[0], std::max<std::int64_t>(1, t.rows));
+  t.tile_columns = std::min(tile[1], std::max<std::int64_t>(1, t.columns));
   return t;
 }
 

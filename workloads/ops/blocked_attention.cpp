@@ -74,7 +74,8 @@ class QueryBlock {
     for (std::int64_t i = 0; i < width; ++i) {
       scores[i] = mask_(engine_.on_chip()(scores[i]), group_ / s_.kv_heads, head, stacked % s_.rows,
                         key + i);
-      max = std::max(max, scores[i]);
+      // A NaN stays: no later score is larger.
+      if (scores[i] != scores[i] || scores[i] > max) max = scores[i];
     }
     if (max == kNever) {
       running.rescale = 1.0;
@@ -96,10 +97,9 @@ class QueryBlock {
     running.sum = internal(internal(running.sum * running.rescale) + sum);
   }
 
-  /// A table never sees what is hidden.
   void exponentials(double* x, std::int64_t count) const {
     if (!e_.internal.approximates(Elementary::exp)) return det_exp(x, x, static_cast<int>(count));
-    for (std::int64_t i = 0; i < count; ++i) x[i] = x[i] == kNever ? 0.0 : e_.internal.exp(x[i]);
+    for (std::int64_t i = 0; i < count; ++i) x[i] = e_.internal.exp(x[i]);
   }
 
   void accumulate(const std::vector<double>& product) {

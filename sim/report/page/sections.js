@@ -4,6 +4,9 @@
 
 const nameOf = run => [run.npu, run.workload, run.mode, run.recipe].join(' / ');
 const timing = (run, key) => run.timing ? run.timing[key] : null;
+// Of all devices, where there are several.
+const throughput = run => run.cluster ? run.cluster.samples_per_s : timing(run, 'samples_per_s');
+const stepSeconds = run => run.cluster ? run.cluster.step_seconds : timing(run, 'seconds');
 const worstError = run => {
   const errors = run.numerics ? run.numerics.outputs.map(output => output.rel_fro).filter(value => value !== null) : [];
   return errors.length ? Math.max(...errors) : null;
@@ -11,12 +14,12 @@ const worstError = run => {
 
 /** Runs that no other run of the same workload and mode beats in both throughput and error. */
 function isPareto(run, runs) {
-  const rate = timing(run, 'samples_per_s');
+  const rate = throughput(run);
   const error = worstError(run);
   if (rate === null || error === null) return null;
   const beaten = runs.some(other => other.workload === run.workload && other.mode === run.mode &&
-    timing(other, 'samples_per_s') >= rate && worstError(other) !== null && worstError(other) <= error &&
-    (timing(other, 'samples_per_s') > rate || worstError(other) < error));
+    throughput(other) >= rate && worstError(other) !== null && worstError(other) <= error &&
+    (throughput(other) > rate || worstError(other) < error));
   return beaten ? 'no' : 'yes';
 }
 
@@ -25,8 +28,8 @@ function comparison(runs) {
     {title: 'NPU', of: run => run.npu}, {title: 'workload', of: run => run.workload}, {title: 'mode', of: run => run.mode},
     {title: 'recipe', of: run => run.recipe}, {title: 'status', of: run => run.status},
     {title: 'cycles', of: run => timing(run, 'cycles'), better: 'low'},
-    {title: 'time [ms]', of: run => run.timing ? run.timing.seconds * 1e3 : null, better: 'low'},
-    {title: 'samples/s', of: run => timing(run, 'samples_per_s'), better: 'high'},
+    {title: 'time [ms]', of: run => stepSeconds(run) === null ? null : stepSeconds(run) * 1e3, better: 'low'},
+    {title: 'samples/s', of: run => throughput(run), better: 'high'},
     {title: 'utilization', of: run => timing(run, 'utilization'), better: 'high'},
     {title: 'TOPS', of: run => timing(run, 'achieved_tops'), better: 'high'},
     {title: 'DRAM bytes', of: run => timing(run, 'dram_bytes'), better: 'low'},
@@ -39,8 +42,8 @@ function comparison(runs) {
 }
 
 function errorAgainstThroughput(runs) {
-  const points = runs.filter(run => timing(run, 'samples_per_s') !== null && worstError(run) !== null).map(run => ({
-    x: timing(run, 'samples_per_s'), y: worstError(run), label: nameOf(run), group: run.workload + ' ' + run.mode,
+  const points = runs.filter(run => throughput(run) !== null && worstError(run) !== null).map(run => ({
+    x: throughput(run), y: worstError(run), label: nameOf(run), group: run.workload + ' ' + run.mode,
     pareto: isPareto(run, runs),
   }));
   if (!points.length) return [];
