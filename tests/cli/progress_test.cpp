@@ -126,7 +126,7 @@ const std::vector<std::string> kLongNumerics = {"run",
                                                 "--workload",
                                                 "resnet50",
                                                 "--set",
-                                                "workload.parameters.batch=16",
+                                                "workload.parameters.batch=4",
                                                 "--jobs",
                                                 "1",
                                                 "--json"};
