@@ -70,6 +70,14 @@ TEST(Run, OnSeveralDevices) {
   EXPECT_EQ(at(document, "/runs/0/config/cluster/name").string(), "ring4");
   EXPECT_EQ(at(document, "/runs/0/numerics/first_nonfinite_op").kind(), JsonValue::Kind::null);
   EXPECT_THAT(npusim(command).out, HasSubstr("2 devices (ring4, data parallel, ring"));
+  // Tables for programs have the time of all devices, too.
+  std::vector<std::string> csv = command;
+  csv.insert(csv.end(), {"--no-numerics", "--csv", "-"});
+  for (const char* number : {"step_seconds", "samples_per_s"}) {
+    const std::string path = std::string("/runs/0/cluster/") + number;
+    const std::string text = base::dump_json(at(document, path), -1);
+    EXPECT_THAT(npusim(csv).out, HasSubstr("," + text + ",")) << path;
+  }
   const Outcome missing =
       npusim({"run", "--npu", "systolic128_bf16", "--workload", "mlp", "--cluster", "ring5"});
   EXPECT_EQ(missing.exit_code, 3);
