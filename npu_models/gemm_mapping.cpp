@@ -8,13 +8,19 @@
 #include "npu_models/mapping.h"
 #include "npu_models/npu_file.h"
 #include "npu_models/tiling.h"
+#include "precision/unit_text.h"
 
 namespace npusim::npu {
 
 std::string describe_mapping(const GemmMapping& gemm) {
-  return "tile " + std::to_string(gemm.tile_m) + " x " + std::to_string(gemm.tile_n) + " x " +
+  return (gemm.winograd ? name_of(*gemm.winograd) + ", tile " : "tile ") +
+         std::to_string(gemm.tile_m) + " x " + std::to_string(gemm.tile_n) + " x " +
          std::to_string(gemm.tile_k) + ", " + name_of(gemm.loop_order) + ", split " +
          describe(gemm.split);
+}
+
+std::string describe_plan(const GemmMapping& gemm) {
+  return (gemm.winograd ? describe(*gemm.winograd) + " | " : "") + precision::describe(gemm.plan);
 }
 
 std::int64_t GemmMapping::k_tiles() const {
@@ -35,7 +41,8 @@ std::int64_t GemmMapping::combining_adds() const {
 void add_combination(const GemmMapping& gemm, std::vector<workloads::VectorWork>& work) {
   const workloads::Contraction& c = gemm.contraction;
   if (gemm.split.k > 1)
-    work.insert(work.begin(), {"add", c.groups * c.m * c.n * gemm.combining_adds()});
+    work.insert(work.begin(),
+                {"add", gemm.products() * c.groups * c.m * c.n * gemm.combining_adds()});
 }
 
 namespace {
@@ -77,14 +84,15 @@ GemmMapping map_gemm(const NpuSpec& npu, const workloads::Contraction& contracti
 GemmMapping map_gemm(const NpuSpec& npu, const workloads::Contraction& contraction,
                      const OperandFormats& input, bool n_side_first,
                      const precision::Format& accumulator, std::int64_t output_bytes,
-                     const MappingPin* pin) {
+                     const MappingPin* pin, std::optional<WinogradForm> winograd) {
   const MacArraySpec array = array_as(npu.mac_array, input, accumulator);
   GemmMapping gemm = untiled(npu, contraction, input, n_side_first, accumulator);
+  gemm.winograd = std::move(winograd);
   const precision::Arithmetic sums = gemm.unit.accumulator();
   const std::int64_t element_bytes =
       std::max(gemm.unit.a.storage_bytes(), gemm.unit.b.storage_bytes());
   const std::string reason = choose_tiles(npu, element_bytes, output_bytes, gemm, pin);
-  if (pin != nullptr && !reason.empty()) throw IllegalPin(reason);
+  if ((pin != nullptr || gemm.winograd) && !reason.empty()) throw IllegalPin(reason);
   NPUSIM_CHECK(reason.empty(), "a GEMM on " + npu.name + ": " + reason);
   cut_at_tiles(array, gemm.tile_k, sums, gemm.plan);
   if (gemm.spills) {

@@ -22,10 +22,11 @@ void cut_at_tiles(const MacArraySpec& array, std::int64_t tile_k,
                   const precision::Arithmetic& accumulator, precision::ReductionPlan& plan);
 
 /// The plan and tiles of one contraction of operands of any kind. `n_side_first`: the product names
-/// the n side first, so that side is operand a of the mapping's unit.
+/// the n side first, so that side is operand a of the mapping's unit. `winograd`: the contraction
+/// is that of a point; throws IllegalPin where no tile fits.
 GemmMapping map_gemm(const NpuSpec& npu, const workloads::Contraction& contraction,
                      const OperandFormats& input, bool n_side_first,
                      const precision::Format& accumulator, std::int64_t output_bytes,
-                     const MappingPin* pin);
+                     const MappingPin* pin, std::optional<WinogradForm> winograd = {});
 
 }  // namespace npusim::npu

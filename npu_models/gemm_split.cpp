@@ -50,7 +50,7 @@ std::int64_t least_array_cycles(const NpuSpec& npu, const GemmMapping& gemm,
   const TileShape share{ceil_div(gemm.contraction.m, split.m),
                         ceil_div(gemm.contraction.n, split.n), ceil_div(gemm.ordered_k, split.k)};
   const MacArraySpec& array = npu.mac_array;
-  return ceil_div(gemm.contraction.groups, split.groups) *
+  return gemm.products() * ceil_div(gemm.contraction.groups, split.groups) *
          find_organisation(array.organisation)
              ->tile_cycles(array, gemm.macs_per_pe_per_cycle, gemm.accumulator_latency_cycles,
                            gemm.on_array(share))

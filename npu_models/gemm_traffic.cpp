@@ -62,20 +62,26 @@ std::int64_t tile_n_side_bytes(const GemmMapping& gemm, std::int64_t groups, std
   return groups * bytes;
 }
 
-GemmTraffic gemm_traffic(const GemmMapping& gemm, const GemmElementBytes& bytes) {
-  const workloads::Contraction& c = gemm.contraction;
+GemmReloads gemm_reloads(const GemmMapping& gemm) {
   const GemmTileCounts tiles = gemm_tile_counts(gemm);
   const bool streamed_stays = tiles.m == 1 && tiles.k == 1;
   const bool stationary_stays = tiles.k == 1 || gemm.loop_order == LoopOrder::weight_resident;
+  return {streamed_stays ? 1 : tiles.n, stationary_stays ? 1 : tiles.m};
+}
+
+GemmTraffic gemm_traffic(const GemmMapping& gemm, const GemmElementBytes& bytes) {
+  const workloads::Contraction& c = gemm.contraction;
+  const GemmTileCounts tiles = gemm_tile_counts(gemm);
+  const GemmReloads reloads = gemm_reloads(gemm);
 
   GemmTraffic traffic;
-  traffic.m_side_bytes =
-      c.groups * (streamed_stays ? 1 : tiles.n) * streamed_bytes(gemm, tiles, bytes.m_side);
-  traffic.n_side_bytes = c.groups * (stationary_stays ? 1 : tiles.m) *
-                         n_side_bytes(gemm, c.n, 0, gemm.ordered_k, bytes.n_side);
-  traffic.output_bytes = c.groups * c.m * c.n * bytes.output;
+  traffic.m_side_bytes = c.groups * reloads.streamed * streamed_bytes(gemm, tiles, bytes.m_side);
+  traffic.n_side_bytes =
+      c.groups * reloads.stationary * n_side_bytes(gemm, c.n, 0, gemm.ordered_k, bytes.n_side);
+  traffic.output_bytes = gemm.results() * bytes.output;
   if (gemm.spills) {
-    traffic.spill_write_bytes = c.groups * c.m * c.n * (tiles.k - 1) * spill_element_bytes(gemm);
+    traffic.spill_write_bytes =
+        gemm.products() * c.groups * c.m * c.n * (tiles.k - 1) * spill_element_bytes(gemm);
     traffic.spill_read_bytes = traffic.spill_write_bytes;
   }
   return traffic;

@@ -35,6 +35,12 @@ std::int64_t spill_element_bytes(const GemmMapping& gemm);
 
 GemmTraffic gemm_traffic(const GemmMapping& gemm, const GemmElementBytes& bytes);
 
+/// How often each side is loaded in all.
+struct GemmReloads {
+  std::int64_t streamed = 1, stationary = 1;
+};
+GemmReloads gemm_reloads(const GemmMapping& gemm);
+
 /// Operands of one tile: positions [m0, m0 + m_count), or n_count channels, of `groups` groups and
 /// the ranges of tile `k_tile` of K.
 std::int64_t tile_m_side_bytes(const GemmMapping& gemm, std::int64_t groups, std::int64_t m0,

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <map>
 
 #include "npu_models/attention_mapping.h"
@@ -9,6 +10,9 @@
 #include "npu_models/mapping.h"
 #include "npu_models/memory_footprint.h"
 #include "npu_models/rearrangement.h"
+#include "npu_models/tiling.h"
+#include "npu_models/winograd_mapping.h"
+#include "npu_models/winograd_steps.h"
 #include "workloads/decompose.h"
 #include "workloads/operand_order.h"
 
@@ -154,6 +158,8 @@ class GraphMapper {
                                          stored(streamed).format.storage_bytes());
         map_product(*contraction, mapped);
         add_combination(*mapped.gemm, mapped.vector_work);
+        add_output_transforms(*mapped.gemm, mapped.vector_work);
+        mapped.macs = mapped.gemm->macs();
       }
     }
     return mapped;
@@ -184,6 +190,7 @@ class GraphMapper {
       pin.tile_k = gemm.tile_k;
       pin.loop_order = gemm.loop_order;
       pin.split = gemm.split;
+      pin.winograd = gemm.winograd ? gemm.winograd->outputs : 0;
       reference_.emplace(reference.graph.nodes[static_cast<std::size_t>(op.node)].name, pin);
     }
   }
@@ -225,8 +232,14 @@ class GraphMapper {
   }
 
   void map_product(const workloads::Contraction& contraction, MappedOp& mapped) {
-    mapped.gemm = mapping_by(
-        mapped, [&](const MappingPin* pin) { return gemm_of(contraction, mapped, pin); });
+    const Product product = product_of(contraction, mapped);
+    mapped.gemm = mapping_by(mapped, [&](const MappingPin* pin) { return gemm_of(product, pin); });
+    const WinogradOptions& options = npu_.mapping.winograd;
+    if (mapped.gemm->winograd || options.output_tiles.empty() || !is_convolution(*product.node) ||
+        mapped.mapping_origin != MappingOrigin::search)
+      return;
+    mapped.not_winograd = why_not_winograd(case_of(product), options.output_tiles.front());
+    if (mapped.not_winograd.empty()) mapped.not_winograd = "direct takes no longer";
   }
 
   void map_fused_attention(MappedOp& mapped) {
@@ -259,25 +272,90 @@ class GraphMapper {
         .first->second;
   }
 
-  /// Repeated layers are mapped once.
-  GemmMapping gemm_of(const workloads::Contraction& contraction, const MappedOp& mapped,
-                      const MappingPin* pin) {
-    const auto i = static_cast<std::size_t>(mapped.node);
+  struct Product {
+    const Node* node;
+    const workloads::Contraction& contraction;
+    OperandFormats operands;
+    precision::Format accumulator;
+    std::int64_t output_bytes;
+  };
+
+  Product product_of(const workloads::Contraction& contraction, const MappedOp& mapped) const {
+    const Node& of = node(static_cast<std::size_t>(mapped.node));
     const std::vector<int>& epilogue = mapped.epilogue;
-    const Node& last = epilogue.empty() ? node(i) : node(static_cast<std::size_t>(epilogue.back()));
-    const std::int64_t output_bytes = stored(last.outputs.front()).format.storage_bytes();
-    const OperandFormats input = operands_of(mapped_.graph, node(i), contraction, mapped_.storage);
-    const bool n_first = workloads::names_n_side_first(node(i).op);
+    const Node& last = epilogue.empty() ? of : node(static_cast<std::size_t>(epilogue.back()));
+    OperandFormats operands = operands_of(mapped_.graph, of, contraction, mapped_.storage);
     const precision::Format accumulator =
-        recipe_.accumulator ? *recipe_.accumulator : default_accumulator(npu_.mac_array, input);
-    const std::string key =
-        key_of(contraction, input.name(), output_bytes) + (n_first ? " n first" : "") + key_of(pin);
-    const auto known = gemms_.find(key);
-    GemmMapping gemm = known != gemms_.end() ? known->second
-                                             : map_gemm(npu_, contraction, input, n_first,
-                                                        accumulator, output_bytes, pin);
-    if (known == gemms_.end()) gemms_.emplace(key, gemm);
-    gemm.contraction = contraction;  // inputs by number and all that does not shape the mapping
+        recipe_.accumulator ? *recipe_.accumulator : default_accumulator(npu_.mac_array, operands);
+    return {&of, contraction, std::move(operands), accumulator,
+            stored(last.outputs.front()).format.storage_bytes()};
+  }
+
+  ConvolutionCase case_of(const Product& p) const {
+    return {npu_,          mapped_.graph, *p.node,
+            p.contraction, p.operands,    p.node->internal.value_or(recipe_.internal)};
+  }
+
+  /// Sides of the output tiles that are tried, 0: direct. A pin that fixes tiles and does not speak
+  /// of Winograd is for the direct convolution.
+  std::vector<std::int64_t> forms_of(const Product& p, const MappingPin* pin) const {
+    if (pin != nullptr && pin->winograd) {
+      if (*pin->winograd > 0)
+        if (const std::string reason = why_not_winograd(case_of(p), *pin->winograd);
+            !reason.empty())
+          throw IllegalPin("no Winograd: " + reason);
+      return {*pin->winograd};
+    }
+    std::vector<std::int64_t> forms = {0};
+    if (pin != nullptr && pin->fixes_tiles()) return forms;
+    for (const std::int64_t outputs : npu_.mapping.winograd.output_tiles)
+      if (why_not_winograd(case_of(p), outputs).empty()) forms.push_back(outputs);
+    return forms;
+  }
+
+  GemmMapping map_as(const Product& p, std::int64_t outputs, const MappingPin* pin) const {
+    const bool n_first = workloads::names_n_side_first(p.node->op);
+    if (outputs == 0)
+      return map_gemm(npu_, p.contraction, p.operands, n_first, p.accumulator, p.output_bytes, pin);
+    return map_gemm(npu_, winograd_contraction(p.contraction, outputs), p.operands, n_first,
+                    p.accumulator, p.output_bytes, pin, winograd_form(case_of(p), outputs));
+  }
+
+  /// The form with the least estimate, the first of several.
+  GemmMapping best_of(const Product& p, const std::vector<std::int64_t>& forms,
+                      const MappingPin* pin) const {
+    GemmMapping best = map_as(p, forms.front(), pin);
+    const auto cost = [&](const GemmMapping& gemm) {
+      const std::int64_t bytes = std::max(gemm.unit.a.storage_bytes(), gemm.unit.b.storage_bytes());
+      return estimated_cycles(npu_, bytes, p.output_bytes, gemm);
+    };
+    for (std::size_t i = 1; i < forms.size(); ++i) {
+      try {
+        GemmMapping other = map_as(p, forms[i], pin);
+        if (cost(other) < cost(best)) best = std::move(other);
+      } catch (const IllegalPin&) {  // its tiles do not fit
+      }
+    }
+    return best;
+  }
+
+  /// Repeated layers are mapped once.
+  GemmMapping gemm_of(const Product& p, const MappingPin* pin) {
+    const std::vector<std::int64_t> forms = forms_of(p, pin);
+    std::string key = key_of(p.contraction, p.operands.name(), p.output_bytes) +
+                      (workloads::names_n_side_first(p.node->op) ? " n first" : "") + key_of(pin);
+    for (const std::int64_t outputs : forms)
+      if (outputs > 0) key += " winograd " + describe(winograd_form(case_of(p), outputs));
+    auto known = gemms_.find(key);
+    if (known == gemms_.end()) known = gemms_.emplace(key, best_of(p, forms, pin)).first;
+    GemmMapping gemm = known->second;
+    // Inputs by number and all that does not shape the mapping.
+    if (!gemm.winograd) {
+      gemm.contraction = p.contraction;
+    } else {
+      gemm.contraction = winograd_contraction(p.contraction, gemm.winograd->outputs);
+      gemm.winograd->convolution = p.contraction;
+    }
     return gemm;
   }
 
@@ -288,6 +366,7 @@ class GraphMapper {
       key += side ? " " + std::to_string(*side) : " -";
     key += pin->loop_order ? name_of(*pin->loop_order) : "-";
     key += pin->split ? describe(*pin->split) : "-";
+    if (pin->winograd) key += " form " + std::to_string(*pin->winograd);
     if (!pin->attention) return key;
     for (const auto& side : {pin->attention->queries, pin->attention->keys})
       key += side ? " " + std::to_string(*side) : " -";

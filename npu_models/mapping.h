@@ -14,6 +14,7 @@
 #include "npu_models/memory_footprint.h"
 #include "npu_models/npu_spec.h"
 #include "npu_models/organisation.h"
+#include "npu_models/winograd_form.h"
 #include "precision/reduction_plan.h"
 #include "workloads/attention_shape.h"
 #include "workloads/contraction.h"
@@ -39,6 +40,21 @@ struct GemmMapping {
   std::int64_t cycles_per_step = 1;
   precision::MacUnit unit;
   precision::ReductionPlan plan;
+  /// The contraction is that of each point of a convolution by Winograd; absent: direct.
+  std::optional<WinogradForm> winograd;
+
+  /// That a tile runs on the arrays, one behind the other.
+  std::int64_t products() const { return winograd ? winograd->points() : 1; }
+  /// Elements of the op's output.
+  std::int64_t results() const {
+    const workloads::Contraction& c = winograd ? winograd->convolution : contraction;
+    return c.groups * c.m * c.n;
+  }
+  /// At most so many in a tile of m * n positions and channels.
+  std::int64_t results_of(std::int64_t sums) const {
+    return winograd ? sums * winograd->output_pixels() : sums;
+  }
+  std::int64_t macs() const { return products() * contraction.macs(); }
 
   /// Tiles of K, and the terms of one part of it: part i begins at term i * k_part().
   std::int64_t k_tiles() const;
@@ -56,7 +72,10 @@ struct GemmMapping {
 };
 
 /// "tile 64 x 128 x 512, output_resident, split 1 x 1 x 1 x 1".
+/// By Winograd: "winograd 2x2, tile ...".
 std::string describe_mapping(const GemmMapping& gemm);
+/// What of it is in the bits: the reduction plan, and transforms.
+std::string describe_plan(const GemmMapping& gemm);
 
 /// What of a mask belongs to a block of scores.
 struct AttentionMask {
@@ -113,7 +132,8 @@ struct MappedOp {
   std::int64_t gathered_run = 0;
   /// Nodes fused behind this one, in order; they have no MappedOp of their own.
   std::vector<int> epilogue;
-  std::int64_t macs = 0;
+  std::int64_t macs = 0;     ///< that the engine takes: by Winograd those of its products
+  std::string not_winograd;  ///< why a convolution is direct where the file lists output tiles
 
   /// Of a matrix op.
   const precision::MacUnit& unit() const { return gemm ? gemm->unit : attention->scores.unit; }

@@ -10,6 +10,7 @@
 #include "npu_models/port_limits.h"
 #include "npu_models/tile_bytes.h"
 #include "npu_models/tiling.h"
+#include "npu_models/winograd_steps.h"
 
 namespace npusim::npu {
 namespace {
@@ -40,15 +41,17 @@ MappingCost::MappingCost(const NpuSpec& npu, std::int64_t element_bytes, std::in
 TileBytes MappingCost::tile_bytes(const GemmMapping& gemm, std::int64_t m0, bool spills) const {
   const std::int64_t m = std::min(gemm.tile_m, gemm.contraction.m - m0);
   const std::int64_t groups = gemm.split.groups;
-  const std::int64_t sums = spills ? gemm.accumulator_bytes : 0;
-  return {tile_m_side_bytes(gemm, groups, m0, m, 0, bytes_.m_side),
-          tile_n_side_bytes(gemm, groups, gemm.tile_n, 0, bytes_.n_side),
-          groups * m * gemm.tile_n * std::max(bytes_.output, sums)};
+  const std::int64_t sums = spills ? gemm.products() * gemm.accumulator_bytes : 0;
+  return {tile_m_side_bytes(gemm, groups, m0, m, 0, bytes_.m_side) +
+              transformed_inputs(gemm, groups, m, 0) * bytes_.m_side,
+          tile_n_side_bytes(gemm, groups, gemm.tile_n, 0, bytes_.n_side) +
+              transformed_weights(gemm, groups, gemm.tile_n, 0) * bytes_.n_side,
+          groups * m * gemm.tile_n * std::max(gemm.results_of(bytes_.output), sums)};
 }
 
 bool MappingCost::first_tile_fits(const GemmMapping& gemm) const {
   const std::int64_t share =
-      ceil_div(gemm.tile_m, gemm.split.m) * ceil_div(gemm.tile_n, gemm.split.n);
+      gemm.products() * ceil_div(gemm.tile_m, gemm.split.m) * ceil_div(gemm.tile_n, gemm.split.n);
   return share <= sums_ && fits_scratchpad(npu_.scratchpad, tile_bytes(gemm, 0, false));
 }
 
@@ -82,7 +85,8 @@ std::string MappingCost::why_not(const GemmMapping& gemm) const {
            " parts of tiles of " + std::to_string(gemm.tile_k);
   if (split.k > 1 && gemm.loop_order == LoopOrder::weight_resident)
     return "parts of K keep their sums in the arrays: output_resident only";
-  const std::int64_t share = ceil_div(gemm.tile_m, split.m) * ceil_div(gemm.tile_n, split.n);
+  const std::int64_t share =
+      gemm.products() * ceil_div(gemm.tile_m, split.m) * ceil_div(gemm.tile_n, split.n);
   if (share > sums_)
     return "an array's " + std::to_string(share) + " sums take " +
            bytes_text(share * gemm.accumulator_bytes) + ", half of accumulator memory has " +
@@ -113,21 +117,31 @@ std::int64_t MappingCost::least(const GemmMapping& gemm, std::int64_t busy) cons
 std::int64_t MappingCost::estimate(const GemmMapping& gemm, std::int64_t busy) const {
   const GemmTraffic traffic = gemm_traffic(gemm, bytes_);
   const workloads::Contraction& c = gemm.contraction;
-  const std::int64_t results = gemm.split.groups * gemm.tile_m * gemm.tile_n;
-  const TileBytes first = tile_bytes(gemm, 0, false);
-  const std::int64_t ends = first.streamed + first.stationary + results * bytes_.output;
+  const std::int64_t sums = gemm.split.groups * gemm.tile_m * gemm.tile_n;
+  const std::int64_t results = gemm.results_of(sums);
+  const std::int64_t ends = first_operand_bytes(gemm) + results * bytes_.output;
   const std::int64_t moving = transfer(traffic.total_bytes());
-  const std::int64_t sum = std::max({in_slots(gemm, busy, transfer(traffic.read_bytes())), moving,
-                                     through_ports(gemm, traffic.total_bytes()),
-                                     combining(gemm, c.groups * c.m * c.n)}) +
-                           transfer(ends) / 2 + results / npu_.vector_unit.lanes +
-                           combining(gemm, results) + moving / 4;
+  const WinogradCycles transforms = winograd_cycles(npu_, gemm);
+  const WinogradCycles of_a_tile = winograd_tile_cycles(npu_, gemm);
+  const std::int64_t loading = transfer(traffic.read_bytes()) + transforms.operands;
+  const std::int64_t sum =
+      std::max({in_slots(gemm, busy, loading), moving, through_ports(gemm, traffic.total_bytes()),
+                combining(gemm, c.groups * c.m * c.n) + transforms.operands + transforms.outputs}) +
+      transfer(ends) / 2 + results / npu_.vector_unit.lanes + combining(gemm, sums) +
+      of_a_tile.operands + of_a_tile.outputs + moving / 4;
   return gemm.split.k > 1 ? sum + sum / 10 : sum;
+}
+
+/// As they are loaded.
+std::int64_t MappingCost::first_operand_bytes(const GemmMapping& gemm) const {
+  const std::int64_t m = std::min(gemm.tile_m, gemm.contraction.m);
+  return tile_m_side_bytes(gemm, gemm.split.groups, 0, m, 0, bytes_.m_side) +
+         tile_n_side_bytes(gemm, gemm.split.groups, gemm.tile_n, 0, bytes_.n_side);
 }
 
 /// Of the vector unit, for so many outputs whose K is shared.
 std::int64_t MappingCost::combining(const GemmMapping& gemm, std::int64_t outputs) const {
-  const auto adds = static_cast<double>(outputs * gemm.combining_adds());
+  const auto adds = static_cast<double>(gemm.products() * outputs * gemm.combining_adds());
   return static_cast<std::int64_t>(std::ceil(adds * add_cycles_));
 }
 

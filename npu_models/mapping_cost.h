@@ -10,6 +10,9 @@
 //   + results of a tile / lanes                                            the last one's epilogue,
 //                                                                          parts of K combined too
 //   + DRAM bytes / bandwidth / 4                                           hidden traffic costs too
+//   + transforms of a tile's operands and of its sums, where the vector unit takes those of a
+//     convolution by Winograd; its cycles for all tiles join the additions in the first line, those
+//     for operands the load cycles
 //   + a tenth of it all where K is shared by arrays: their sums travel, which nothing else here
 //   sees
 //
@@ -52,6 +55,7 @@ class MappingCost {
  private:
   std::int64_t combining(const GemmMapping& gemm, std::int64_t outputs) const;
   TileBytes tile_bytes(const GemmMapping& gemm, std::int64_t m0, bool spills) const;
+  std::int64_t first_operand_bytes(const GemmMapping& gemm) const;
   std::int64_t through_ports(const GemmMapping& gemm, std::int64_t moved) const;
   std::int64_t in_slots(const GemmMapping& gemm, std::int64_t busy, std::int64_t loading) const;
   std::int64_t transfer(std::int64_t bytes) const;

@@ -7,7 +7,8 @@ namespace npusim::npu {
 namespace {
 
 std::string text_of(const GemmMapping& gemm) {
-  std::string text = precision::describe(gemm.unit) + " " + precision::describe(gemm.plan);
+  std::string text = precision::describe(gemm.unit) + " " + describe_plan(gemm);
+  if (gemm.winograd) text += std::string(" transforms at ") + name_of(gemm.winograd->stage);
   for (std::int64_t value : {gemm.contraction.groups, gemm.contraction.m, gemm.contraction.n,
                              gemm.ordered_k, gemm.tile_m, gemm.tile_n, gemm.tile_k})
     text += " " + std::to_string(value);

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "npu_models/array_split.h"
+#include "npu_models/winograd_form.h"
 
 namespace npusim::npu {
 
@@ -38,12 +39,18 @@ struct MappingPin {
   std::optional<LoopOrder> loop_order;
   std::optional<ArraySplit> split;
   std::optional<AttentionPin> attention;
+  /// Side of the output tile of a convolution by Winograd; 0: direct.
+  std::optional<std::int64_t> winograd;
   base::Diagnostic place;  ///< where it stands
+
+  /// Says something of tiles, split or order.
+  bool fixes_tiles() const { return tile_m || tile_n || tile_k || loop_order || split; }
 };
 
 struct MappingOptions {
   MappingSearch search = MappingSearch::quick;
   bool fused_attention = false;  ///< where an op's pin does not say
+  WinogradOptions winograd;      ///< what the search tries; pins may name others
   std::vector<MappingPin> pins;  ///< the first that fits an op counts
 };
 

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "npu_models/mapping_reader.h"
 
+#include <algorithm>
+
+#include "npu_models/unit_reader.h"
+
 namespace npusim::npu {
 namespace {
 
@@ -28,6 +32,37 @@ AttentionPin read_attention(base::ObjectReader& object) {
   return pin;
 }
 
+std::int64_t read_output_tile(const base::ValueReader& value) {
+  return value.choice({"2x2", "4x4"}) == 0 ? 2 : 4;
+}
+
+WinogradOptions read_winograd(base::ObjectReader& object) {
+  WinogradOptions options;
+  for (const base::ValueReader& value : object.array("output_tiles")) {
+    const std::int64_t side = read_output_tile(value);
+    if (std::find(options.output_tiles.begin(), options.output_tiles.end(), side) !=
+        options.output_tiles.end())
+      value.error("duplicate", "the output tile stands here twice", "each once");
+    options.output_tiles.push_back(side);
+  }
+  if (object.has("output_tiles") && options.output_tiles.empty())
+    object.error("output_tiles", "empty", "no output tile", "2x2, 4x4, or no section winograd");
+  options.stage = object.choice<WinogradStage>(
+      "transforms",
+      {{"vector_unit", WinogradStage::vector_unit}, {"array_edge", WinogradStage::array_edge}},
+      WinogradStage::vector_unit);
+  options.offline_weights =
+      object.choice<bool>("weights", {{"offline", true}, {"on_the_fly", false}}, true);
+  if (const auto arithmetic = object.optional("arithmetic")) {
+    options.arithmetic = read_format(*arithmetic);
+    if (options.arithmetic->is_fixed_point())
+      arithmetic->error("unsupported-format", "transforms need a floating format",
+                        "a floating format");
+  }
+  object.finish();
+  return options;
+}
+
 MappingPin read_pin(const base::ValueReader& value) {
   base::ObjectReader object(value);
   MappingPin pin;
@@ -51,6 +86,10 @@ MappingPin read_pin(const base::ValueReader& value) {
   if (auto split = object.optional_object("split")) pin.split = read_split(*split);
   if (auto attention = object.optional_object("attention"))
     pin.attention = read_attention(*attention);
+  if (const auto winograd = object.optional("winograd")) {
+    const std::size_t form = winograd->choice({"direct", "2x2", "4x4"});
+    pin.winograd = 2 * static_cast<std::int64_t>(form);
+  }
   object.finish();
   const base::Origin& origin = value.json().origin();
   if (origin.file) pin.place.file = *origin.file;
@@ -68,6 +107,8 @@ MappingOptions read_mapping(base::ObjectReader& object) {
       "search", {{"quick", MappingSearch::quick}, {"exhaustive", MappingSearch::exhaustive}},
       MappingSearch::quick);
   options.fused_attention = object.boolean("fused_attention", false);
+  if (auto winograd = object.optional_object("winograd"))
+    options.winograd = read_winograd(*winograd);
   for (const base::ValueReader& pin : object.optional_array("pins"))
     options.pins.push_back(read_pin(pin));
   object.finish();

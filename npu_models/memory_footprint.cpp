@@ -2,11 +2,13 @@
 #include "npu_models/memory_footprint.h"
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 
 #include "npu_models/buffer_plan.h"
 #include "npu_models/gemm_traffic.h"
 #include "npu_models/mapping.h"
+#include "npu_models/winograd_steps.h"
 #include "workloads/op.h"
 
 namespace npusim::npu {
@@ -57,7 +59,8 @@ std::int64_t workspace_bytes(const MappedOp& op) {
   if (!op.gemm || !op.gemm->spills) return rearranged;
   const std::int64_t columns = std::min(op.gemm->tile_n, op.gemm->contraction.n);
   const std::int64_t groups = std::min(op.gemm->split.groups, op.gemm->contraction.groups);
-  return rearranged + groups * op.gemm->contraction.m * columns * spill_element_bytes(*op.gemm);
+  return rearranged + op.gemm->products() * groups * op.gemm->contraction.m * columns *
+                          spill_element_bytes(*op.gemm);
 }
 
 /// Something that comes and goes.
@@ -73,7 +76,8 @@ class Footprint {
         graph_(mapped.graph),
         owner_(graph_.tensors.size()),
         kinds_(graph_.tensors.size()),
-        updated_(graph_.tensors.size(), false) {
+        updated_(graph_.tensors.size(), false),
+        replaced_(graph_.tensors.size(), false) {
     std::iota(owner_.begin(), owner_.end(), std::size_t{0});
     lifetimes_.resize(owner_.size());
     for (std::size_t i = 0; i < kinds_.size(); ++i) kinds_[i] = kind_of(graph_.tensors[i].role);
@@ -167,12 +171,33 @@ class Footprint {
   }
 
   std::int64_t bytes_of(std::size_t tensor) const {
-    if (owner_[tensor] != tensor || mapped_.on_chip[tensor] || updated_[tensor]) return 0;
+    if (owner_[tensor] != tensor || mapped_.on_chip[tensor] || updated_[tensor] ||
+        replaced_[tensor])
+      return 0;
     return workloads::element_count(graph_.tensors[tensor].shape) *
            mapped_.storage[tensor].format.storage_bytes();
   }
 
+  /// Weights that convolutions by Winograd alone read are there in their transformed forms, one for
+  /// each size of tile; others as well.
+  void find_transformed() {
+    std::map<std::size_t, std::map<std::int64_t, std::int64_t>> forms;  // readers by bytes
+    for (const MappedOp& op : mapped_.ops)
+      if (const std::int64_t bytes = transformed_weight_bytes(mapped_, op); bytes > 0) {
+        std::map<std::int64_t, std::int64_t>& of = forms[index(weights_of(mapped_, op))];
+        if (of[bytes]++ == 0) resident_[MemoryKind::weights] += bytes;
+      }
+    for (const auto& [tensor, by_size] : forms) {
+      std::int64_t readers = 0;
+      for (const Node& node : graph_.nodes)
+        readers += std::count(node.inputs.begin(), node.inputs.end(), static_cast<int>(tensor));
+      for (const auto& [bytes, count] : by_size) readers -= count;
+      if (readers == 0) replaced_[tensor] = true;
+    }
+  }
+
   void collect() {
+    find_transformed();
     for (std::size_t i = 0; i < kinds_.size(); ++i) {
       const Lifetime& life = lifetimes_[i];
       if (stays(kinds_[i]))
@@ -206,7 +231,8 @@ class Footprint {
   const Graph& graph_;
   std::vector<std::size_t> owner_;  ///< tensor whose memory a tensor lives in
   std::vector<MemoryKind> kinds_;
-  std::vector<bool> updated_;  ///< the new value of something that stays, written in its place
+  std::vector<bool> updated_;   ///< the new value of something that stays, written in its place
+  std::vector<bool> replaced_;  ///< by other forms of it
   std::vector<Lifetime> lifetimes_;
   BytesByKind resident_;
   std::vector<Transient> transients_;

@@ -12,8 +12,7 @@ std::string numeric_hash(const MappedGraph& mapped) {
     value = base::fnv1a("\n" + node.name + " " + node.op, value);
   for (const MappedOp& op : mapped.ops) {
     std::string text = "\n" + std::to_string(op.node) + " " + name_of(op.engine);
-    if (op.gemm)
-      text += " " + precision::describe(op.gemm->unit) + " " + precision::describe(op.gemm->plan);
+    if (op.gemm) text += " " + precision::describe(op.gemm->unit) + " " + describe_plan(*op.gemm);
     if (op.attention)
       text +=
           " " + precision::describe(op.attention->scores.unit) + " " + describe_plan(*op.attention);

@@ -23,6 +23,9 @@ ShareCycles share_cycles(const MacArraySpec& array, const GemmMapping& gemm, con
     cycles.accumulator_ports = std::max<std::int64_t>(
         0, ceil_div(accesses, array.accumulator.ports) - cycles.array.total());
   }
+  for (std::int64_t* part : {&cycles.array.busy, &cycles.array.preload, &cycles.array.fill_drain,
+                             &cycles.array.dependency, &cycles.accumulator_ports})
+    *part *= gemm.products();
   return cycles;
 }
 

@@ -44,7 +44,7 @@
 
 namespace npusim::npu {
 
-/// One array's share of a tile.
+/// One array's share of a tile: of each of its products, one behind the other.
 struct ShareCycles {
   TileCycles array;                    ///< the organisation's closed form
   std::int64_t accumulator_ports = 0;  ///< beyond it

@@ -38,11 +38,13 @@ std::int64_t channel_block(const precision::ReductionPlan& plan) {
 
 /// The window describes this contraction's streamed side (a weight gradient's sides are no
 /// windows).
-bool is_image(const workloads::Contraction& c) {
+bool is_image(const GemmMapping& gemm) {
+  const workloads::Contraction& c = gemm.contraction;
   if (!c.window) return false;
   const workloads::Window& w = *c.window;
-  return w.images * w.out_height * w.out_width == c.m &&
-         w.channels * w.kernel_height * w.kernel_width == c.k();
+  // K of a point of a convolution by Winograd has no taps.
+  const std::int64_t taps = gemm.winograd ? 1 : w.kernel_height * w.kernel_width;
+  return w.images * w.out_height * w.out_width == c.m && w.channels * taps == c.k();
 }
 
 /// Channels that ordered terms [k0, k0 + k_count) read (an upper bound where a range wraps).
@@ -94,8 +96,8 @@ std::int64_t window_pixels(const workloads::Window& window, std::int64_t m0, std
 
 std::int64_t m_side_bytes(const GemmMapping& gemm, std::int64_t m0, std::int64_t m_count,
                           std::int64_t k0, std::int64_t k_count, std::int64_t element_bytes) {
-  const std::int64_t dense = m_count * real_terms(gemm, k0, k_count);
-  if (!is_image(gemm.contraction)) return dense * element_bytes;
+  const std::int64_t dense = gemm.products() * m_count * real_terms(gemm, k0, k_count);
+  if (!is_image(gemm)) return dense * element_bytes;
   const workloads::Window& window = *gemm.contraction.window;
   const std::int64_t channels = channels_touched(gemm, window.channels, k0, k_count);
   return std::min(dense, window_pixels(window, m0, m_count) * channels) * element_bytes;
@@ -103,7 +105,8 @@ std::int64_t m_side_bytes(const GemmMapping& gemm, std::int64_t m0, std::int64_t
 
 std::int64_t n_side_bytes(const GemmMapping& gemm, std::int64_t n_count, std::int64_t k0,
                           std::int64_t k_count, std::int64_t element_bytes) {
-  return n_count * real_terms(gemm, k0, k_count) * element_bytes;
+  const std::int64_t each = gemm.winograd ? gemm.winograd->stored_weights() : 1;
+  return each * n_count * real_terms(gemm, k0, k_count) * element_bytes;
 }
 
 }  // namespace npusim::npu

@@ -131,9 +131,7 @@ class TileSearch {
     }
   }
 
-  bool is_pinned() const {
-    return pin_.tile_m || pin_.tile_n || pin_.tile_k || pin_.split || pin_.loop_order;
-  }
+  bool is_pinned() const { return pin_.fixes_tiles(); }
 
   /// True when what is pinned cannot run; the first reason is kept.
   bool note_refusal() {
@@ -207,7 +205,8 @@ std::int64_t operand_reads(const NpuSpec& npu, const GemmMapping& gemm, const Ti
   // A convolution's unit names the stationary side first (input_units.h).
   if (streamed != stationary && find_input(npu.mac_array, {gemm.unit.a, gemm.unit.b}) == nullptr)
     std::swap(streamed, stationary);
-  return accesses.m_side * streamed + accesses.n_side * stationary;
+  const std::int64_t weights = gemm.winograd ? gemm.winograd->read_weights() : 1;
+  return gemm.products() * accesses.m_side * streamed + weights * accesses.n_side * stationary;
 }
 
 }  // namespace
@@ -238,6 +237,12 @@ std::int64_t operand_reads(const NpuSpec& npu, const GemmMapping& gemm) {
     bytes += count * operand_reads(npu, gemm, tile);
   });
   return bytes;
+}
+
+std::int64_t estimated_cycles(const NpuSpec& npu, std::int64_t element_bytes,
+                              std::int64_t output_bytes, const GemmMapping& gemm) {
+  return MappingCost(npu, element_bytes, output_bytes, gemm)
+      .estimate(gemm, array_cycles(npu, gemm));
 }
 
 std::string choose_tiles(const NpuSpec& npu, std::int64_t element_bytes, std::int64_t output_bytes,

@@ -26,6 +26,10 @@ inline std::int64_t array_cycles(const NpuSpec& npu, const GemmMapping& gemm) {
 /// Bytes that the arrays read from the scratchpad for their operands.
 std::int64_t operand_reads(const NpuSpec& npu, const GemmMapping& gemm);
 
+/// What the mapping is chosen by.
+std::int64_t estimated_cycles(const NpuSpec& npu, std::int64_t element_bytes,
+                              std::int64_t output_bytes, const GemmMapping& gemm);
+
 /// Sets split, tile_m, tile_n, tile_k, loop_order and spills; all else must be set. What `pin`
 /// fixes is taken as it is. Returns why no mapping with the pin can run; empty: gemm has one.
 std::string choose_tiles(const NpuSpec& npu, std::int64_t element_bytes, std::int64_t output_bytes,

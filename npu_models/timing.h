@@ -41,6 +41,8 @@ struct OpTiming {
   std::int64_t start_cycle = 0;  ///< first activity of the op on any engine
   std::int64_t end_cycle = 0;    ///< last activity
   std::int64_t macs = 0;
+  std::string winograd;               ///< "winograd 2x2"; empty: direct, or no convolution
+  std::int64_t convolution_macs = 0;  ///< by Winograd: of the direct convolution
   std::int64_t array_busy_cycles = 0;
   /// Products on the arrays: MACs over what the array-cycles charged to the op (busy and stalls)
   /// could do in its operand format; weighted by these they make the run's. 0 for other ops.
@@ -50,7 +52,8 @@ struct OpTiming {
   std::int64_t spill_bytes = 0;  ///< included in the two above
   std::int64_t sram_bytes = 0;
   std::int64_t vector_cycles = 0;
-  /// DRAM bytes and cycles of the vector unit spent on another form of an operand; empty: none.
+  /// DRAM bytes and cycles of the vector unit spent on another form of an operand; empty: none. By
+  /// Winograd: cycles for the transforms of operands.
   std::map<std::string, std::int64_t> rearranging;
   std::int64_t tiles = 0;
   double energy_mj = 0.0;

@@ -11,6 +11,7 @@
 #include "npu_models/modules/sim_time.h"
 #include "npu_models/modules/vector_cost.h"
 #include "npu_models/rearrangement.h"
+#include "npu_models/winograd_steps.h"
 
 namespace npusim::npu {
 namespace {
@@ -74,6 +75,16 @@ Energy energy_of(const NpuSpec& npu, const MappedOp& op, const OpRecord& r) {
   if (op.rearrangement)
     energy.vector_mj += model::vector_energy_pj(npu, {{"copy", op.rearrangement->elements}}) *
                         kMillijoulePerPicojoule;
+  if (op.gemm && op.gemm->winograd) {
+    // Additions cost the same wherever they are.
+    std::vector<workloads::VectorWork> work = operand_transforms(*op.gemm);
+    if (op.gemm->winograd->stage == WinogradStage::array_edge) {
+      const WinogradTotals totals = winograd_totals(*op.gemm);
+      for (auto& part : output_transforms(*op.gemm->winograd, totals.outputs, totals.biased))
+        work.push_back(std::move(part));
+    }
+    energy.vector_mj += model::vector_energy_pj(npu, work) * kMillijoulePerPicojoule;
+  }
   energy.sram_mj = (static_cast<double>(r.scratchpad_bytes) * pj.scratchpad_pj_per_byte +
                     static_cast<double>(r.accumulator_bytes) * pj.accumulator_pj_per_byte) *
                    kMillijoulePerPicojoule;
@@ -113,6 +124,11 @@ OpTiming row_of(const NpuSpec& npu, const MappedGraph& mapped, const MappedOp& o
         op.rearrangement ? name_of(op.rearrangement->kind) : std::string("transpose");
     row.rearranging = {{kind + "_dram_bytes", r.rearranged_bytes},
                        {kind + "_vector_cycles", r.rearranged_cycles}};
+  }
+  if (op.gemm && op.gemm->winograd) {
+    row.winograd = name_of(*op.gemm->winograd);
+    row.convolution_macs = op.gemm->winograd->convolution.macs();
+    row.rearranging["winograd_vector_cycles"] = r.rearranged_cycles;
   }
   row.tiles = r.tiles;
   row.bound = bound_of(r.array_cycles, r.transfer_picos, r.vector_cycles, r.host_cycles);

@@ -15,6 +15,7 @@ void visit_op(Archive& a, Result& op) {
   a("node", op.node), a("op", op.op), a("engine", op.engine), a("phase", op.phase);
   a("start_cycle", op.start_cycle), a("end_cycle", op.end_cycle);
   a("macs", op.macs), a("array_busy_cycles", op.array_busy_cycles);
+  a("winograd", op.winograd), a("convolution_macs", op.convolution_macs);
   a("utilization", op.utilization), a("stall_cycles", op.stall_cycles);
   a("dram_read_bytes", op.dram_read_bytes), a("dram_write_bytes", op.dram_write_bytes);
   a("spill_bytes", op.spill_bytes), a("sram_bytes", op.sram_bytes);

@@ -70,12 +70,21 @@ void AttentionEngine::multiply(std::int64_t, const precision::OperandRows&,
   throw base::InternalError("an attention engine took a single product");
 }
 
+WinogradProducts::WinogradProducts(const npu::GemmMapping& mapping,
+                                   const precision::ParallelFor& parallel, precision::RandomKey key)
+    : outputs_(mapping.winograd->outputs),
+      arithmetic_(mapping.winograd->arithmetic),
+      weight_arithmetic_(mapping.winograd->offline_weights ? precision::Rounder() : arithmetic_),
+      operand_(precision::Arithmetic{mapping.unit.a, mapping.unit.input_rounding}),
+      products_(mapping.unit, mapping.plan, parallel, key) {}
+
 std::unique_ptr<workloads::MatrixEngine> array_engine(const npu::MappedOp& op,
                                                       const precision::ParallelFor& parallel,
                                                       precision::RandomKey key) {
   if (op.engine != npu::Engine::matrix) return nullptr;
   if (op.attention) return std::make_unique<AttentionEngine>(*op.attention, parallel, key);
   if (!op.gemm) return nullptr;
+  if (op.gemm->winograd) return std::make_unique<WinogradProducts>(*op.gemm, parallel, key);
   return std::make_unique<PlannedEngine>(op.gemm->unit, op.gemm->plan, parallel, key);
 }
 

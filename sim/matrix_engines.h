@@ -9,6 +9,7 @@
 #include "npu_models/mapping.h"
 #include "precision/gemm.h"
 #include "workloads/online_softmax.h"
+#include "workloads/winograd.h"
 
 namespace npusim::sim {
 
@@ -32,6 +33,27 @@ class PlannedEngine final : public workloads::MatrixEngine {
   const precision::ParallelFor& parallel_;
   precision::RandomKey key_;
   mutable std::uint64_t products_ = 0;  ///< an op takes its products one after the other
+};
+
+/// A convolution by Winograd: the product of each point through the unit and the plan.
+class WinogradProducts final : public workloads::WinogradEngine {
+ public:
+  WinogradProducts(const npu::GemmMapping& mapping, const precision::ParallelFor& parallel,
+                   precision::RandomKey key);
+  std::int64_t outputs() const override { return outputs_; }
+  const precision::Rounder& arithmetic() const override { return arithmetic_; }
+  /// FP64 where weights are transformed before the run.
+  const precision::Rounder& weight_arithmetic() const override { return weight_arithmetic_; }
+  const precision::Rounder& operand() const override { return operand_; }
+  void multiply(std::int64_t k, const precision::OperandRows& a, const precision::OperandRows& b,
+                const precision::Bias& bias, precision::GemmOutput& out) const override {
+    products_.multiply(k, a, b, bias, out);
+  }
+
+ private:
+  std::int64_t outputs_;
+  precision::Rounder arithmetic_, weight_arithmetic_, operand_;
+  PlannedEngine products_;
 };
 
 /// Attention as one op: both products of each block through the unit, each with the plan of its K.

@@ -270,7 +270,7 @@ class Executor {
     error.output = distribution_of(node.outputs[0]);
     const npu::MappedOp* op = op_of_node_[index];
     if (op != nullptr && op->gemm && op->node == static_cast<int>(index))
-      error.plan = precision::describe(op->gemm->plan);
+      error.plan = npu::describe_plan(*op->gemm);
     if (op != nullptr && op->attention) error.plan = npu::describe_plan(*op->attention);
     name_approximations(error);
     const std::pair<precision::ErrorMetrics*, const Tensor*> references[] = {

@@ -34,7 +34,7 @@ std::vector<OpMapping> mappings_of(const npu::MappedGraph& mapped) {
     const std::string& node = mapped.graph.nodes[static_cast<std::size_t>(op.node)].name;
     if (op.gemm)
       mappings.push_back(
-          {node, npu::describe_mapping(*op.gemm), base::fnv1a(precision::describe(op.gemm->plan))});
+          {node, npu::describe_mapping(*op.gemm), base::fnv1a(npu::describe_plan(*op.gemm))});
     if (op.attention)
       mappings.push_back({node, npu::describe_mapping(*op.attention),
                           base::fnv1a(npu::describe_plan(*op.attention))});

@@ -102,7 +102,7 @@ class Sampler {
 
   /// nullopt: not one of the products that are sampled.
   std::optional<SampledOpError> sample(const npu::MappedOp& op) const {
-    if (!op.gemm || op.engine != npu::Engine::matrix) return std::nullopt;
+    if (!op.gemm || op.gemm->winograd || op.engine != npu::Engine::matrix) return std::nullopt;
     const Node& node = graph_.nodes[static_cast<std::size_t>(op.node)];
     const std::optional<ProductLayout> layout =
         workloads::product_layout(workloads::NodeView(graph_, node));

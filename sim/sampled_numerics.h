@@ -17,8 +17,8 @@
 // (Cameron, Gelbach, Miller 2011, without the term that would make it smaller), and the interval is
 // Student's at 95% for the fewer of the two kinds of clusters, of those that were not drawn whole.
 //
-// Not sampled: every other op (named with the reason), errors that travel through the graph, and
-// the outputs. Sums rounded stochastically take words of their own.
+// Not sampled: every other op (named with the reason), convolutions by Winograd, errors that travel
+// through the graph, and the outputs. Sums rounded stochastically take words of their own.
 #pragma once
 
 #include "npu_models/mapping.h"

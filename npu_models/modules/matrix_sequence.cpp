@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tiles of a matrix op as commands; see sequencer.h.
+// Tiles of a matrix op as commands; see sequencer.h. Where the vector unit transforms the operands
+// of a convolution by Winograd, those of a tile are loaded and transformed before the tile in front
+// is issued, so that they are not behind its epilogue in the vector unit's queue; with one
+// scratchpad buffer a tile ends before the next begins. Transformed operands lie in the slot of
+// what was loaded.
 #include <algorithm>
+#include <optional>
 #include <string>
 
 #include "base/error.h"
@@ -9,6 +14,7 @@
 #include "npu_models/modules/share.h"
 #include "npu_models/modules/sram_accesses.h"
 #include "npu_models/tile_bytes.h"
+#include "npu_models/winograd_steps.h"
 
 namespace npusim::npu::model {
 
@@ -22,19 +28,32 @@ struct Sequencer::MatrixRun {
   std::vector<std::uint64_t>
       spilled;  ///< by m tile: number of the store that wrote its partial sums
   std::uint64_t spill_address;
-  Need rearranged{};  ///< another form of the streamed operand is there
+  Need rearranged{};   ///< another form of the streamed operand is there
+  Need transformed{};  ///< so are the last operands, for Winograd
+  Need loaded{};       ///< what the tile and its epilogue read
+};
+
+struct Sequencer::PreparedTile {
+  GemmTile tile;
+  Need operands, transformed;
 };
 
 namespace {
 
 /// Accumulator memory that the largest share of a tile takes.
 std::int64_t share_bytes(const GemmMapping& gemm, std::int64_t m, std::int64_t n) {
-  return ceil_div(m, gemm.split.m) * ceil_div(n, gemm.split.n) * gemm.accumulator_bytes;
+  return gemm.products() * ceil_div(m, gemm.split.m) * ceil_div(n, gemm.split.n) *
+         gemm.accumulator_bytes;
 }
 
-/// Results of a tile.
+/// Positions times channels of a tile.
 std::int64_t elements_of(const TileExtents& tile) {
   return tile.groups * tile.m * tile.n;
+}
+
+/// Partial sums of a tile in DRAM.
+std::int64_t spilled_bytes(const GemmMapping& gemm, const TileExtents& tile) {
+  return gemm.products() * elements_of(tile) * spill_element_bytes(gemm);
 }
 
 void check_arrays(const GemmMapping& gemm, const MacArraySpec& array, const std::string& node) {
@@ -83,22 +102,40 @@ void Sequencer::issue_matrix(int op, const OpProgram& program) {
     run.rearranged = rearrange_operand(op, program.m_side);
     run.spill_address += static_cast<std::uint64_t>(mapped_op.rearrangement->written_bytes);
   }
+  const bool ahead = gemm.winograd && gemm.winograd->stage == WinogradStage::vector_unit &&
+                     npu_.scratchpad.buffers > 1;
+  std::optional<PreparedTile> before;
   GemmTiles tiles(gemm);
-  for (GemmTile tile; tiles.next(tile);) issue_tile(run, tile);
+  for (GemmTile tile; tiles.next(tile);) {
+    const PreparedTile now = prepare_tile(run, tile);
+    if (before) issue_tile(run, *before);
+    if (ahead) {
+      before = now;
+    } else {
+      issue_tile(run, now);
+    }
+  }
+  if (before) issue_tile(run, *before);
 }
 
-void Sequencer::issue_tile(MatrixRun& run, const GemmTile& tile) {
+Sequencer::PreparedTile Sequencer::prepare_tile(MatrixRun& run, const GemmTile& tile) {
+  load_operands(run, tile);
+  return {tile, all_loads(), run.transformed};
+}
+
+void Sequencer::issue_tile(MatrixRun& run, const PreparedTile& prepared) {
+  const GemmTile& tile = prepared.tile;
   const GemmMapping& gemm = run.gemm;
   Scratchpad& scratchpad = engines_.scratchpad;
   const bool reads_partial_sums = gemm.spills && !tile.first_k;
-  load_operands(run, tile);
 
   ArrayCommand command;
   command.op = run.op;
   command.gemm = &gemm;
   command.tile = tile.extents;
   command.at = {tile.group0, tile.m0, tile.n0, tile.index.k};
-  command.operands = all_loads();
+  command.operands = prepared.operands;
+  command.weights = prepared.transformed;
   const std::int64_t held = share_bytes(gemm, tile.extents.m, tile.extents.n);
   const Release accumulators{&engines_.accumulators.bytes, held};
   if (tile.first_k || gemm.spills) command.accumulator_bytes = held;
@@ -108,11 +145,13 @@ void Sequencer::issue_tile(MatrixRun& run, const GemmTile& tile) {
 
   const std::int64_t elements = elements_of(tile.extents);
   bool extra_loaded = false;
+  run.loaded = prepared.operands;
   if (tile.last_k) {
     extra_loaded = load_tiled_inputs(run, elements);
+    if (extra_loaded) run.loaded = all_loads();
     if (run.vector.empty()) {
       // The array itself takes the extra operand (a bias as large as the output).
-      command.operands = all_loads();
+      command.operands = run.loaded;
       if (extra_loaded) command.give[3] = {&scratchpad.epilogue_operands};
     }
   }
@@ -135,6 +174,16 @@ std::uint64_t Sequencer::streamed_address(const MatrixRun& run, std::int64_t par
          static_cast<std::uint64_t>(share_of(form->written_bytes, 0, part, whole));
 }
 
+std::uint64_t Sequencer::weight_address(const MatrixRun& run, std::int64_t part,
+                                        std::int64_t whole) const {
+  const TensorId weights = run.program.n_side;
+  const MappedOp& op = mapped_.ops[static_cast<std::size_t>(run.op)];
+  const std::int64_t transformed = transformed_weight_bytes(mapped_, op);
+  if (transformed == 0) return tile_address(weights, part, whole);
+  return layout_.weight_address(weights) +
+         static_cast<std::uint64_t>(share_of(transformed, 0, part, whole));
+}
+
 void Sequencer::load_operands(MatrixRun& run, const GemmTile& tile) {
   const GemmMapping& gemm = run.gemm;
   const workloads::Contraction& c = gemm.contraction;
@@ -142,12 +191,19 @@ void Sequencer::load_operands(MatrixRun& run, const GemmTile& tile) {
   DmaCommand load;
   load.op = run.op;
   if (tile.load_stationary) {
-    load.address = tile_address(program.n_side, tile.group0 * c.n + tile.n0, c.groups * c.n);
+    load.address = weight_address(run, tile.group0 * c.n + tile.n0, c.groups * c.n);
     load.bytes = tile_n_side_bytes(gemm, tile.extents.groups, tile.extents.n, tile.index.k,
                                    program.element_bytes.n_side);
     load.producers = producers(program.n_side);
     load.take[0] = &engines_.scratchpad.n_side;
     engines_.load.queue.push(load);
+    if (gemm.winograd && !gemm.winograd->offline_weights) {
+      const TileExtents& e = tile.extents;
+      const std::int64_t made = transformed_weights(gemm, e.groups, e.n, tile.index.k);
+      transform_operand(
+          run, weight_transforms(*gemm.winograd, e.groups * e.n * tile_terms(gemm, tile.index.k)),
+          load.bytes, made * program.element_bytes.n_side);
+    }
   }
   if (tile.load_streamed) {
     load.address = streamed_address(run, tile.group0 * c.m + tile.m0, c.groups * c.m);
@@ -157,16 +213,38 @@ void Sequencer::load_operands(MatrixRun& run, const GemmTile& tile) {
     load.producers = producers(program.m_side);
     load.take[0] = &engines_.scratchpad.m_side;
     engines_.load.queue.push(load);
+    if (gemm.winograd) {
+      const TileExtents& e = tile.extents;
+      const std::int64_t made = transformed_inputs(gemm, e.groups, e.m, tile.index.k);
+      transform_operand(
+          run, input_transforms(*gemm.winograd, e.groups * e.m * tile_terms(gemm, tile.index.k)),
+          load.bytes, made * program.element_bytes.m_side);
+    }
   }
   if (gemm.spills && !tile.first_k) {
-    load.address = run.spill_address + static_cast<std::uint64_t>(tile.m0 * gemm.tile_n);
-    load.bytes = elements_of(tile.extents) * spill_element_bytes(gemm);
+    load.address =
+        run.spill_address + static_cast<std::uint64_t>(gemm.products() * tile.m0 * gemm.tile_n);
+    load.bytes = spilled_bytes(gemm, tile.extents);
     load.spill = true;
     load.producers = nullptr;
     load.after = {&engines_.store.progress, run.spilled[static_cast<std::size_t>(tile.index.m)]};
     load.take[0] = &engines_.scratchpad.partial_sums;
     engines_.load.queue.push(load);
   }
+}
+
+/// What was loaded last, by the vector unit; at the array's edge it takes no time.
+void Sequencer::transform_operand(MatrixRun& run, const std::vector<workloads::VectorWork>& work,
+                                  std::int64_t loaded, std::int64_t made) {
+  if (run.gemm.winograd->stage == WinogradStage::array_edge) return;
+  VectorCommand command;
+  command.op = run.op;
+  command.rearranging = true;
+  command.cycles = VectorCost(npu_.vector_unit, work).cycles(0, 1, 1);
+  command.scratchpad_bytes = loaded + made;
+  command.operands = all_loads();
+  ledger_.record(run.op).scratchpad_bytes += command.scratchpad_bytes;
+  run.transformed = {&engines_.vector.progress, engines_.vector.queue.push(command)};
 }
 
 /// Extra operands of the epilogue, for the next `elements` outputs. False when there are none.
@@ -191,8 +269,9 @@ void Sequencer::store_partial_sums(MatrixRun& run, const GemmTile& tile, const N
                                    Release accumulators) {
   DmaCommand store;
   store.op = run.op;
-  store.address = run.spill_address + static_cast<std::uint64_t>(tile.m0 * run.gemm.tile_n);
-  store.bytes = elements_of(tile.extents) * spill_element_bytes(run.gemm);
+  store.address = run.spill_address +
+                  static_cast<std::uint64_t>(run.gemm.products() * tile.m0 * run.gemm.tile_n);
+  store.bytes = spilled_bytes(run.gemm, tile.extents);
   store.spill = true;
   store.after = sums;
   store.give[0] = accumulators;
@@ -212,7 +291,7 @@ void Sequencer::finish_output(MatrixRun& run, std::int64_t elements, const Need&
     work.cycles =
         run.vector.empty() ? 0 : run.vector.cycles(begin, begin + elements, run.output_elements);
     work.scratchpad_bytes = run.vector.empty() ? 0 : epilogue_bytes(run, elements);
-    work.operands = all_loads();
+    work.operands = run.loaded;
     work.sums = sums;
     work.give[0] = accumulators;
     if (stored) work.take = &scratchpad.results;
@@ -255,20 +334,23 @@ std::int64_t Sequencer::count_accesses(const MatrixRun& run, const GemmTile& til
   const SramAccesses accesses = sram_accesses(granule_, shares_of(gemm.split, tile.extents));
   const std::int64_t elements = elements_of(tile.extents);
   OpRecord& record = ledger_.record(run.op);
-  std::int64_t moved = accesses.m_side * bytes.m_side + accesses.n_side * bytes.n_side;
+  const std::int64_t weights = gemm.winograd ? gemm.winograd->read_weights() : 1;
+  std::int64_t moved =
+      gemm.products() * accesses.m_side * bytes.m_side + weights * accesses.n_side * bytes.n_side;
   std::int64_t partial_sums = accesses.accumulator;
   if (!tile.first_k) partial_sums += accesses.sums;  // read by the first pass, which adds to them
   if (gemm.spills && !tile.first_k) {
     partial_sums += elements;  // brought back
-    moved += elements * spill_element_bytes(gemm);
+    moved += spilled_bytes(gemm, tile.extents);
   }
   if (tile.last_k || gemm.spills) partial_sums += elements * gemm.split.k;  // drained
-  if (!tile.last_k && gemm.spills) moved += elements * spill_element_bytes(gemm);
+  if (!tile.last_k && gemm.spills) moved += spilled_bytes(gemm, tile.extents);
   record.scratchpad_bytes += moved;
-  record.accumulator_bytes += partial_sums * gemm.accumulator_bytes;
+  record.accumulator_bytes += gemm.products() * partial_sums * gemm.accumulator_bytes;
   // Results that no vector unit takes are written by the arrays; store_output() counts them.
-  const bool writes = tile.last_k && run.vector.empty();
-  return moved + (writes ? elements * bytes.output : 0);
+  if (!tile.last_k || !run.vector.empty()) return moved;
+  return moved + share_of(gemm.results() * bytes.output, run.finished_elements,
+                          run.finished_elements + elements, run.output_elements);
 }
 
 }  // namespace npusim::npu::model

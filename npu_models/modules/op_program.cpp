@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "npu_models/winograd_steps.h"
 
 namespace npusim::npu::model {
 namespace {
@@ -72,23 +73,33 @@ OpProgram matrix_program(const MappedGraph& mapped, const TensorLayout& layout,
   program.element_bytes = {storage_bytes(program.m_side), storage_bytes(program.n_side), 0};
   for (const TensorId id : program.outputs) program.element_bytes.output += storage_bytes(id);
   for (const TensorId id : outside_inputs(nodes, {c.m_input, c.n_input})) {
-    const bool full = layout.bytes(id) == c.groups * c.m * c.n * storage_bytes(id);
+    const bool full = layout.bytes(id) == op.gemm->results() * storage_bytes(id);
     (full ? program.tiled_inputs : program.whole_inputs).push_back(id);
   }
   return program;
 }
 
+std::uint64_t aligned(std::int64_t bytes) {
+  constexpr std::uint64_t kAlignment = 64;
+  return (static_cast<std::uint64_t>(bytes) + kAlignment - 1) / kAlignment * kAlignment;
+}
+
 }  // namespace
 
 TensorLayout::TensorLayout(const MappedGraph& mapped) {
-  constexpr std::uint64_t kAlignment = 64;
   for (std::size_t i = 0; i < mapped.graph.tensors.size(); ++i) {
     const std::int64_t bytes = workloads::element_count(mapped.graph.tensors[i].shape) *
                                mapped.storage[i].format.storage_bytes();
     bytes_.push_back(bytes);
     address_.push_back(end_);
     root_.push_back(static_cast<TensorId>(i));
-    end_ += (static_cast<std::uint64_t>(bytes) + kAlignment - 1) / kAlignment * kAlignment;
+    end_ += aligned(bytes);
+  }
+  for (const MappedOp& op : mapped.ops) {
+    const std::int64_t bytes = transformed_weight_bytes(mapped, op);
+    if (bytes == 0) continue;
+    transformed_[weights_of(mapped, op)] = end_;
+    end_ += aligned(bytes);
   }
   for (const MappedOp& op : mapped.ops) {
     if (op.engine != Engine::view) continue;

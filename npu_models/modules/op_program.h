@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <vector>
 
 #include "npu_models/gemm_traffic.h"
@@ -30,6 +31,11 @@ class TensorLayout {
 
   std::int64_t bytes(TensorId id) const { return bytes_[static_cast<std::size_t>(id)]; }
   std::uint64_t address(TensorId id) const { return address_[static_cast<std::size_t>(root(id))]; }
+  /// Of the weights of a convolution by Winograd that are stored transformed; else as address().
+  std::uint64_t weight_address(TensorId id) const {
+    const auto found = transformed_.find(id);
+    return found == transformed_.end() ? address(id) : found->second;
+  }
   std::uint64_t end_address() const { return end_; }  ///< partial sums spill behind it
   /// The tensor that was written; itself unless a view made it.
   TensorId root(TensorId id) const { return root_[static_cast<std::size_t>(id)]; }
@@ -38,6 +44,7 @@ class TensorLayout {
   std::vector<std::int64_t> bytes_;
   std::vector<std::uint64_t> address_;
   std::vector<TensorId> root_;
+  std::map<TensorId, std::uint64_t> transformed_;  ///< addresses
   std::uint64_t end_ = 0;
 };
 

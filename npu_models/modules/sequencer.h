@@ -34,6 +34,7 @@ class Sequencer : public sc_core::sc_module {
 
  private:
   struct MatrixRun;
+  struct PreparedTile;
   struct AttentionRun;
   struct PendingStep;
   struct BlockCycles;
@@ -50,9 +51,13 @@ class Sequencer : public sc_core::sc_module {
   }
 
   void issue_matrix(int op, const OpProgram& program);
-  void issue_tile(MatrixRun& run, const GemmTile& tile);
+  PreparedTile prepare_tile(MatrixRun& run, const GemmTile& tile);
+  void issue_tile(MatrixRun& run, const PreparedTile& prepared);
   std::uint64_t streamed_address(const MatrixRun& run, std::int64_t part, std::int64_t whole) const;
+  std::uint64_t weight_address(const MatrixRun& run, std::int64_t part, std::int64_t whole) const;
   void load_operands(MatrixRun& run, const GemmTile& tile);
+  void transform_operand(MatrixRun& run, const std::vector<workloads::VectorWork>& work,
+                         std::int64_t loaded, std::int64_t made);
   bool load_tiled_inputs(MatrixRun& run, std::int64_t elements);
   void store_partial_sums(MatrixRun& run, const GemmTile& tile, const Need& sums,
                           Release accumulators);

@@ -218,6 +218,7 @@ std::string refusal(const NpuSpec& npu, const MappedGraph& mapped) {
   for (const MappedOp& op : mapped.ops) {
     if (op.attention) return "fused attention has no clocked elements";
     if (!op.gemm) continue;
+    if (op.gemm->winograd) return "convolutions by Winograd have no clocked elements";
     const std::string reason = op.gemm->cycles_per_step > 1
                                    ? "a step of its operands takes several cycles"
                                    : why_not(array, op.gemm->unit);

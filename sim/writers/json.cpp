@@ -74,6 +74,10 @@ JsonValue op_timing(const npu::OpTiming& op) {
   item.set("start_cycle", op.start_cycle);
   item.set("end_cycle", op.end_cycle);
   item.set("macs", op.macs);
+  if (!op.winograd.empty()) {
+    item.set("algorithm", op.winograd);
+    item.set("convolution_macs", op.convolution_macs);
+  }
   item.set("array_busy_cycles", op.array_busy_cycles);
   item.set("utilization",
            op.engine == "matrix" ? JsonValue::make_real(op.utilization) : JsonValue::make_null());

@@ -35,7 +35,7 @@ std::string origin_of(const npu::MappedOp& op) {
   if (!op.not_pinned.empty()) return "search: " + op.not_pinned;
   switch (op.mapping_origin) {
     case npu::MappingOrigin::search:
-      return "search";
+      return op.not_winograd.empty() ? "search" : "search; not Winograd: " + op.not_winograd;
     case npu::MappingOrigin::file:
       return "file";
     case npu::MappingOrigin::reference:
@@ -53,6 +53,13 @@ Roof roof_of(const npu::NpuSpec& npu, const npu::MappedOp& op, std::int64_t byte
   const double ridge =
       npu::peak_macs_per_cycle(npu, op.unit()) / npu.dram.bandwidth_bytes_per_cycle;
   return {fmt::format("{:.1f}", per_byte), per_byte >= ridge ? "compute" : "memory"};
+}
+
+/// By Winograd with the output tile; groups then count the products of all points.
+std::string loop_order_of(const npu::GemmMapping& gemm) {
+  const std::string order = npu::name_of(gemm.loop_order);
+  if (!gemm.winograd) return order;
+  return fmt::format("winograd_{0}x{0}, {1}", gemm.winograd->outputs, order);
 }
 
 /// Both products of attention as one op: k is the depth of a head and of its values together.
@@ -107,10 +114,10 @@ std::string mapping_table_of(const npu::NpuSpec& npu, const npu::MappedGraph& ma
     std::vector<std::string> cells = {
         node.name,
         node.op,
-        fmt::format("{} x {} x {} x {}", c.groups, c.m, c.n, c.k()),
+        fmt::format("{} x {} x {} x {}", gemm.products() * c.groups, c.m, c.n, c.k()),
         fmt::format("{} x {} x {}", gemm.tile_m, gemm.tile_n, gemm.tile_k),
         npu::describe(gemm.split),
-        npu::name_of(gemm.loop_order),
+        loop_order_of(gemm),
         std::to_string(npu::gemm_tile_counts(gemm).total()),
         std::to_string(cycles.total())};
     if (has_ports) {

@@ -90,6 +90,41 @@ TEST(ExplainMapping, FusedAttentionIsOneRow) {
     }
 }
 
+TEST(ExplainMapping, ShowsConvolutionsByWinogradAndWhyOthersAreDirect) {
+  const std::string result = ::testing::TempDir() + "npusim_winograd.json";
+  const Outcome outcome = npusim(
+      {"run", "--npu", "nvdla_fp16", "--workload", "resnet50", "--no-numerics", "--explain-mapping",
+       "--set",
+       "npu.mapping={\"winograd\": {\"output_tiles\": [\"2x2\"], \"transforms\": "
+       "\"array_edge\"}, \"pins\": [{\"op\": \"layer1.0.conv2*\", \"winograd\": \"direct\"}]}",
+       "--json", result});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("search; not Winograd: strides above 1"));
+  EXPECT_THAT(outcome.out, HasSubstr("search; not Winograd: a kernel of 1x1, not 3x3"));
+  const base::JsonValue document = base::parse_json(read_text(result), result);
+  int transformed = 0, pinned = 0;
+  for (const base::JsonValue& op : at(document, "/runs/0/timing/by_op").items()) {
+    const std::vector<std::string> row = row_of(outcome.out, op.find("node")->string());
+    if (!row.empty() && row.back() == "file") {
+      ++pinned;
+      EXPECT_EQ(op.find("algorithm"), nullptr);
+    }
+    if (op.find("algorithm") == nullptr) continue;
+    ++transformed;
+    EXPECT_EQ(op.find("algorithm")->string(), "winograd 2x2");
+    EXPECT_LT(op.find("macs")->integer(), op.find("convolution_macs")->integer());
+    ASSERT_GE(row.size(), 28U);
+    EXPECT_EQ(row[21], "winograd_2x2,");
+    EXPECT_EQ(row[23], std::to_string(op.find("tiles")->integer()));
+  }
+  EXPECT_EQ(pinned, 1);
+  EXPECT_GT(transformed, 4);
+  int named = 0;
+  for (const base::JsonValue& op : at(document, "/runs/0/mappings").items())
+    named += op.find("mapping")->string().rfind("winograd 2x2, tile ", 0) == 0 ? 1 : 0;
+  EXPECT_EQ(named, transformed);
+}
+
 TEST(ExplainMapping, ShowsWhatPortsAdd) {
   const Outcome outcome =
       npusim({"run", "--npu", "systolic128_bf16", "--workload", "mlp", "--no-numerics",

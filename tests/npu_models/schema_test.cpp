@@ -102,6 +102,19 @@ TEST(Schema, NpuMistakesAreMistakesForBoth) {
       {"\"launch_cycles\": 200",
        "\"launch_cycles\": 200, \"mapping\": {\"pins\": [{\"op\": \"a\", \"attention\": "
        "{\"keys\": 0}}]}"},
+      {"\"launch_cycles\": 200", "\"launch_cycles\": 200, \"mapping\": {\"winograd\": {}}"},
+      {"\"launch_cycles\": 200",
+       "\"launch_cycles\": 200, \"mapping\": {\"winograd\": {\"output_tiles\": []}}"},
+      {"\"launch_cycles\": 200",
+       "\"launch_cycles\": 200, \"mapping\": {\"winograd\": {\"output_tiles\": [\"3x3\"]}}"},
+      {"\"launch_cycles\": 200",
+       "\"launch_cycles\": 200, \"mapping\": {\"winograd\": {\"output_tiles\": [\"2x2\", "
+       "\"2x2\"]}}"},
+      {"\"launch_cycles\": 200",
+       "\"launch_cycles\": 200, \"mapping\": {\"winograd\": {\"output_tiles\": [\"2x2\"], "
+       "\"weights\": \"online\"}}"},
+      {"\"launch_cycles\": 200",
+       "\"launch_cycles\": 200, \"mapping\": {\"pins\": [{\"op\": \"a\", \"winograd\": 2}]}"},
       {"\"weight_stationary\"", "\"output_stationary\""},  // with options of stationary operands
       {"\"rows\": 128", "\"rows\": 128, \"drain\": \"shift\""},
       {"\"rows\": 128", "\"rows\": 128, \"outputs_per_pe\": 2"},
@@ -182,6 +195,10 @@ TEST(Schema, OptionsOfTheArraysAreGoodForBoth) {
       {{"\"launch_cycles\": 200",
         "\"launch_cycles\": 200, \"mapping\": {\"fused_attention\": true, \"pins\": [{\"op\": "
         "\"a\", \"attention\": {\"fused\": true, \"queries\": 4, \"keys\": 8}}]}"}},
+      {{"\"launch_cycles\": 200",
+        "\"launch_cycles\": 200, \"mapping\": {\"winograd\": {\"output_tiles\": [\"2x2\", "
+        "\"4x4\"], \"transforms\": \"array_edge\", \"weights\": \"on_the_fly\", \"arithmetic\": "
+        "\"bf16\"}, \"pins\": [{\"op\": \"a\", \"winograd\": \"direct\"}]}"}},
       {{"\"kib\": 8192",
         "\"kib\": {\"streamed\": 4096, \"stationary\": 2048, \"results\": 2048}, "
         "\"unified\": false, \"width_bytes\": 512, \"banks\": 2, \"banking\": \"by_buffer\""},

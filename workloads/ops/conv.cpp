@@ -4,6 +4,7 @@
 #include "workloads/ops/convolve.h"
 #include "workloads/ops/families.h"
 #include "workloads/ops/simple_op.h"
+#include "workloads/ops/winograd_convolve.h"
 
 namespace npusim::workloads {
 namespace {
@@ -40,6 +41,9 @@ class Conv final : public SimpleOp {
 
   void forward(Evaluation& e) const override {
     const double* bias = e.view.has_input(2) ? e.inputs[2]->values.data() : nullptr;
+    if (const auto* engine = dynamic_cast<const WinogradEngine*>(&e.matrix))
+      return convolve_by_winograd(*engine, geometry(e.view), *e.inputs[0], *e.inputs[1], bias,
+                                  e.outputs[0], e.parallel);
     convolve(e.matrix, geometry(e.view), *e.inputs[0], *e.inputs[1], bias, e.outputs[0]);
   }
   bool differentiable() const override { return true; }

@@ -4,6 +4,7 @@
 #include "workloads/ops/convolve.h"
 #include "workloads/ops/families.h"
 #include "workloads/ops/simple_op.h"
+#include "workloads/ops/winograd_convolve.h"
 
 namespace npusim::workloads {
 namespace {
@@ -45,6 +46,9 @@ class ConvDataGradient final : public SimpleOp {
   }
   std::vector<VectorWork> vector_work(const NodeView&) const override { return {}; }
   void forward(Evaluation& e) const override {
+    if (const auto* engine = dynamic_cast<const WinogradEngine*>(&e.matrix))
+      return convolve_transposed_by_winograd(*engine, geometry(e.view), *e.inputs[0], *e.inputs[1],
+                                             e.outputs[0], e.parallel);
     convolve_transposed(e.matrix, geometry(e.view), *e.inputs[0], *e.inputs[1], nullptr,
                         e.outputs[0]);
   }

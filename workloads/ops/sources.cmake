@@ -71,4 +71,5 @@ set(NPUSIM_OP_SOURCES
   ops/training_optimizers.cpp
   ops/transpose.cpp
   ops/unary.cpp
-  ops/variadic.cpp)
+  ops/variadic.cpp
+  ops/winograd_convolve.cpp)
