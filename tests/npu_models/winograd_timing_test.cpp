@@ -282,6 +282,53 @@ TEST(WinogradTiming, IsThatOfSteppedEngines) {
   EXPECT_GT(vector_waits, 20);
 }
 
+TEST(WinogradTiming, EveryCycleHasACauseWithPortsSpillsAndPartsOfK) {
+  Random random(29);
+  int by_ports = 0, spilled = 0;
+  for (int i = 0; i < 80; ++i) {
+    SCOPED_TRACE(i);
+    NpuSpec npu = testing::tiny_npu();
+    npu.scratchpad.buffers = random.in(1, 3);
+    npu.dram.bandwidth_bytes_per_cycle = random.of({2, 16, 256});
+    npu.dram.latency_cycles = random.in(0, 20);
+    npu.mac_array.arrays = random.in(1, 4);
+    npu.vector_unit.lanes = random.of({4, 64});
+    if (random.flip()) npu.mac_array.accumulator.ports = 1;
+    if (random.flip())
+      npu.scratchpad.ports = ScratchpadPorts{1, 1, random.of({8, 32}), Banking::interleaved};
+    if (random.flip()) npu.dma = DmaSpec{random.in(1, 2), 16, 32, 5, 2};
+    Case c = random_case(random, npu);
+    c.split = {};
+    c.spills = random.flip() && c.tile_k < c.channels;
+    if (!c.spills && npu.mac_array.arrays > 1 && c.channels > 4) {
+      c.split.k = 2;
+      c.tile_k = 4;
+    }
+    // One tile of positions: partial sums have nowhere to go.
+    if (c.spills) c.tile_m = std::max<std::int64_t>(1, c.tile_m / 2);
+    const GemmMapping gemm = mapping_of(npu, c);
+    if (c.spills && gemm_tile_counts(gemm).m == 1) continue;
+    const TimingResult result = testing::run(npu, graph_of(npu, c));
+    const std::int64_t bias = c.bias ? c.groups * c.outputs * 2 : 0;
+    EXPECT_EQ(result.dram_bytes, gemm_traffic(gemm, {2, 2, 2}).total_bytes() + bias);
+    EXPECT_EQ(result.ops.front().tiles, gemm_tile_counts(gemm).total());
+    // What the arrays take without waiting: the closed form that the mapping is chosen by.
+    const std::int64_t own = result.busy_cycles + result.stall_cycles.at("preload") +
+                             result.stall_cycles.at("fill_drain") +
+                             result.stall_cycles.at("accumulate");
+    if (npu.mac_array.arrays == 1) {
+      EXPECT_EQ(own, array_cycles_by_cause(npu, gemm).array);
+    }
+    testing::expect_every_cycle_has_a_cause(result);
+    for (const char* cause : {"accumulator_ports", "scratchpad_ports"})
+      if (const auto found = result.stall_cycles.find(cause); found != result.stall_cycles.end())
+        by_ports += found->second > 0 ? 1 : 0;
+    spilled += result.ops.front().spill_bytes > 0 ? 1 : 0;
+  }
+  EXPECT_GT(by_ports, 10);
+  EXPECT_GT(spilled, 5);
+}
+
 TEST(WinogradTiming, OneTileByHand) {
   NpuSpec npu = testing::tiny_npu();
   Case c;  // 8x8 pixels of 4 channels, 4 outputs: 16 tiles of 2x2

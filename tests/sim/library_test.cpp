@@ -35,6 +35,35 @@ TEST(Library, EveryNpuTakesTheMlpOrSaysWhyNot) {
   EXPECT_GE(ran, 80) << "of " << result.runs.size();
 }
 
+/// The estimate that chooses does not mislead: 0.2 % are what neighbouring ops may shift.
+TEST(Library, NoNpuIsSlowerWithWinograd) {
+  std::vector<RunRequest> requests;
+  for (const std::string& npu : shipped("configs/npus")) {
+    requests.push_back(request("systolic128_bf16", "resnet18", Mode::inference));
+    requests.back().npu_file = npu;
+  }
+  const auto all = [&](const std::string& mapping) {
+    return run_all(requests, timing_only({"npu.mapping=" + mapping})).runs;
+  };
+  const std::vector<RunResult> direct = all("{}");
+  for (const char* transforms : {"vector_unit", "array_edge"}) {
+    const std::vector<RunResult> runs =
+        all("{\"winograd\": {\"output_tiles\": [\"2x2\", \"4x4\"], \"transforms\": \"" +
+            std::string(transforms) + "\"}}");
+    int faster = 0;
+    for (std::size_t i = 0; i < runs.size(); ++i) {
+      testing::expect_sound(runs[i]);
+      ASSERT_EQ(runs[i].status, direct[i].status) << runs[i].npu;
+      if (runs[i].status != Status::ok) continue;
+      const auto before = static_cast<double>(direct[i].timing->run.cycles);
+      const auto after = static_cast<double>(runs[i].timing->run.cycles);
+      EXPECT_LE(after, 1.002 * before) << runs[i].npu << " " << transforms;
+      faster += after < 0.99 * before ? 1 : 0;
+    }
+    EXPECT_GT(faster, 5) << transforms;
+  }
+}
+
 Coverage coverage(const std::string& npu, const std::string& workload, Mode mode,
                   const std::string& recipe = "", const std::vector<std::string>& sets = {}) {
   return *coverage_all({request(npu, workload, mode, recipe)}, timing_only(sets))
