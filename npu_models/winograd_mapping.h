@@ -23,8 +23,8 @@
 // Chosen by the least estimate (mapping_cost.h) of direct and each output tile listed, direct
 // first.
 //
-// Not modelled: transforms that share operands between neighbouring tiles; NVDLA's output transform
-// in front of its accumulators.
+// Not modelled: weights that are transformed once in a step and kept; transforms that share
+// operands between neighbouring tiles; NVDLA's output transform in front of its accumulators.
 #pragma once
 
 #include <string>
