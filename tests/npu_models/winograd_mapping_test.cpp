@@ -203,6 +203,22 @@ TEST(Winograd, SaysWhyAConvolutionIsDirect) {
   EXPECT_TRUE(mapped(npu, {}).ops.front().gemm->winograd) << "adders of its own";
 }
 
+TEST(Winograd, OperandsOfOtherKindsStayDirect) {
+  const auto reason = [](const char* npu, const char* format, const char* weights) {
+    workloads::Graph graph = graph_of({});
+    graph.tensors[static_cast<std::size_t>(graph.find("w"))].stored =
+        precision::format_from_name(weights);
+    const NpuSpec spec = load_shipped(npu, {std::string("mapping=") + kBoth});
+    const MappedOp op =
+        map_graph(spec, graph, uniform_recipe(precision::format_from_name(format))).ops.front();
+    EXPECT_EQ(op.engine, Engine::matrix);
+    EXPECT_FALSE(op.gemm->winograd);
+    return op.not_winograd;
+  };
+  EXPECT_EQ(reason("google_tpu_v1", "int8", "int8"), "transforms leave the range of int8");
+  EXPECT_EQ(reason("nvidia_h100", "fp8_e4m3", "fp8_e5m2"), "operands in fp8_e4m3 and fp8_e5m2");
+}
+
 TEST(Winograd, PinsFixItOpByOp) {
   const MappedOp op =
       only_op(pinned("\"winograd\": \"4x4\", \"tile\": {\"m\": 7, \"n\": 16}, \"split\": {}"));
