@@ -21,13 +21,14 @@ void round_array(const double* in, double* out, long count, const Arithmetic& ar
     for (long i = 0; i < count; ++i) out[i] = round_to(in[i], arithmetic);
     return;
   }
-  constexpr long kBlock = 16 * kernels::kDoubleLanes;
+  constexpr long kLanes = kernels::kDoubleLanes;
+  constexpr long kBlock = 16 * kLanes;
   const kernels::KernelSet set = kernels::chosen_kernels();
   alignas(64) double block[kBlock] = {};
   for (long at = 0; at < count; at += kBlock) {
     const long length = std::min(kBlock, count - at);
     for (long i = 0; i < length; ++i) block[i] = canonical(in[at + i]);
-    set.round(*lanes, block, kBlock);
+    set.round(*lanes, block, (length + kLanes - 1) / kLanes * kLanes);
     for (long i = 0; i < length; ++i) out[at + i] = canonical(block[i]);
   }
 }

@@ -31,6 +31,8 @@ class VectorArithmetic {
       : rounder_(std::move(rounder)), approximations_(approximations), used_(used) {}
 
   double operator()(double x) const { return rounder_(x); }
+  /// Rounds each, in place.
+  void array(double* values, std::int64_t count) const { rounder_.array(values, count); }
   operator const precision::Rounder&() const {  // NOLINT(google-explicit-constructor)
     return rounder_;
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Activation functions of one input. At a kink the derivative is the one from the left, except
 // where a comment says so.
+#include <algorithm>
 #include <cmath>
 
 #include "workloads/ops/families.h"
@@ -40,18 +41,46 @@ double hard_sigmoid_slope(double x, double alpha, double beta) {
   return line > 0.0 && line < 1.0 ? alpha : 0.0;
 }
 
+double gelu_tanh_argument(double x) {
+  return kSqrtTwoByPi * (x + kGeluCubic * x * x * x);
+}
+
 /// A machine that has Gelu as a function has one, whichever form the model asks for.
 double gelu(double x, P p, M m) {
   if (m.approximates(Elementary::gelu)) return m.approximated(Elementary::gelu, x);
-  if (p[0] != 0.0) return 0.5 * x * (1.0 + m.tanh(kSqrtTwoByPi * (x + kGeluCubic * x * x * x)));
+  if (p[0] != 0.0) return 0.5 * x * (1.0 + m.tanh(gelu_tanh_argument(x)));
   return 0.5 * x * (1.0 + m.erf(x * kSqrtHalf));
+}
+double gelu_tanh_slope(double x, double tanh) {
+  const double inner = kSqrtTwoByPi * (1.0 + 3.0 * kGeluCubic * x * x);
+  return 0.5 * (1.0 + tanh) + 0.5 * x * (1.0 - tanh * tanh) * inner;
 }
 double gelu_slope(double x, P p, M m) {
   if (p[0] == 0.0)
     return 0.5 * (1.0 + m.erf(x * kSqrtHalf)) + x * kInverseSqrtTwoPi * m.exp(-0.5 * x * x);
-  const double t = m.tanh(kSqrtTwoByPi * (x + kGeluCubic * x * x * x));
-  const double inner = kSqrtTwoByPi * (1.0 + 3.0 * kGeluCubic * x * x);
-  return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * inner;
+  return gelu_tanh_slope(x, m.tanh(gelu_tanh_argument(x)));
+}
+
+/// Gelu (or its slope) by `of_tanh` in pieces whose tanh is taken at once.
+template <class Function>
+void gelu_pieces(const double* x, double* y, int count, const Function& of_tanh) {
+  constexpr int kPiece = 256;
+  double tanh[kPiece];
+  for (int at = 0; at < count; at += kPiece) {
+    const int length = std::min(kPiece, count - at);
+    for (int i = 0; i < length; ++i) tanh[i] = gelu_tanh_argument(x[at + i]);
+    det_tanh(tanh, tanh, length);
+    for (int i = 0; i < length; ++i) y[at + i] = of_tanh(x[at + i], tanh[i]);
+  }
+}
+void gelu_values(const double* x, double* y, int count, P p) {
+  if (p[0] != 0.0)
+    return gelu_pieces(x, y, count, [](double at, double t) { return 0.5 * at * (1.0 + t); });
+  for (int i = 0; i < count; ++i) y[i] = gelu(x[i], p, {});
+}
+void gelu_slopes(const double* x, double* y, int count, P p) {
+  if (p[0] != 0.0) return gelu_pieces(x, y, count, gelu_tanh_slope);
+  for (int i = 0; i < count; ++i) y[i] = gelu_slope(x[i], p, {});
 }
 
 double swish(double x, P p, M m) {
@@ -115,7 +144,10 @@ const std::vector<UnaryFunction>& functions() {
        {"exp", "mul", "mul"},
        gelu,
        gelu_slope,
-       {{"approximate", std::string("none"), false, "none, or tanh: the tanh approximation"}}},
+       {{"approximate", std::string("none"), false, "none, or tanh: the tanh approximation"}},
+       false,
+       gelu_values,
+       gelu_slopes},
       {"HardSigmoid",
        "alpha * x + beta between 0 and 1",
        {"mul", "add", "max"},

@@ -1,26 +1,61 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "workloads/ops/group_norm.h"
 
-#include <cmath>
+#include <functional>
+
+#include "workloads/ops/ordered_reduction.h"
+#include "workloads/ops/spread_rows.h"
 
 namespace npusim::workloads {
 namespace {
 
-using Sums = std::vector<double>;
+using Values = std::vector<double>;
 
 std::size_t size_of(std::int64_t count) {
   return static_cast<std::size_t>(count);
 }
 
-/// Mean of term(i) over each group.
-template <class Term>
-Sums means(const NormLayout& layout, const precision::Rounder& internal, const Term& term) {
-  Sums sums(size_of(layout.groups), 0.0);
-  for (std::size_t i = 0; i < layout.group.size(); ++i) {
-    double& sum = sums[static_cast<std::size_t>(layout.group[i])];
-    sum = internal(sum + term(i));
-  }
-  for (double& sum : sums) sum = internal(sum / static_cast<double>(layout.length));
+/// values[i] = round(f(values[i], of[index])), `of` being one value for each element of `kept`.
+template <class Function>
+void combine(const Evaluation& e, const Shape& view, const Shape& kept, const double* of,
+             Values& values, const Function& f) {
+  const SpreadRows rows(view, kept);
+  for_rows(e.parallel, rows, [&](std::int64_t row) {
+    double* const to = values.data() + row * rows.length();
+    const double* const from = of + rows.index(row);
+    if (rows.step() == 0)
+      for (std::int64_t i = 0; i < rows.length(); ++i) to[i] = f(to[i], *from);
+    else
+      for (std::int64_t i = 0; i < rows.length(); ++i) to[i] = f(to[i], from[i]);
+    e.internal.array(to, rows.length());
+  });
+}
+
+/// values[i] = round(f(values[i], others[i])).
+template <class Function>
+void combine(const Evaluation& e, const Values& others, Values& values, const Function& f) {
+  for_blocks(e.parallel, static_cast<std::int64_t>(values.size()),
+             [&](std::int64_t begin, std::int64_t end) {
+               for (auto i = size_of(begin); i < size_of(end); ++i)
+                 values[i] = f(values[i], others[i]);
+               e.internal.array(values.data() + begin, end - begin);
+             });
+}
+
+// Objects, not functions: calls of these are inlined.
+constexpr std::plus<double> sum;
+constexpr std::minus<double> difference;
+constexpr std::multiplies<double> product;
+
+/// Mean of the terms of each group.
+Values means(const Evaluation& e, const NormLayout& layout, const Values& terms) {
+  Values sums(size_of(element_count(layout.group_kept)), 0.0);
+  OrderedReduction(layout.group_view, layout.group_kept)
+      .run(terms.data(), sums.data(), e.parallel,
+           [&](double so_far, double term, std::size_t) { return e.internal(so_far + term); });
+  const std::int64_t groups = std::max<std::int64_t>(1, element_count(layout.group_kept));
+  const auto length = static_cast<double>(static_cast<std::int64_t>(terms.size()) / groups);
+  for (double& value : sums) value = e.internal(value / length);
   return sums;
 }
 
@@ -40,28 +75,28 @@ class DataGradient final : public SimpleOp {
     return {{"add", (op_.centred() ? 7 : 4) * n}, {"mul", 6 * n}};
   }
   void forward(Evaluation& e) const override {
-    const std::vector<double>& dy = e.inputs[0]->values;
-    const std::vector<double>& x = e.inputs[1]->values;
+    const Values& x = e.inputs[1]->values;
     const Tensor* scale = e.inputs.size() > 2 ? e.inputs[2] : nullptr;
-    const NormLayout layout = op_.layout(e.view, e.inputs[1]->shape, NormDetail::elements);
-    const NormStatistics s =
-        norm_statistics(layout, x, op_.centred(), op_.epsilon(e.view), e.internal);
-    Sums n(x.size()), g(x.size());
-    normalise(layout, s, x, nullptr, nullptr, e.internal, n);
-    for (std::size_t i = 0; i < x.size(); ++i)
-      g[i] = scale == nullptr
-                 ? dy[i]
-                 : e.internal(dy[i] * scale->values[static_cast<std::size_t>(layout.parameter[i])]);
-    const Sums along =
-        means(layout, e.internal, [&](std::size_t i) { return e.internal(g[i] * n[i]); });
-    const Sums mean = op_.centred() ? means(layout, e.internal, [&](std::size_t i) { return g[i]; })
-                                    : Sums(along.size(), 0.0);
-    for (std::size_t i = 0; i < x.size(); ++i) {
-      const auto group = static_cast<std::size_t>(layout.group[i]);
-      const double rest =
-          e.internal(e.internal(g[i] - mean[group]) - e.internal(n[i] * along[group]));
-      e.outputs[0].values[i] = e.internal(s.inverse[group] * rest);
+    const NormLayout layout = op_.layout(e.view, e.inputs[1]->shape);
+    const NormStatistics s = norm_statistics(e, layout, x, op_.centred(), op_.epsilon(e.view));
+    Values n(x.size());
+    normalise(e, layout, s, x, nullptr, nullptr, n);
+    Values& g = e.outputs[0].values;
+    g = e.inputs[0]->values;
+    if (scale != nullptr)
+      combine(e, layout.parameter_view, layout.parameter_kept, scale->values.data(), g, product);
+    Values terms = g;
+    combine(e, n, terms, product);
+    const Values along = means(e, layout, terms);
+    if (op_.centred()) {
+      const Values mean = means(e, layout, g);
+      combine(e, layout.group_view, layout.group_kept, mean.data(), g, difference);
+    } else {
+      e.internal.array(g.data(), static_cast<std::int64_t>(g.size()));
     }
+    combine(e, layout.group_view, layout.group_kept, along.data(), n, product);
+    combine(e, n, g, difference);
+    combine(e, layout.group_view, layout.group_kept, s.inverse.data(), g, product);
   }
 
  private:
@@ -79,8 +114,7 @@ class ParameterGradient final : public SimpleOp {
         op_(op),
         scale_(scale) {}
   std::vector<OutputSpec> infer(const NodeView& view) const override {
-    return {{op_.layout(view, view.input(1).shape, NormDetail::sizes).parameter_shape,
-             ElementType::floating}};
+    return {{op_.layout(view, view.input(1).shape).parameter_shape, ElementType::floating}};
   }
   std::vector<VectorWork> vector_work(const NodeView& view) const override {
     const std::int64_t n = elements_of(view.input(0));
@@ -88,21 +122,20 @@ class ParameterGradient final : public SimpleOp {
     return {{"add", (op_.centred() ? 4 : 2) * n}, {"mul", 3 * n}};
   }
   void forward(Evaluation& e) const override {
-    const std::vector<double>& dy = e.inputs[0]->values;
-    const std::vector<double>& x = e.inputs[1]->values;
-    const NormLayout layout = op_.layout(e.view, e.inputs[1]->shape, NormDetail::elements);
-    Sums n(x.size(), 1.0);
+    const Values& x = e.inputs[1]->values;
+    const NormLayout layout = op_.layout(e.view, e.inputs[1]->shape);
+    Values terms = e.inputs[0]->values;
     if (scale_) {
-      const NormStatistics s =
-          norm_statistics(layout, x, op_.centred(), op_.epsilon(e.view), e.internal);
-      normalise(layout, s, x, nullptr, nullptr, e.internal, n);
+      const NormStatistics s = norm_statistics(e, layout, x, op_.centred(), op_.epsilon(e.view));
+      Values n(x.size());
+      normalise(e, layout, s, x, nullptr, nullptr, n);
+      combine(e, n, terms, product);
     }
-    std::vector<double>& sums = e.outputs[0].values;
+    Values& sums = e.outputs[0].values;
     std::fill(sums.begin(), sums.end(), 0.0);
-    for (std::size_t i = 0; i < x.size(); ++i) {
-      double& sum = sums[static_cast<std::size_t>(layout.parameter[i])];
-      sum = e.internal(sum + (scale_ ? e.internal(dy[i] * n[i]) : dy[i]));
-    }
+    OrderedReduction(layout.parameter_view, layout.parameter_kept)
+        .run(terms.data(), sums.data(), e.parallel,
+             [&](double so_far, double term, std::size_t) { return e.internal(so_far + term); });
   }
 
  private:
@@ -112,44 +145,41 @@ class ParameterGradient final : public SimpleOp {
 
 }  // namespace
 
-void NormLayout::resize(const Shape& x) {
-  const auto count = size_of(element_count(x));
-  length = groups == 0 ? 0 : static_cast<std::int64_t>(count) / std::max<std::int64_t>(1, groups);
-  group.resize(count);
-  parameter.resize(count);
-}
-
-NormStatistics norm_statistics(const NormLayout& layout, const std::vector<double>& x, bool centred,
-                               double epsilon, const VectorArithmetic& internal) {
+NormStatistics norm_statistics(const Evaluation& e, const NormLayout& layout, const Values& x,
+                               bool centred, double epsilon) {
   NormStatistics s;
-  s.mean = centred ? means(layout, internal, [&](std::size_t i) { return x[i]; })
-                   : Sums(size_of(layout.groups), 0.0);
-  s.variance = means(layout, internal, [&](std::size_t i) {
-    const double d = internal(x[i] - s.mean[static_cast<std::size_t>(layout.group[i])]);
-    return internal(d * d);
-  });
+  Values terms = x;
+  if (centred) {
+    s.mean = means(e, layout, terms);
+    combine(e, layout.group_view, layout.group_kept, s.mean.data(), terms, difference);
+  } else {
+    s.mean.assign(size_of(element_count(layout.group_kept)), 0.0);
+    e.internal.array(terms.data(), static_cast<std::int64_t>(terms.size()));
+  }
+  combine(e, terms, terms, product);
+  s.variance = means(e, layout, terms);
+  const VectorArithmetic& internal = e.internal;
   for (const double variance : s.variance)
     s.inverse.push_back(internal(internal.rsqrt(internal(variance + internal(epsilon)))));
   return s;
 }
 
-void normalise(const NormLayout& layout, const NormStatistics& s, const std::vector<double>& x,
-               const Tensor* scale, const Tensor* bias, const precision::Rounder& internal,
-               std::vector<double>& y) {
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    const auto group = static_cast<std::size_t>(layout.group[i]);
-    const auto parameter = static_cast<std::size_t>(layout.parameter[i]);
-    double value = internal(internal(x[i] - s.mean[group]) * s.inverse[group]);
-    if (scale != nullptr) value = internal(value * scale->values[parameter]);
-    if (bias != nullptr) value = internal(value + bias->values[parameter]);
-    y[i] = value;
-  }
+void normalise(const Evaluation& e, const NormLayout& layout, const NormStatistics& s,
+               const Values& x, const Tensor* scale, const Tensor* bias, Values& y) {
+  y = x;
+  combine(e, layout.group_view, layout.group_kept, s.mean.data(), y, difference);
+  combine(e, layout.group_view, layout.group_kept, s.inverse.data(), y, product);
+  const auto with = [&](const Tensor& parameters, const auto& f) {
+    combine(e, layout.parameter_view, layout.parameter_kept, parameters.values.data(), y, f);
+  };
+  if (scale != nullptr) with(*scale, product);
+  if (bias != nullptr) with(*bias, sum);
 }
 
 std::vector<OutputSpec> GroupNormOp::infer(const NodeView& view) const {
   require_floating(view, 0);
   const Shape& x = view.input(0).shape;
-  const NormLayout of_x = layout(view, x, NormDetail::sizes);
+  const NormLayout of_x = layout(view, x);
   for (int i = 1; i < std::min(3, view.input_count()); ++i)
     if (view.has_input(i) && view.input(i).shape != of_x.parameter_shape)
       shape_error(view.input(i).name + " must have shape " + to_string(of_x.parameter_shape) +
@@ -159,7 +189,7 @@ std::vector<OutputSpec> GroupNormOp::infer(const NodeView& view) const {
 
 std::vector<VectorWork> GroupNormOp::vector_work(const NodeView& view) const {
   const std::int64_t n = elements_of(view.input(0));
-  const std::int64_t groups = layout(view, view.input(0).shape, NormDetail::sizes).groups;
+  const std::int64_t groups = element_count(layout(view, view.input(0).shape).group_kept);
   const std::int64_t scales = view.has_input(1) ? n : 0;
   const std::int64_t biases = view.has_input(2) ? n : 0;
   return {{"add", (centred_ ? 4 : 1) * n + biases},
@@ -169,11 +199,11 @@ std::vector<VectorWork> GroupNormOp::vector_work(const NodeView& view) const {
 }
 
 void GroupNormOp::forward(Evaluation& e) const {
-  const std::vector<double>& x = e.inputs[0]->values;
-  const NormLayout of_x = layout(e.view, e.inputs[0]->shape, NormDetail::elements);
-  const NormStatistics s = norm_statistics(of_x, x, centred_, epsilon(e.view), e.internal);
-  normalise(of_x, s, x, e.inputs.size() > 1 ? e.inputs[1] : nullptr,
-            e.inputs.size() > 2 ? e.inputs[2] : nullptr, e.internal, e.outputs[0].values);
+  const Values& x = e.inputs[0]->values;
+  const NormLayout of_x = layout(e.view, e.inputs[0]->shape);
+  const NormStatistics s = norm_statistics(e, of_x, x, centred_, epsilon(e.view));
+  normalise(e, of_x, s, x, e.inputs.size() > 1 ? e.inputs[1] : nullptr,
+            e.inputs.size() > 2 ? e.inputs[2] : nullptr, e.outputs[0].values);
   if (e.outputs.size() > 1) e.outputs[1].values = s.mean;
   if (e.outputs.size() > 2) e.outputs[2].values = s.inverse;
 }

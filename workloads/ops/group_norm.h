@@ -13,37 +13,32 @@
 
 namespace npusim::workloads {
 
-/// What a layout is asked for: shape inference and work need no table of elements.
-enum class NormDetail { sizes, elements };
-
-/// Which group and which scale each element of x belongs to.
+/// Which group and which scale each element of x belongs to: x seen as `view`, the groups (or the
+/// scales) being the dimensions of `kept` that are not 1.
 struct NormLayout {
-  std::int64_t groups = 1;
-  std::int64_t length = 1;              ///< elements of a group
-  std::vector<std::int32_t> group;      ///< NormDetail::elements only
-  std::vector<std::int32_t> parameter;  ///< NormDetail::elements only
+  Shape group_view, group_kept;
+  Shape parameter_view, parameter_kept;
   Shape parameter_shape;
-
-  void resize(const Shape& x);
 };
 
 struct NormStatistics {
   std::vector<double> mean, variance, inverse;  ///< one a group; inverse = 1 / deviation
 };
-NormStatistics norm_statistics(const NormLayout& layout, const std::vector<double>& x, bool centred,
-                               double epsilon, const VectorArithmetic& internal);
+/// Of the evaluation's arithmetic, on its threads.
+NormStatistics norm_statistics(const Evaluation& e, const NormLayout& layout,
+                               const std::vector<double>& x, bool centred, double epsilon);
 
 /// y of the header's first lines; scale and bias may be nullptr.
-void normalise(const NormLayout& layout, const NormStatistics& statistics,
+void normalise(const Evaluation& e, const NormLayout& layout, const NormStatistics& statistics,
                const std::vector<double>& x, const Tensor* scale, const Tensor* bias,
-               const precision::Rounder& internal, std::vector<double>& y);
+               std::vector<double>& y);
 
 class GroupNormOp : public SimpleOp {
  public:
   GroupNormOp(OpFacts facts, bool centred) : SimpleOp(std::move(facts)), centred_(centred) {}
   bool centred() const { return centred_; }
   /// Of x with this shape; base::InputError when the node's attributes do not fit it.
-  virtual NormLayout layout(const NodeView& view, const Shape& x, NormDetail detail) const = 0;
+  virtual NormLayout layout(const NodeView& view, const Shape& x) const = 0;
   virtual double epsilon(const NodeView& view) const { return view.number("epsilon"); }
 
   std::vector<OutputSpec> infer(const NodeView& view) const override;

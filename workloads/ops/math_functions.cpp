@@ -120,8 +120,11 @@ const std::vector<UnaryFunction>& functions() {
        [](double x, P, M m) { return 1.0 - m.tanh(x) * m.tanh(x); },
        {},
        false,
-       [](const double* x, double* y, int count) { det_tanh(x, y, count); },
-       [](double y) { return 1.0 - y * y; }},
+       [](const double* x, double* y, int count, P) { det_tanh(x, y, count); },
+       [](const double* x, double* y, int count, P) {
+         det_tanh(x, y, count);
+         for (int i = 0; i < count; ++i) y[i] = 1.0 - y[i] * y[i];
+       }},
       {"Asinh",
        "inverse hyperbolic sine",
        {"log"},

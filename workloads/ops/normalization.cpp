@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "workloads/ops/axes.h"
-#include "workloads/ops/broadcast.h"
 #include "workloads/ops/families.h"
 #include "workloads/ops/group_norm.h"
 
@@ -23,26 +22,10 @@ void require_channels(const Shape& x) {
   if (x.size() < 2) shape_error("x must have rank 2 or more, not shape " + to_string(x));
 }
 
-/// group(i) and parameter(i) for each element i.
-template <class Group, class Parameter>
-NormLayout laid_out(const Shape& x, NormDetail detail, std::int64_t groups, Shape parameter_shape,
-                    const Group& group, const Parameter& parameter) {
-  NormLayout layout;
-  layout.groups = groups;
-  layout.parameter_shape = std::move(parameter_shape);
-  if (detail == NormDetail::sizes) return layout;
-  layout.resize(x);
-  for (std::size_t i = 0; i < layout.group.size(); ++i) {
-    layout.group[i] = static_cast<std::int32_t>(group(static_cast<std::int64_t>(i)));
-    layout.parameter[i] = static_cast<std::int32_t>(parameter(static_cast<std::int64_t>(i)));
-  }
-  return layout;
-}
-
-NormLayout by_channel(const Shape& x, NormDetail detail = NormDetail::elements) {
-  const std::int64_t inner = extent_product(x, 2, x.size());
-  const auto channel = [&](std::int64_t i) { return i / inner % x[1]; };
-  return laid_out(x, detail, x[1], {x[1]}, channel, channel);
+NormLayout by_channel(const Shape& x) {
+  const Shape view = {x[0], x[1], extent_product(x, 2, x.size())};
+  const Shape channels = {1, x[1], 1};
+  return {view, channels, view, channels, {x[1]}};
 }
 
 class BatchNormalization final : public GroupNormOp {
@@ -61,9 +44,7 @@ class BatchNormalization final : public GroupNormOp {
                      1,
                      3},
                     true) {}
-  NormLayout layout(const NodeView&, const Shape& x, NormDetail detail) const override {
-    return by_channel(x, detail);
-  }
+  NormLayout layout(const NodeView&, const Shape& x) const override { return by_channel(x); }
 
   std::vector<OutputSpec> infer(const NodeView& view) const override {
     const Shape& x = view.input(0).shape;
@@ -100,8 +81,8 @@ class BatchNormalization final : public GroupNormOp {
   void with_batch_statistics(Evaluation& e) const {
     const std::vector<double>& x = e.inputs[0]->values;
     const NormLayout of_x = by_channel(e.inputs[0]->shape);
-    const NormStatistics s = norm_statistics(of_x, x, true, epsilon(e.view), e.internal);
-    normalise(of_x, s, x, e.inputs[1], e.inputs[2], e.internal, e.outputs[0].values);
+    const NormStatistics s = norm_statistics(e, of_x, x, true, epsilon(e.view));
+    normalise(e, of_x, s, x, e.inputs[1], e.inputs[2], e.outputs[0].values);
     const double keep = e.internal(e.view.number("momentum"));
     const double take = e.internal(1.0 - keep);
     for (std::size_t out = 1; out < e.outputs.size(); ++out) {
@@ -133,14 +114,12 @@ class BatchNormalization final : public GroupNormOp {
 class TrailingNorm final : public GroupNormOp {
  public:
   TrailingNorm(OpFacts facts, bool centred) : GroupNormOp(std::move(facts), centred) {}
-  NormLayout layout(const NodeView& view, const Shape& x, NormDetail detail) const override {
+  NormLayout layout(const NodeView& view, const Shape& x) const override {
     const std::size_t axis = positive_axis(view.integer("axis"), x.size());
+    const std::int64_t groups = extent_product(x, 0, axis);
     const std::int64_t length = extent_product(x, axis, x.size());
     const Shape normalised(x.begin() + static_cast<std::ptrdiff_t>(axis), x.end());
-    return laid_out(
-        x, detail, extent_product(x, 0, axis), normalised,
-        [&](std::int64_t i) { return i / std::max<std::int64_t>(1, length); },
-        [&](std::int64_t i) { return i % std::max<std::int64_t>(1, length); });
+    return {{groups, length}, {groups, 1}, {groups, length}, {1, length}, normalised};
   }
   std::vector<OutputSpec> infer(const NodeView& view) const override {
     std::vector<OutputSpec> specs = GroupNormOp::infer(view);
@@ -158,17 +137,16 @@ class ChannelGroupNorm final : public GroupNormOp {
  public:
   ChannelGroupNorm(OpFacts facts, bool grouped)
       : GroupNormOp(std::move(facts), true), grouped_(grouped) {}
-  NormLayout layout(const NodeView& view, const Shape& x, NormDetail detail) const override {
+  NormLayout layout(const NodeView& view, const Shape& x) const override {
     require_channels(x);
     const std::int64_t groups = grouped_ ? view.integer("num_groups") : x[1];
     if (groups < 1 || x[1] % groups != 0)
       shape_error("num_groups " + std::to_string(groups) + " does not divide the channels of " +
                   to_string(x));
-    const std::int64_t inner = extent_product(x, 2, x.size());
-    const std::int64_t length = std::max<std::int64_t>(1, x[1] / groups * inner);
-    return laid_out(
-        x, detail, x[0] * groups, {x[1]}, [&](std::int64_t i) { return i / length; },
-        [&](std::int64_t i) { return i / std::max<std::int64_t>(1, inner) % x[1]; });
+    NormLayout layout = by_channel(x);
+    layout.group_view = {x[0] * groups, x[1] / groups * extent_product(x, 2, x.size())};
+    layout.group_kept = {x[0] * groups, 1};
+    return layout;
   }
 
  private:
@@ -187,12 +165,11 @@ class MeanVarianceNormalization final : public GroupNormOp {
                     true) {}
   /// ONNX adds 1e-9 to the deviation; to the variance it is the same for all but constant groups.
   double epsilon(const NodeView&) const override { return 1e-18; }
-  NormLayout layout(const NodeView& view, const Shape& x, NormDetail detail) const override {
+  NormLayout layout(const NodeView& view, const Shape& x) const override {
     Shape kept = x;
     for (const std::int64_t axis : positive_axes(view.integers("axes"), x.size()))
       kept[static_cast<std::size_t>(axis)] = 1;
-    const BroadcastIndex group(kept, x);
-    return laid_out(x, detail, element_count(kept), {}, group, [](std::int64_t) { return 0; });
+    return {x, kept, x, Shape(x.size(), 1), {}};
   }
 };
 

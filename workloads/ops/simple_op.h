@@ -62,6 +62,10 @@ class Step {
   double operator()(double x) const {
     return type_ == ElementType::floating ? internal_(x) : wrapped(x, type_);
   }
+  void array(double* x, std::int64_t count) const {
+    if (type_ == ElementType::floating) return internal_.array(x, count);
+    for (std::int64_t i = 0; i < count; ++i) x[i] = wrapped(x[i], type_);
+  }
 
  private:
   const precision::Rounder& internal_;

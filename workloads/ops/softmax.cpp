@@ -59,6 +59,10 @@ class SoftmaxLike final : public SimpleOp {
     std::vector<double>& y = e.outputs[0].values;
     const RowsAlongAxis rows = rows_along(e.inputs[0]->shape, e.view.integer("axis"));
     e.parallel(rows.rows(), [&](std::int64_t row) {
+      if (!log_ && rows.inner == 1) {
+        const std::int64_t first = row * rows.length;
+        return softmax(x.data() + first, y.data() + first, rows.length, e.internal);
+      }
       const StableExponentials s = stable_exponentials(x, rows, row, e.internal);
       const double log_sum = log_ ? e.internal(e.internal.log(s.sum)) : 0.0;
       for (std::int64_t i = 0; i < rows.length; ++i) {
@@ -78,6 +82,23 @@ class SoftmaxLike final : public SimpleOp {
   }
 
  private:
+  /// The steps of the general case, each for all values of the row at once.
+  static void softmax(const double* x, double* y, std::int64_t length,
+                      const VectorArithmetic& internal) {
+    const double max = *std::max_element(x, x + length);
+    for (std::int64_t i = 0; i < length; ++i) y[i] = x[i] - max;
+    internal.array(y, length);
+    if (internal.approximates(Elementary::exp))
+      std::transform(y, y + length, y, [&](double value) { return internal.exp(value); });
+    else
+      det_exp(y, y, static_cast<int>(length));
+    internal.array(y, length);
+    double sum = 0.0;
+    for (std::int64_t i = 0; i < length; ++i) sum = internal(sum + y[i]);
+    for (std::int64_t i = 0; i < length; ++i) y[i] = internal.divide(y[i], sum);
+    internal.array(y, length);
+  }
+
   const char* gradient_op_;
   bool log_;
 };

@@ -68,6 +68,7 @@ set(NPUSIM_OP_SOURCES
   ops/simple_op.cpp
   ops/slicing.cpp
   ops/softmax.cpp
+  ops/spread_rows.cpp
   ops/training_optimizers.cpp
   ops/transpose.cpp
   ops/unary.cpp

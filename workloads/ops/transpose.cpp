@@ -31,15 +31,25 @@ class Transpose final : public SimpleOp {
     const std::vector<std::int64_t> perm = permutation(e.view);
     std::vector<std::int64_t> strides(x.shape.size(), 1);
     for (std::size_t i = strides.size(); i-- > 1;) strides[i - 1] = strides[i] * x.shape[i];
-    for (std::size_t i = 0; i < y.values.size(); ++i) {
-      std::int64_t rest = static_cast<std::int64_t>(i);
-      std::int64_t from = 0;
-      for (std::size_t d = perm.size(); d-- > 0;) {
+    if (y.values.empty()) return;
+    const std::int64_t length = perm.empty() ? 1 : y.shape.back();
+    const std::int64_t step = perm.empty() ? 1 : strides[static_cast<std::size_t>(perm.back())];
+    const auto copy_row = [&](std::int64_t row) {
+      std::int64_t rest = row, from = 0;
+      for (std::size_t d = perm.empty() ? 0 : perm.size() - 1; d-- > 0;) {
         from += rest % y.shape[d] * strides[static_cast<std::size_t>(perm[d])];
         rest /= y.shape[d];
       }
-      y.values[i] = x.values[static_cast<std::size_t>(from)];
-    }
+      double* const to = y.values.data() + row * length;
+      for (std::int64_t i = 0; i < length; ++i)
+        to[i] = x.values[static_cast<std::size_t>(from + i * step)];
+    };
+    const auto rows = static_cast<std::int64_t>(y.values.size()) / length;
+    const std::int64_t at_once = std::max<std::int64_t>(1, (1 << 14) / length);
+    e.parallel((rows + at_once - 1) / at_once, [&](std::int64_t block) {
+      const std::int64_t end = std::min(rows, (block + 1) * at_once);
+      for (std::int64_t row = block * at_once; row < end; ++row) copy_row(row);
+    });
   }
   bool differentiable() const override { return true; }
   void gradient(GradientBuilder& g) const override {

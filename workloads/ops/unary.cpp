@@ -45,9 +45,8 @@ class Unary final : public SimpleOp {
         e.parallel, static_cast<std::int64_t>(x.size()), [&](std::int64_t begin, std::int64_t end) {
           if (function_.values != nullptr && !e.internal.approximates()) {
             function_.values(x.data() + begin, y.values.data() + begin,
-                             static_cast<int>(end - begin));
-            for (std::int64_t i = begin; i < end; ++i)
-              y.values[static_cast<std::size_t>(i)] = step(y.values[static_cast<std::size_t>(i)]);
+                             static_cast<int>(end - begin), p);
+            step.array(y.values.data() + begin, end - begin);
             return;
           }
           for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i)
@@ -88,11 +87,11 @@ class UnaryGradient final : public SimpleOp {
     for_blocks(
         e.parallel, static_cast<std::int64_t>(x.size()), [&](std::int64_t begin, std::int64_t end) {
           double* dx = e.outputs[0].values.data();
-          if (function_.values != nullptr && !e.internal.approximates()) {
-            function_.values(x.data() + begin, dx + begin, static_cast<int>(end - begin));
-            for (std::int64_t i = begin; i < end; ++i)
-              dx[i] =
-                  e.internal(dy[static_cast<std::size_t>(i)] * e.internal(function_.slope(dx[i])));
+          if (function_.slopes != nullptr && !e.internal.approximates()) {
+            function_.slopes(x.data() + begin, dx + begin, static_cast<int>(end - begin), p);
+            e.internal.array(dx + begin, end - begin);
+            for (std::int64_t i = begin; i < end; ++i) dx[i] *= dy[static_cast<std::size_t>(i)];
+            e.internal.array(dx + begin, end - begin);
             return;
           }
           for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i)

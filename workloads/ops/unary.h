@@ -24,10 +24,10 @@ struct UnaryFunction {
   double (*derivative)(double x, const FunctionParameters& p, const VectorArithmetic& m);
   std::vector<AttributeSpec> attributes = {};
   bool integers = false;  ///< takes integers too; results wrap
-  /// Many values at once, the bits of `value` with nothing approximated; nullptr: one by one.
-  void (*values)(const double* x, double* y, int count) = nullptr;
-  /// The derivative by the function's value, where `values` is given.
-  double (*slope)(double y) = nullptr;
+  /// Many values at once, the bits of `value` and of `derivative` with nothing approximated;
+  /// nullptr: one by one. y may be x.
+  void (*values)(const double* x, double* y, int count, const FunctionParameters& p) = nullptr;
+  void (*slopes)(const double* x, double* y, int count, const FunctionParameters& p) = nullptr;
 };
 
 /// The op and, where there is a derivative, the internal op "<name>Gradient" of (dy, x).
