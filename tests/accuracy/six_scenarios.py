@@ -2,15 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Do the six NPU scenarios train as FP32 does? Five seeds, 95 % intervals.
 
-usage: six_scenarios.py NPUSIM [--only NAME...] [--jobs N] [--markdown FILE]
+usage: six_scenarios.py NPUSIM [--only NAME...] [--jobs N] [--markdown FILE] [--keep FOLDER]
 Classifiers are judged by the accuracy that they lose against FP32 from the same seed, over 10,000 test pictures: at most half a point.
 The language model is judged by its loss on sequences it has not seen: at most 1 % more. What must stay below that is the upper end of the
 95 % interval of the mean over five seeds (Student's t, four degrees of freedom); exit code 1 where it does not. All seeds are printed.
+With --keep, what a seed gave is kept in FOLDER, and not computed again by a run that finds it there.
 """
 
 import argparse
 import json
 import math
+import os
 import statistics
 import subprocess
 import sys
@@ -87,7 +89,35 @@ def table(experiment, reference, lost, same):
                f" | {statistics.fmean(same[recipe]):.2f} |")
 
 
-def measure(npusim, workload, jobs):
+def trained(experiment, npusim, workload, seed, jobs):
+    """Of one seed: the reference's value, and of each scenario what it lost and how often it agreed."""
+    run = subprocess.run(experiment.command(npusim, workload, seed, jobs), stdout=subprocess.PIPE, text=True, check=True)
+    result = json.loads(run.stdout)
+    reference = experiment.value(result["reference"])
+    lost, same = {}, {}
+    for row in result["runs"]:
+        if row["status"] != "ok":
+            sys.exit(f"{workload}, {row['recipe']}, seed {seed}: {row['status']} {row['error']}")
+        lost[row["recipe"]] = experiment.lost(reference, experiment.value(row))
+        same[row["recipe"]] = 100 * row["agreement"]
+    return {"reference": reference, "lost": lost, "same": same}
+
+
+def kept(folder, name, compute):
+    """What the file of this name holds; computed and written first where there is none."""
+    if not folder:
+        return compute()
+    path = os.path.join(folder, name)
+    if not os.path.exists(path):
+        os.makedirs(folder, exist_ok=True)
+        with open(path + ".part", "w", encoding="utf-8") as file:
+            json.dump(compute(), file)
+        os.replace(path + ".part", path)
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
+
+
+def measure(npusim, workload, jobs, folder):
     """The table of one network and the worst upper end of an interval."""
     experiment = EXPERIMENTS[workload]
     lost = {recipe: [] for recipe in SCENARIOS}
@@ -95,14 +125,11 @@ def measure(npusim, workload, jobs):
     reference = []
     for seed in SEEDS:
         begin = time.monotonic()
-        run = subprocess.run(experiment.command(npusim, workload, seed, jobs), stdout=subprocess.PIPE, text=True, check=True)
-        result = json.loads(run.stdout)
-        reference.append(experiment.value(result["reference"]))
-        for row in result["runs"]:
-            if row["status"] != "ok":
-                sys.exit(f"{workload}, {row['recipe']}, seed {seed}: {row['status']} {row['error']}")
-            lost[row["recipe"]].append(experiment.lost(reference[-1], experiment.value(row)))
-            same[row["recipe"]].append(100 * row["agreement"])
+        one = kept(folder, f"{workload}_{seed}.json", lambda: trained(experiment, npusim, workload, seed, jobs))
+        reference.append(one["reference"])
+        for recipe in SCENARIOS:
+            lost[recipe].append(one["lost"][recipe])
+            same[recipe].append(one["same"][recipe])
         print(f"{workload} seed {seed}: FP32 {reference[-1]:.4g}", {name: round(values[-1], 2) for name, values in lost.items()},
               f"{time.monotonic() - begin:.0f} s", flush=True)
     worst = max(interval(values)[2] for values in lost.values())
@@ -115,10 +142,11 @@ def main():
     parser.add_argument("--only", nargs="+", choices=EXPERIMENTS, default=list(EXPERIMENTS))
     parser.add_argument("--jobs", type=int, default=0)
     parser.add_argument("--markdown")
+    parser.add_argument("--keep", metavar="FOLDER")
     arguments = parser.parse_args()
     texts, good = [], True
     for workload in arguments.only:
-        lines, worst = measure(arguments.npusim, workload, arguments.jobs)
+        lines, worst = measure(arguments.npusim, workload, arguments.jobs, arguments.keep)
         text = "\n".join([f"## {workload}", "", *lines, ""])
         most = EXPERIMENTS[workload].most
         print(text)
