@@ -53,6 +53,46 @@ std::map<std::string, std::int64_t> named(const model::DramCounters& counters) {
           {"turnarounds", counters.turnarounds}};
 }
 
+/// Times and counts of the repetitions that a simulation leaves out.
+class LeftOut {
+ public:
+  explicit LeftOut(std::vector<model::LayerRepeat> repeats) : repeats_(std::move(repeats)) {}
+
+  /// Called at the begin and at the end of each first repetition, in turn.
+  void note(std::int64_t cycle, const model::DramCounters& counters,
+            std::atomic<std::int64_t>* steps) {
+    const std::size_t repeat = ends_.size();
+    const std::int64_t done = steps == nullptr ? 0 : steps->load(std::memory_order_relaxed);
+    if (begins_.size() == repeat) {
+      begins_.push_back(cycle);
+      at_begin_ = counters;
+      steps_at_begin_ = done;
+      return;
+    }
+    ends_.push_back(cycle);
+    if (steps != nullptr)
+      *steps += static_cast<std::int64_t>(repeats_[repeat].count - 1) * (done - steps_at_begin_);
+    const auto times = static_cast<std::int64_t>(repeats_[repeat].count - 1);
+    counters_.row_hits += times * (counters.row_hits - at_begin_.row_hits);
+    counters_.row_misses += times * (counters.row_misses - at_begin_.row_misses);
+    counters_.refreshes += times * (counters.refreshes - at_begin_.refreshes);
+    counters_.turnarounds += times * (counters.turnarounds - at_begin_.turnarounds);
+  }
+  std::int64_t add_to(std::vector<model::OpRecord>& records, model::DramCounters& counters) const {
+    counters.row_hits += counters_.row_hits;
+    counters.row_misses += counters_.row_misses;
+    counters.refreshes += counters_.refreshes;
+    counters.turnarounds += counters_.turnarounds;
+    return model::add_repetitions(repeats_, begins_, ends_, records);
+  }
+
+ private:
+  std::vector<model::LayerRepeat> repeats_;
+  std::vector<std::int64_t> begins_, ends_;
+  model::DramCounters at_begin_, counters_;
+  std::int64_t steps_at_begin_ = 0;
+};
+
 }  // namespace
 
 TimingResult simulate(const NpuSpec& npu, const MappedGraph& mapped,
@@ -62,15 +102,33 @@ TimingResult simulate(const NpuSpec& npu, const MappedGraph& mapped,
   model::Trace trace({options.trace_begin_cycle, options.trace_end_cycle});
   if (!options.trace.empty()) ledger.watch(trace);
   ledger.count_steps(options.steps_done);
-  const std::int64_t cycles = model::run_simulation(npu, mapped, ledger, [&](model::NpuTop& top) {
+  std::optional<LeftOut> left_out;
+  const auto set_apart = [&](model::NpuTop& top) {
+    const std::vector<model::LayerRepeat> repeats = model::layer_repeats(npu, mapped);
+    // Traces and clocked elements show every repetition.
+    const bool once = options.layers == Layers::repeated && options.trace.empty() &&
+                      options.fidelity == Fidelity::tile;
+    if (once) left_out.emplace(repeats);
+    top.set_layers_apart(repeats, once, [&](model::Picos now) {
+      ledger.restart(model::floor_cycle(now));
+      dram->restart(now);
+      if (left_out) left_out->note(model::floor_cycle(now), dram->counters(), options.steps_done);
+    });
+  };
+  std::int64_t cycles = model::run_simulation(npu, mapped, ledger, [&](model::NpuTop& top) {
     dram.emplace("dram", npu.dram);
     top.bind_memory(dram->socket);
     if (!options.trace.empty()) top.watch_buffers(trace);
     if (options.fidelity == Fidelity::pe) top.clock_elements(waveform_of(options));
+    if (options.layers != Layers::together) set_apart(top);
   });
   if (!options.trace.empty()) base::write_whole_file(options.trace, trace.json(npu, mapped));
-  TimingResult result = assemble_timing(npu, mapped, ledger.records(), cycles);
-  if (npu.dram.timing) result.dram_events = named(dram->counters());
+  std::vector<model::OpRecord> records = ledger.records();
+  model::DramCounters counters = dram->counters();
+  if (left_out) cycles += left_out->add_to(records, counters);
+  TimingResult result = assemble_timing(npu, mapped, records, cycles);
+  result.layers_apart = options.layers == Layers::together ? 0 : 1;
+  if (npu.dram.timing) result.dram_events = named(counters);
   return result;
 }
 

@@ -74,6 +74,8 @@ struct TimingResult {
   std::int64_t dram_bytes = 0, sram_bytes = 0;
   std::int64_t dma_busy_cycles = 0, vector_busy_cycles = 0, host_busy_cycles = 0;
   std::int64_t transactions = 0;  ///< simulated tiles and descriptors
+  std::int64_t layers_apart =
+      0;  ///< 1: nothing overlaps the begin of a layer that repeats (Layers)
   /// MACs on the array over the cycles they take at full rate, each op in its input format.
   double peak_macs_per_cycle = 0;
   Energy energy;
@@ -85,6 +87,13 @@ struct TimingResult {
   std::vector<OpTiming> ops;
 };
 
+/// How layers that repeat (modules/layer_repeats.h) follow one another.
+enum class Layers {
+  together,  ///< engines run over their borders
+  apart,  ///< each repetition begins when all before has ended, with DRAM as at the begin of a run
+  repeated,  ///< the same times and counts, from a simulation of the first repetition of each
+};
+
 enum class Fidelity {
   tile,  ///< tiles in closed form
   pe,    ///< every tile also on clocked elements that carry values (pe/pe_tiles.h)
@@ -92,6 +101,7 @@ enum class Fidelity {
 
 struct SimulationOptions {
   Fidelity fidelity = Fidelity::tile;
+  Layers layers = Layers::together;
   std::string waveform;  ///< fidelity pe: a .vcd file of the elements; empty: none
   std::int64_t waveform_begin_cycle = 0, waveform_end_cycle = 1000;
   std::string trace;  ///< a .json file of what engines do (modules/trace.h); empty: none

@@ -34,6 +34,7 @@ void visit_totals(Archive& a, Result& r) {
   a("mac_mj", r.energy.mac_mj), a("vector_mj", r.energy.vector_mj);
   a("sram_mj", r.energy.sram_mj), a("dram_mj", r.energy.dram_mj);
   a("static_mj", r.energy.static_mj), a("bound", r.bound);
+  a("layers_apart", r.layers_apart);
   a("dram_events", r.dram_events), a("dma_events", r.dma_events);
 }
 

@@ -209,6 +209,7 @@ void time_jobs(const std::vector<Job>& jobs, const RunOptions& options,
         const Job& job = jobs[todo[i]];
         npu::SimulationOptions simulation;
         if (i < runs_to_time) simulation = options.simulation;
+        simulation.layers = options.simulation.layers;
         simulation.steps_done = &done[i];
         return npu::serialize(npu::simulate(*job.npu, graph_at(i), simulation));
       },

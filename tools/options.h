@@ -43,6 +43,7 @@ struct RunArguments {
   std::int64_t max_numeric_macs = 0;  ///< 0: the library's default
   std::string activations;            ///< JSON, or empty
   std::string fidelity = "tile";      ///< or pe
+  std::string layers = "together";    ///< apart or repeated
   std::string vcd, vcd_cycles;        ///< FILE.vcd, BEGIN:END
   std::string trace, trace_cycles;
   bool explain_mapping = false;

@@ -19,6 +19,7 @@ class Dram : public sc_core::sc_module {
 
   Dram(const sc_core::sc_module_name& name, const DramSpec& spec);
   const DramCounters& counters() const { return schedule_.counters(); }
+  void restart(DramSchedule::Picos moment) { schedule_.restart(moment); }
 
  private:
   void transport(int initiator, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);

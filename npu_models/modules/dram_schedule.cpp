@@ -16,8 +16,21 @@ DramSchedule::DramSchedule(const DramSpec& spec)
   open_.assign(static_cast<std::size_t>(spec_.timing->banks), -1);
 }
 
+void DramSchedule::restart(Picos moment) {
+  const DramCounters counters = counters_;
+  *this = DramSchedule(spec_);
+  counters_ = counters;
+  origin_ = moment;
+}
+
 DramSchedule::Service DramSchedule::serve(Picos requested, bool write, std::uint64_t address,
                                           std::int64_t bytes) {
+  const Service service = served(requested - origin_, write, address, bytes);
+  return {service.start + origin_, service.end + origin_};
+}
+
+DramSchedule::Service DramSchedule::served(Picos requested, bool write, std::uint64_t address,
+                                           std::int64_t bytes) {
   const Picos start = std::max(requested + latency_, free_at_);
   if (spec_.timing) {
     free_at_ = detailed(requested, write, address, bytes);

@@ -45,12 +45,16 @@ class DramSchedule {
   /// `bytes` > 0.
   Service serve(Picos requested, bool write, std::uint64_t address, std::int64_t bytes);
   const DramCounters& counters() const { return counters_; }
+  /// From `moment` on as from the begin of time: rows closed, bus free, the next refresh an
+  /// interval away. Nothing is in flight.
+  void restart(Picos moment);
 
  private:
   struct Rows {
     bool first_closed = false;
     std::int64_t further_closed = 0;
   };
+  Service served(Picos requested, bool write, std::uint64_t address, std::int64_t bytes);
   Picos detailed(Picos requested, bool write, std::uint64_t address, std::int64_t bytes);
   Picos after_refresh(Picos moment);
   void close_rows_refreshed_by(Picos moment);
@@ -59,6 +63,7 @@ class DramSchedule {
 
   DramSpec spec_;
   Picos latency_, row_time_ = 0;
+  Picos origin_ = 0;  ///< moments below count from here
   Picos free_at_ = 0;
   bool any_ = false, last_write_ = false;
   std::int64_t last_bank_ = -1;

@@ -103,6 +103,12 @@ void Ledger::charge_launch(int op) {
   unowned_launch_ = 0;
 }
 
+void Ledger::restart(std::int64_t now) {
+  NPUSIM_CHECK(now >= last_cycle_ && now >= settled_, "engines have ended");
+  settle(now);
+  if (last_op_ >= 0) charge_launch(last_op_);
+}
+
 std::int64_t Ledger::finish() {
   settle(last_cycle_);
   if (last_op_ >= 0) charge_launch(last_op_);

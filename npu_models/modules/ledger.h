@@ -72,6 +72,8 @@ class Ledger {
   void tile(int op, std::int64_t begin, std::int64_t end, const TileAccount& account);
   /// The tile that ran last goes on for so many cycles, in which its operands wait for ports.
   void wait_for_ports(int op, std::int64_t cycles);
+  /// Nothing is active any more, and what was waited for belongs to what came before.
+  void restart(std::int64_t now);
   /// Ends the run; returns its last cycle.
   std::int64_t finish();
 

@@ -26,6 +26,11 @@ class NpuTop : public sc_core::sc_module {
   void clock_elements(const std::optional<pe::WaveformOptions>& waveform) {
     engines_.array.clock_elements(waveform);
   }
+  /// See Sequencer; before the simulation starts.
+  void set_layers_apart(std::vector<LayerRepeat> repeats, bool once,
+                        std::function<void(Picos)> restart) {
+    sequencer_.set_layers_apart(std::move(repeats), once, std::move(restart));
+  }
   /// Counters of what the buffers hold.
   void watch_buffers(Trace& trace);
   /// Throws InternalError naming the op at which the simulation starved, if it did.

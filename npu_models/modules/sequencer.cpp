@@ -52,13 +52,47 @@ void Sequencer::run() {
 }
 
 void Sequencer::issue_all() {
-  for (std::size_t op = 0; op < mapped_.ops.size(); ++op) {
+  for (std::size_t op = begin_repetition(0); op < mapped_.ops.size();
+       op = begin_repetition(op + 1)) {
     if (mapped_.ops[op].engine == Engine::view) continue;
     current_op_ = static_cast<int>(op);
     wait_until(now_picos() + picos_of(npu_.launch_cycles));
     issue(current_op_);
     ledger_.step();
   }
+}
+
+void Sequencer::set_layers_apart(std::vector<LayerRepeat> repeats, bool once,
+                                 std::function<void(Picos)> restart) {
+  repeats_ = std::move(repeats);
+  once_ = once;
+  restart_ = std::move(restart);
+}
+
+/// Before op number `op`; returns the op to issue next.
+std::size_t Sequencer::begin_repetition(std::size_t op) {
+  while (next_repeat_ < repeats_.size()) {
+    const LayerRepeat& repeat = repeats_[next_repeat_];
+    if (op < repeat.first || (op - repeat.first) % repeat.length != 0) return op;
+    wait_for_all();
+    restart_(now_picos());
+    if (op == repeat.first) return op;
+    if (once_) op = repeat.end();
+    if (op < repeat.end()) return op;
+    ++next_repeat_;  // and the next one may begin here
+  }
+  return op;
+}
+
+void Sequencer::wait_for_all() {
+  const auto wait_for = [](auto& engine) {
+    wait_until(engine.progress.end_of(engine.queue.pushed()));
+  };
+  wait_for(engines_.load);
+  wait_for(engines_.array);
+  wait_for(engines_.vector);
+  wait_for(engines_.host);
+  wait_for(engines_.store);
 }
 
 void Sequencer::issue(int op) {

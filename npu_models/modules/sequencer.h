@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <systemc>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "npu_models/mapping.h"
 #include "npu_models/modules/engines.h"
 #include "npu_models/modules/gemm_tiles.h"
+#include "npu_models/modules/layer_repeats.h"
 #include "npu_models/modules/op_program.h"
 #include "npu_models/modules/vector_cost.h"
 
@@ -26,6 +28,11 @@ class Sequencer : public sc_core::sc_module {
   SC_HAS_PROCESS(Sequencer);
   Sequencer(const sc_core::sc_module_name& name, const NpuSpec& npu, const MappedGraph& mapped,
             Engines& engines, Ledger& ledger);
+
+  /// At the begin of each repetition all engines have ended, and `restart` is told the moment; with
+  /// `once`, only the first repetition of each is issued.
+  void set_layers_apart(std::vector<LayerRepeat> repeats, bool once,
+                        std::function<void(Picos)> restart);
 
   bool finished() const { return finished_; }
   int current_op() const { return current_op_; }
@@ -41,6 +48,8 @@ class Sequencer : public sc_core::sc_module {
 
   void run();
   void issue_all();
+  std::size_t begin_repetition(std::size_t op);
+  void wait_for_all();
   void issue(int op);
   Needs done_after_issue(std::uint64_t stored_before, std::uint64_t vector_before) const;
   const Needs* producers(TensorId tensor) const;
@@ -90,6 +99,10 @@ class Sequencer : public sc_core::sc_module {
   TensorLayout layout_;
   std::vector<int> producer_;  ///< op that writes each tensor, -1 none
   std::vector<Needs> done_;    ///< what holds when each op has ended
+  std::vector<LayerRepeat> repeats_;
+  std::size_t next_repeat_ = 0;
+  bool once_ = false;
+  std::function<void(Picos)> restart_;
   int current_op_ = -1;
   bool finished_ = false;
   std::string failure_;

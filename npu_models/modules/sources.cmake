@@ -7,6 +7,7 @@ set(NPUSIM_MODULE_SOURCES
   modules/dram_schedule.cpp
   modules/gemm_tiles.cpp
   modules/host_link.cpp
+  modules/layer_repeats.cpp
   modules/ledger.cpp
   modules/mac_array.cpp
   modules/matrix_sequence.cpp

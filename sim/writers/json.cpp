@@ -112,6 +112,7 @@ JsonValue timing(const Timing& t) {
   object.set("vector_busy_cycles", t.run.vector_busy_cycles);
   object.set("host_busy_cycles", t.run.host_busy_cycles);
   object.set("transactions", t.run.transactions);
+  if (t.run.layers_apart != 0) object.set("layers", "apart");
   if (!t.run.dram_events.empty()) object.set("dram_events", counts(t.run.dram_events));
   if (!t.run.dma_events.empty()) object.set("dma_events", counts(t.run.dma_events));
   object.set("bound", t.run.bound);

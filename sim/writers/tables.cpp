@@ -164,6 +164,9 @@ std::string table_of(const Result& result, const ComparisonOptions& options) {
     if (run.cluster)
       text += "\n" + run.npu + " " + run.workload + " " + run.recipe + ": " +
               text_of(*run.cluster) + "\n";
+  for (const RunResult& run : result.runs)
+    if (run.timing && run.timing->run.layers_apart != 0)
+      return text + "\nlayers apart: nothing overlaps the begin of a layer that repeats\n";
   return text;
 }
 

@@ -57,12 +57,15 @@ Problem load(const SystemCase& timed) {
   return problem;
 }
 
-std::string run_once(const Problem& problem) {
+std::string run_once(const Problem& problem, npu::Layers layers) {
+  npu::SimulationOptions options;
+  options.layers = layers;
   npu::MappedGraph mapped;
   npu::TimingResult result;
   const double map =
       cpu_seconds([&] { mapped = npu::map_graph(problem.npu, problem.graph, problem.recipe); });
-  const double simulate = cpu_seconds([&] { result = npu::simulate(problem.npu, mapped); });
+  const double simulate =
+      cpu_seconds([&] { result = npu::simulate(problem.npu, mapped, options); });
   std::ostringstream text;
   text << map * 1e3 << ' ' << simulate * 1e3 << ' ' << resident_mb() << ' ' << result.transactions
        << ' ' << result.cycles;
@@ -140,18 +143,20 @@ std::vector<SystemCase> system_cases() {
   SystemCase bert = transformer("bert_large", true, 500);
   bert.overrides.push_back("workload.parameters.batch=32");
   bert.overrides.push_back("workload.parameters.sequence=512");
-  return {resnet,
-          product,
-          bert,
-          transformer("llama2_7b_prefill", false, 500),
-          transformer("gpt3_175b", true, 2000),
-          large};
+  // Every layer simulated (--layers together), and each repeated one once.
+  SystemCase gpt3_repeated = transformer("gpt3_175b", true, 2000);
+  gpt3_repeated.name = "gpt3_175b_layers_repeated";
+  gpt3_repeated.layers = npu::Layers::repeated;
+  SystemCase gpt3 = transformer("gpt3_175b", true, 0);
+  gpt3.least_rate = 1e6;
+  return {resnet,        product, bert, transformer("llama2_7b_prefill", false, 500),
+          gpt3_repeated, gpt3,    large};
 }
 
 SystemSample measure(const SystemCase& timed) {
   const Problem problem = load(timed);
   const std::vector<base::IsolatedOutcome> outcomes =
-      base::run_isolated(kRuns, 1, [&](std::size_t) { return run_once(problem); });
+      base::run_isolated(kRuns, 1, [&](std::size_t) { return run_once(problem, timed.layers); });
   SystemSample best = parse(outcomes.front());
   for (const base::IsolatedOutcome& outcome : outcomes) {
     const SystemSample sample = parse(outcome);

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "npu_models/timing.h"
+
 namespace npusim::bench {
 
 struct SystemCase {
@@ -14,6 +16,7 @@ struct SystemCase {
   std::string npu, workload;             ///< names of shipped files
   std::vector<std::string> overrides{};  ///< as for --set
   bool training = false;
+  npu::Layers layers = npu::Layers::together;
   double most_ms = 0.0;
   double most_mb = 0.0;     ///< 10^6 bytes, the most that was resident
   double least_rate = 0.0;  ///< transactions a second; of all goals, 0 is none

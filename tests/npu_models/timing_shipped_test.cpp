@@ -2,6 +2,7 @@
 // The shipped NPUs on shipped workloads: what must hold whatever the mapping chose.
 #include <gtest/gtest.h>
 
+#include "npu_models/modules/layer_repeats.h"
 #include "tests/npu_models/support.h"
 #include "tests/npu_models/timing_support.h"
 #include "tests/source_dir.h"
@@ -72,6 +73,36 @@ TEST_P(TimingShipped, CausesAddUpAndOpsMoveTheirBytes) {
 
 INSTANTIATE_TEST_SUITE_P(Npus, TimingShipped,
                          ::testing::Values("systolic128_bf16", "cube16_fp16", "nvdla_fp16"));
+
+/// Forward, backward and update of the layers of a transformer: the first of each gives every
+/// number of a simulation of all, on engines that work over borders of ops, with DMA channels, open
+/// rows.
+TEST(TimingShippedLayers, RepeatedLayersGiveTheNumbersOfAllLayers) {
+  const std::vector<std::vector<std::string>> designs = {
+      {},
+      {R"(dma={"channels": 2, "width_bytes": 64, "burst_bytes": 256, "descriptor_cycles": 8})"},
+      {"dram.latency_ns=100", "scratchpad.buffers=3"}};
+  std::vector<base::Override> parameters;
+  for (const char* text : {"workload.parameters.layers=4", "workload.parameters.hidden=64"})
+    parameters.push_back(base::parse_override(text).override);
+  const workloads::Workload gpt =
+      workloads::load_workload(test::source_dir() + "/workloads/small_gpt.json", parameters);
+  for (const std::vector<std::string>& changes : designs) {
+    const NpuSpec npu = load_shipped("systolic128_bf16", changes);
+    const MappedGraph mapped =
+        map_graph(npu, workloads::make_training_step(gpt, true), default_recipe(npu));
+    std::size_t left_out = 0;
+    for (const model::LayerRepeat& repeat : model::layer_repeats(npu, mapped))
+      left_out += (repeat.count - 1) * repeat.length;
+    EXPECT_GE(left_out, mapped.ops.size() / 3);
+    SimulationOptions options;
+    options.layers = Layers::apart;
+    const TimingResult all = run_all(npu, {mapped}, options).front();
+    options.layers = Layers::repeated;
+    EXPECT_EQ(serialize(run_all(npu, {mapped}, options).front()), serialize(all));
+    EXPECT_GE(all.cycles, run_all(npu, {mapped}).front().cycles);
+  }
+}
 
 TEST(TimingShippedAccumulator, EqualWidthAndLatencyGiveEqualCycles) {
   // bf16 and fp16 sums: two bytes and one cycle each in this file

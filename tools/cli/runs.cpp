@@ -89,6 +89,13 @@ void add_run_parts(CLI::App& sub, RunArguments& arguments) {
   sub.add_flag_callback(
       "--no-timing", [&arguments] { arguments.timing = false; },
       "Skip the timing model: numeric error and coverage only");
+  sub.add_option(
+         "--layers", arguments.layers,
+         "Layers that repeat: together (default; engines run over their borders), apart (each "
+         "begins with idle engines and DRAM as at the begin), or repeated: the numbers of "
+         "apart from a simulation of the first of each")
+      ->type_name("HOW")
+      ->check(CLI::IsMember({"together", "apart", "repeated"}));
   sub.add_option("--max-numeric-macs", arguments.max_numeric_macs,
                  "Sample the products of graphs with more MACs (default 100000000000)")
       ->type_name("N")

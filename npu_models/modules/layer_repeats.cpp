@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "npu_models/modules/layer_repeats.h"
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+#include <set>
+#include <string>
+
+#include "npu_models/modules/op_program.h"
+#include "npu_models/rearrangement.h"
+#include "precision/unit_text.h"
+
+namespace npusim::npu::model {
+namespace {
+
+using Ids = std::vector<int>;
+
+/// Addresses that differ by a multiple of this are the same to memory and DMA.
+std::uint64_t address_period(const NpuSpec& npu) {
+  std::int64_t period = 1;
+  if (npu.dram.timing) {
+    const DramTiming& timing = *npu.dram.timing;
+    period = std::lcm(timing.row_bytes * timing.channels * timing.banks,
+                      timing.burst_bytes * timing.channels);
+  }
+  if (npu.dma) period = std::lcm(period, npu.dma->burst_bytes);
+  return static_cast<std::uint64_t>(period);
+}
+
+std::string text_of(const workloads::Contraction& c) {
+  std::string text = std::to_string(c.groups) + "g";
+  std::vector<std::int64_t> numbers = {c.m, c.n, c.m_input, c.n_input, c.bias_input};
+  for (const precision::ReduceDim& dim : c.dims) numbers.push_back(dim.extent);
+  if (c.window) {
+    const workloads::Window& w = *c.window;
+    numbers.insert(numbers.end(), {w.images, w.channels, w.in_height, w.in_width, w.out_height,
+                                   w.out_width, w.kernel_height, w.kernel_width, w.stride_height,
+                                   w.stride_width, w.dilation_height, w.dilation_width});
+  }
+  for (const std::int64_t number : numbers) text += " " + std::to_string(number);
+  return text;
+}
+
+std::string text_of(const GemmMapping& gemm) {
+  std::string text = text_of(gemm.contraction) + describe_mapping(gemm) +
+                     precision::describe(gemm.unit) + describe_plan(gemm);
+  for (const std::int64_t number :
+       {gemm.ordered_k, static_cast<std::int64_t>(gemm.spills), gemm.accumulator_bytes,
+        gemm.accumulator_latency_cycles, gemm.macs_per_pe_per_cycle, gemm.cycles_per_step})
+    text += " " + std::to_string(number);
+  if (gemm.winograd)
+    text += name_of(gemm.winograd->stage) + text_of(gemm.winograd->convolution) +
+            (gemm.winograd->offline_weights ? " offline" : "");
+  return text;
+}
+
+std::string text_of(const AttentionMapping& attention) {
+  const workloads::AttentionShape& shape = attention.blocks.shape;
+  const AttentionMask& mask = attention.mask;
+  std::string text = describe_mapping(attention) + describe_plan(attention) +
+                     text_of(attention.scores) + text_of(attention.context);
+  for (const std::int64_t number : {shape.batch,
+                                    shape.heads,
+                                    shape.kv_heads,
+                                    shape.rows,
+                                    shape.past,
+                                    shape.columns,
+                                    shape.depth,
+                                    shape.value_depth,
+                                    std::int64_t{shape.packed},
+                                    std::int64_t{shape.causal},
+                                    std::int64_t{shape.scale != 1.0},
+                                    std::int64_t{shape.softcap != 0.0},
+                                    attention.operand_bytes,
+                                    attention.output_bytes,
+                                    attention.internal_bytes,
+                                    mask.element_bytes,
+                                    std::int64_t{mask.boolean},
+                                    std::int64_t{mask.by_batch},
+                                    std::int64_t{mask.by_head},
+                                    std::int64_t{mask.by_row},
+                                    std::int64_t{mask.by_column}})
+    text += " " + std::to_string(number);
+  return text;
+}
+
+/// All of an op that the engines look at, but for its tensors.
+std::string text_of(const MappedOp& op) {
+  std::string text = name_of(op.engine);
+  if (op.gemm) text += text_of(*op.gemm);
+  if (op.attention) text += text_of(*op.attention);
+  for (const workloads::VectorWork& work : op.vector_work)
+    text += " " + work.function + std::to_string(work.elements);
+  if (op.rearrangement) {
+    const Rearrangement& form = *op.rearrangement;
+    text += name_of(form.kind);
+    for (const std::int64_t number : {form.read_bytes, form.written_bytes, form.elements})
+      text += " " + std::to_string(number);
+  }
+  return text + " " + std::to_string(op.gathered_run) + " " + std::to_string(op.macs);
+}
+
+/// What each op does, as texts that are equal for equal work.
+class Signatures {
+ public:
+  Signatures(const NpuSpec& npu, const MappedGraph& mapped)
+      : mapped_(mapped), layout_(mapped), period_(address_period(npu)), rows_(npu.dram.timing) {
+    producer_.assign(mapped.graph.tensors.size(), -1);
+    for (std::size_t op = 0; op < mapped.ops.size(); ++op) {
+      ids_.push_back(
+          numbers_.try_emplace(text_of(op), static_cast<int>(numbers_.size())).first->second);
+      for (const TensorId id : tensors_of(op, false))
+        producer_[static_cast<std::size_t>(id)] = static_cast<std::int64_t>(op);
+    }
+  }
+  const Ids& ids() const { return ids_; }
+
+  /// The ops of both sequences read what the same ops of their own sequence made and, where rows
+  /// stay open, all tensors of one lie as far from those of the other.
+  bool alike(const LayerRepeat& repeat, std::size_t one, std::size_t other) const {
+    for (std::size_t op = 0; op < repeat.length; ++op) {
+      const std::size_t a = repeat.begin(one) + op, b = repeat.begin(other) + op;
+      const std::vector<TensorId> of_a = tensors_of(a, true), of_b = tensors_of(b, true);
+      for (std::size_t i = 0; i < of_a.size(); ++i)
+        if (producer(of_a[i], repeat.begin(one)) != producer(of_b[i], repeat.begin(other)))
+          return false;
+    }
+    return !rows_ || distances(repeat, one, other).size() <= 1;
+  }
+
+ private:
+  /// Counted from the begin of the sequence; -1: made before it.
+  std::int64_t producer(TensorId id, std::size_t first) const {
+    const std::int64_t op = producer_[static_cast<std::size_t>(layout_.root(id))];
+    return std::max<std::int64_t>(-1, op - static_cast<std::int64_t>(first));
+  }
+
+  std::vector<TensorId> tensors_of(std::size_t op, bool inputs) const {
+    std::vector<TensorId> tensors;
+    for (const workloads::Node* node : nodes_of(op))
+      for (const TensorId id : inputs ? node->inputs : node->outputs)
+        if (id != workloads::kNoTensor) tensors.push_back(id);
+    return tensors;
+  }
+
+  std::set<std::uint64_t> distances(const LayerRepeat& repeat, std::size_t one,
+                                    std::size_t other) const {
+    std::set<std::uint64_t> found;
+    for (std::size_t op = 0; op < repeat.length; ++op)
+      for (const bool inputs : {false, true}) {
+        const std::vector<TensorId> a = tensors_of(repeat.begin(one) + op, inputs);
+        const std::vector<TensorId> b = tensors_of(repeat.begin(other) + op, inputs);
+        for (std::size_t i = 0; i < a.size(); ++i)
+          found.insert(layout_.address(b[i]) - layout_.address(a[i]));
+      }
+    return found;
+  }
+
+  std::vector<const workloads::Node*> nodes_of(std::size_t op) const {
+    const MappedOp& mapped_op = mapped_.ops[op];
+    std::vector<const workloads::Node*> nodes = {
+        &mapped_.graph.nodes[static_cast<std::size_t>(mapped_op.node)]};
+    for (const int node : mapped_op.epilogue)
+      nodes.push_back(&mapped_.graph.nodes[static_cast<std::size_t>(node)]);
+    return nodes;
+  }
+
+  std::string text_of(TensorId id, const std::vector<TensorId>& before) const {
+    if (id == workloads::kNoTensor) return " -";
+    const auto at = static_cast<std::size_t>(id);
+    const auto same = std::find(before.begin(), before.end(), id) - before.begin();
+    return " " + workloads::to_string(mapped_.graph.tensors[at].shape) +
+           mapped_.storage[at].format.name + (mapped_.on_chip[at] ? "c" : "") + "#" +
+           std::to_string(same) + "@" + std::to_string(layout_.address(id) % period_) + "/" +
+           std::to_string(layout_.weight_address(id) % period_);
+  }
+
+  std::string text_of(std::size_t op) const {
+    const MappedOp& mapped_op = mapped_.ops[op];
+    std::string text = model::text_of(mapped_op);
+    // Partial sums and transformed weights lie behind all tensors, at other distances from each
+    // repetition's.
+    if (rows_ && mapped_op.gemm && (mapped_op.gemm->spills || mapped_op.gemm->winograd))
+      text += " " + std::to_string(op);
+    std::vector<TensorId> before;
+    for (const workloads::Node* node : nodes_of(op)) {
+      text += "\n" + node->op;
+      for (const auto* list : {&node->inputs, &node->outputs}) {
+        text += " |";
+        for (const TensorId id : *list) {
+          text += text_of(id, before);
+          before.push_back(id);
+        }
+      }
+    }
+    return text;
+  }
+
+  const MappedGraph& mapped_;
+  TensorLayout layout_;
+  std::uint64_t period_;
+  bool rows_;  ///< DRAM's rows stay open
+  std::map<std::string, int> numbers_;
+  Ids ids_;
+  std::vector<std::int64_t> producer_;
+};
+
+/// Of ops [begin, end), the repetition that saves the most ops; count 0: nothing repeats.
+LayerRepeat most_saving(const Ids& ids, std::size_t begin, std::size_t end) {
+  LayerRepeat best;
+  std::size_t most = 0;
+  for (std::size_t length = 1; 2 * length <= end - begin; ++length) {
+    std::size_t run = 0;  // of positions that equal those a length later
+    for (std::size_t at = begin; at + length <= end; ++at) {
+      if (at + length < end && ids[at] == ids[at + length]) {
+        ++run;
+        continue;
+      }
+      const std::size_t saved = run / length * length;
+      if (saved > most) {
+        most = saved;
+        best = {at - run, length, run / length + 1};
+      }
+      run = 0;
+    }
+  }
+  return best;
+}
+
+void find_repeats(const Signatures& signatures, std::size_t begin, std::size_t end,
+                  std::vector<LayerRepeat>& found) {
+  LayerRepeat repeat = most_saving(signatures.ids(), begin, end);
+  if (repeat.count == 0) return;
+  std::size_t same = 1;
+  while (same < repeat.count && signatures.alike(repeat, 0, same)) ++same;
+  find_repeats(signatures, begin, repeat.first, found);
+  const std::size_t next = repeat.begin(same);
+  if (same > 1) found.push_back({repeat.first, repeat.length, same});
+  find_repeats(signatures, next, end, found);
+}
+
+}  // namespace
+
+std::vector<LayerRepeat> layer_repeats(const NpuSpec& npu, const MappedGraph& mapped) {
+  std::vector<LayerRepeat> found;
+  find_repeats(Signatures(npu, mapped), 0, mapped.ops.size(), found);
+  return found;
+}
+
+std::int64_t add_repetitions(const std::vector<LayerRepeat>& repeats,
+                             const std::vector<std::int64_t>& begins,
+                             const std::vector<std::int64_t>& ends,
+                             std::vector<OpRecord>& records) {
+  const auto move = [](OpRecord& record, std::int64_t cycles) {
+    if (record.start_cycle < 0) return;
+    record.start_cycle += cycles;
+    record.end_cycle += cycles;
+  };
+  std::int64_t left_out = 0;
+  std::size_t op = 0;
+  for (std::size_t r = 0; r < repeats.size(); ++r) {
+    const LayerRepeat& repeat = repeats[r];
+    for (; op < repeat.begin(1); ++op) move(records[op], left_out);
+    for (std::size_t repetition = 1; repetition < repeat.count; ++repetition) {
+      left_out += ends[r] - begins[r];
+      for (; op < repeat.begin(repetition + 1); ++op) {
+        records[op] = records[op - repeat.length];
+        move(records[op], ends[r] - begins[r]);
+      }
+    }
+  }
+  for (; op < records.size(); ++op) move(records[op], left_out);
+  return left_out;
+}
+
+}  // namespace npusim::npu::model
