@@ -4,17 +4,20 @@
 
 #include "npu_models/attention_mapping.h"
 #include "npu_models/attention_steps.h"
+#include "npu_models/channel_order.h"
 #include "npu_models/epilogue.h"
 #include "npu_models/gemm_plan.h"
 #include "npu_models/input_units.h"
 #include "npu_models/mapping.h"
 #include "npu_models/memory_footprint.h"
+#include "npu_models/operand_transposes.h"
 #include "npu_models/rearrangement.h"
 #include "npu_models/tiling.h"
 #include "npu_models/winograd_mapping.h"
 #include "npu_models/winograd_steps.h"
 #include "workloads/decompose.h"
 #include "workloads/operand_order.h"
+#include "workloads/ops/conv_phases.h"
 
 namespace npusim::npu {
 namespace {
@@ -58,19 +61,19 @@ class GraphMapper {
     }
     if (!complete) refuse(npu, rows);
     for (const Node& node : graph.nodes) decide_fusion(node);
-    workloads::DecomposedGraph parts = workloads::decompose(graph, [&](const Node& node) {
-      return verdicts_.at(node.name).support == Support::decomposed;
-    });
+    workloads::DecomposedGraph parts = workloads::rewrite(
+        graph, [&](const Node& node) { return replacement_of(NodeView(graph, node)); });
     mapped_.graph = std::move(parts.graph);
     origins_ = std::move(parts.origin);
     mapped_.storage = workloads::storage_formats(mapped_.graph, recipe);
   }
 
   MappedGraph run() {
-    for (std::size_t i = 0; i < mapped_.graph.nodes.size(); ++i) engines_.push_back(engine_of(i));
-    Fusion fusion = npu_.vector_unit.fuses_epilogue
-                        ? fuse_epilogues(mapped_.graph, hosts_of_epilogues())
-                        : no_fusion(mapped_.graph);
+    find_engines();
+    if (npu_.data_layout.channel_order) change_channel_orders(*npu_.data_layout.channel_order);
+    if (npu_.data_layout.transposed_operands != OperandTransposing::free)
+      transposes_.emplace(npu_.mac_array, mapped_.graph);
+    Fusion fusion = fused();
     for (std::size_t i = 0; i < mapped_.graph.tensors.size(); ++i)
       if (fusion.on_chip[i]) mapped_.storage[i] = npu_.vector_unit.arithmetic;
     for (std::size_t i = 0; i < mapped_.graph.nodes.size(); ++i)
@@ -81,10 +84,42 @@ class GraphMapper {
   }
 
  private:
+  void find_engines() {
+    engines_.clear();
+    for (std::size_t i = 0; i < mapped_.graph.nodes.size(); ++i) engines_.push_back(engine_of(i));
+  }
+
+  Fusion fused() const {
+    return npu_.vector_unit.fuses_epilogue ? fuse_epilogues(mapped_.graph, hosts_of_epilogues())
+                                           : no_fusion(mapped_.graph);
+  }
+
+  void change_channel_orders(const ChannelOrderSpec& spec) {
+    OrderedGraph ordered =
+        convert_channel_orders(spec, mapped_.graph, origins_, engines_, fused(), mapped_.storage);
+    mapped_.graph = std::move(ordered.graph);
+    mapped_.padded_elements = std::move(ordered.padded_elements);
+    origins_ = std::move(ordered.origin);
+    mapped_.storage = workloads::storage_formats(mapped_.graph, recipe_);
+    for (const Node& node : mapped_.graph.nodes)
+      if (node.op == kChannelOrder) verdicts_[node.name] = {Support::native, "", Gap::none};
+    find_engines();
+  }
+
   const Node& node(std::size_t i) const { return mapped_.graph.nodes[i]; }
   const workloads::Op& op(std::size_t i) const { return workloads::ops().at(node(i).op); }
   const precision::Arithmetic& stored(workloads::TensorId tensor) const {
     return mapped_.storage[static_cast<std::size_t>(tensor)];
+  }
+
+  /// Of an op that the NPU lacks its parts, of one with inserted zeros that it skips its phases.
+  workloads::Replacement replacement_of(const NodeView& view) const {
+    const Support support = verdicts_.at(view.node().name).support;
+    if (support == Support::decomposed) return workloads::decomposition(view.node());
+    const bool skips = npu_.data_layout.zero_insertion == ZeroInsertion::skip;
+    if (skips && support == Support::native && workloads::inserts_zeros(view))
+      return workloads::split_into_phases;
+    return {};
   }
 
   /// Of attention as one op the vector unit takes every tile already.
@@ -142,6 +177,7 @@ class GraphMapper {
       return mapped;
     }
     const NodeView view(mapped_.graph, node(i));
+    mapped.changes_order = node(i).op == kChannelOrder;
     mapped.vector_work = op(i).vector_work(view);
     for (int fused : mapped.epilogue)
       append_work(static_cast<std::size_t>(fused), mapped.vector_work);
@@ -156,6 +192,7 @@ class GraphMapper {
             node(i).inputs[static_cast<std::size_t>(contraction->m_input)];
         mapped.rearrangement = rearrange(npu_.data_layout, view, *contraction,
                                          stored(streamed).format.storage_bytes());
+        find_transposed(mapped);
         map_product(*contraction, mapped);
         add_combination(*mapped.gemm, mapped.vector_work);
         add_output_transforms(*mapped.gemm, mapped.vector_work);
@@ -163,6 +200,14 @@ class GraphMapper {
       }
     }
     return mapped;
+  }
+
+  void find_transposed(MappedOp& mapped) const {
+    if (!transposes_) return;
+    mapped.transposed =
+        transposes_->of(node(static_cast<std::size_t>(mapped.node)), mapped_.storage);
+    for (TransposedOperand& operand : mapped.transposed)
+      operand.by_dma = npu_.data_layout.transposed_operands == OperandTransposing::dma;
   }
 
   bool by_dma(std::size_t i, const MappedOp& mapped) const {
@@ -397,6 +442,7 @@ class GraphMapper {
   std::map<std::string, Verdict> verdicts_;  ///< by name of the original node
   std::vector<Engine> engines_;
   std::map<std::string, GemmMapping> gemms_;
+  std::optional<OperandTransposes> transposes_;  ///< where they cost something
   std::map<std::string, AttentionMapping> attentions_;
 };
 

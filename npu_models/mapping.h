@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -108,12 +109,21 @@ enum class MappingOrigin {
   reference,  ///< the same op of another mapped graph
 };
 
-/// Another form of a product's streamed operand that is made in DRAM before (rearrangement.h).
+/// Another form of a product's operand that is made in DRAM before (rearrangement.h).
 struct Rearrangement {
-  enum class Kind { im2col, zero_insertion };
+  enum class Kind { im2col, zero_insertion, transpose };
   Kind kind = Kind::im2col;
   std::int64_t read_bytes = 0, written_bytes = 0;
   std::int64_t elements = 0;  ///< written, each a copy of the vector unit
+};
+
+/// An operand of a product that DRAM has in the other order than the array takes it
+/// (operand_transposes.h).
+struct TransposedOperand {
+  bool stationary = false;  ///< the n side, else the m side
+  bool by_dma = false;      ///< on its way, else by the vector unit through DRAM before the product
+  std::int64_t elements = 0, element_bytes = 0;
+  std::int64_t bytes() const { return elements * element_bytes; }
 };
 
 struct MappedOp {
@@ -128,6 +138,8 @@ struct MappedOp {
   /// On the vector unit (or the host), the epilogue's included.
   std::vector<workloads::VectorWork> vector_work;
   std::optional<Rearrangement> rearrangement;
+  std::vector<TransposedOperand> transposed;  ///< with data_layout.transposed_operands
+  bool changes_order = false;                 ///< of the channels of an image (channel_order.h)
   /// A transpose by DMA: elements that lie together in its input; 0: no such op.
   std::int64_t gathered_run = 0;
   /// Nodes fused behind this one, in order; they have no MappedOp of their own.
@@ -145,9 +157,17 @@ struct MappedGraph {
   std::vector<MappedOp> ops;                   ///< in execution order
   std::vector<precision::Arithmetic> storage;  ///< per tensor
   std::vector<bool> on_chip;                   ///< per tensor: never goes to DRAM
+  /// Of tensors that have padding in memory (channel_order.h).
+  std::map<workloads::TensorId, std::int64_t> padded_elements;
   /// Functions that the vector unit computes from tables (not the host); nullptr: none.
   std::shared_ptr<const workloads::Approximations> approximations;
   MemoryFootprint memory;
+  /// In memory.
+  std::int64_t elements(workloads::TensorId id) const {
+    const auto padded = padded_elements.find(id);
+    return padded != padded_elements.end() ? padded->second
+                                           : workloads::element_count(graph.tensor(id).shape);
+  }
   std::string hash() const;  ///< over plans, units, tiles, storage and approximations
 };
 

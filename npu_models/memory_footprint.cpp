@@ -10,6 +10,7 @@
 #include "npu_models/mapping.h"
 #include "npu_models/winograd_steps.h"
 #include "workloads/op.h"
+#include "workloads/ops/conv_phases.h"
 
 namespace npusim::npu {
 namespace {
@@ -55,7 +56,9 @@ struct Lifetime {
 /// Another form of an operand, and partial sums in DRAM while the op runs: all positions of one
 /// block of output channels (of all groups that run at a time), which the next block reuses.
 std::int64_t workspace_bytes(const MappedOp& op) {
-  const std::int64_t rearranged = op.rearrangement ? op.rearrangement->written_bytes : 0;
+  std::int64_t rearranged = op.rearrangement ? op.rearrangement->written_bytes : 0;
+  for (const TransposedOperand& operand : op.transposed)
+    if (!operand.by_dma) rearranged += operand.bytes();
   if (!op.gemm || !op.gemm->spills) return rearranged;
   const std::int64_t columns = std::min(op.gemm->tile_n, op.gemm->contraction.n);
   const std::int64_t groups = std::min(op.gemm->split.groups, op.gemm->contraction.groups);
@@ -122,15 +125,21 @@ class Footprint {
     return graph_.nodes[index(mapped_.ops[position].node)].name;
   }
 
-  /// Views share their input's memory, a collective each of its inputs'.
+  /// Views share their input's memory, a collective each of its inputs'; phases are written into
+  /// the image that they make.
   void find_owners() {
     for (const Node& node : graph_.nodes) {
-      if (workloads::ops().at(node.op).op_class() != workloads::OpClass::view) continue;
-      for (std::size_t i = 0; i < node.outputs.size() && i < node.inputs.size(); ++i) {
-        const TensorId to = node.outputs[i], from = node.inputs[i];
-        if (to == workloads::kNoTensor || from == workloads::kNoTensor) continue;
-        if (i == 0 || elements(to) == elements(from)) owner_[index(to)] = owner_[index(from)];
-      }
+      if (workloads::joins_phases(node))
+        for (const TensorId phase : node.inputs) owner_[index(phase)] = index(node.outputs.front());
+      else if (workloads::ops().at(node.op).op_class() == workloads::OpClass::view)
+        share(node);
+    }
+  }
+  void share(const Node& node) {
+    for (std::size_t i = 0; i < node.outputs.size() && i < node.inputs.size(); ++i) {
+      const TensorId to = node.outputs[i], from = node.inputs[i];
+      if (to == workloads::kNoTensor || from == workloads::kNoTensor) continue;
+      if (i == 0 || elements(to) == elements(from)) owner_[index(to)] = owner_[index(from)];
     }
   }
   std::int64_t elements(TensorId id) const {
@@ -174,7 +183,7 @@ class Footprint {
     if (owner_[tensor] != tensor || mapped_.on_chip[tensor] || updated_[tensor] ||
         replaced_[tensor])
       return 0;
-    return workloads::element_count(graph_.tensors[tensor].shape) *
+    return mapped_.elements(static_cast<TensorId>(tensor)) *
            mapped_.storage[tensor].format.storage_bytes();
   }
 

@@ -179,12 +179,18 @@ void check_memory_paths(const NpuSpec& npu, const base::JsonValue& document,
   if (npu.data_layout.transpose == Transposing::dma && !npu.dma)
     mistake("/data_layout/transpose", "illegal-combination",
             "a transposing DMA needs the bursts of a dma section", "vector_unit, or a section dma");
+  if (npu.data_layout.transposed_operands == OperandTransposing::dma && !npu.dma)
+    mistake("/data_layout/transposed_operands", "illegal-combination",
+            "a transposing DMA needs the bursts of a dma section",
+            "free, vector_unit, or a section dma");
   const bool rearranges = npu.data_layout.im2col == Rearranging::through_dram ||
-                          npu.data_layout.zero_insertion == Rearranging::through_dram;
+                          npu.data_layout.zero_insertion != ZeroInsertion::implicit ||
+                          npu.data_layout.transposed_operands == OperandTransposing::vector_unit ||
+                          npu.data_layout.channel_order;
   if (rearranges && npu.vector_unit.cycles_per_element.count("copy") == 0)
     mistake("/data_layout", "illegal-combination",
-            "the vector unit copies nothing that it could rearrange through DRAM",
-            "implicit, or cycles_per_element of copy");
+            "the vector unit copies nothing that it could rearrange through DRAM or fill",
+            "implicit, free, or cycles_per_element of copy");
   if (!npu.scratchpad.ports) return;
   const ScratchpadPorts& ports = *npu.scratchpad.ports;
   if (ports.banking == Banking::by_buffer && ports.banks % npu.scratchpad.buffers != 0) {

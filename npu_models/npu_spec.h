@@ -164,14 +164,35 @@ enum class Rearranging {
   implicit,      ///< on the way to the arrays, at no cost
   through_dram,  ///< read, rearranged by the vector unit and written back before the product
 };
+enum class ZeroInsertion {
+  implicit,
+  through_dram,
+  skip,  ///< none: a product for each phase (workloads/ops/conv_phases.h)
+};
 enum class Transposing {
   vector_unit,
   dma,  ///< gathered piece by piece, each in whole bursts
 };
+/// Who brings an operand of a matrix product to the order that the array takes; rules in
+/// operand_transposes.h.
+enum class OperandTransposing {
+  free,  ///< nobody: the array takes either order
+  vector_unit,
+  dma,
+};
+/// Rules in channel_order.h.
+enum class ChannelOrder { any, nchw, nhwc, nchwc };
+struct ChannelOrderSpec {
+  ChannelOrder array = ChannelOrder::any, vector_unit = ChannelOrder::any;
+  ChannelOrder graph = ChannelOrder::nchw;  ///< of inputs, outputs and what knows no images
+  std::int64_t block = 16;                  ///< of nchwc
+};
 struct DataLayoutSpec {
   Rearranging im2col = Rearranging::implicit;
-  Rearranging zero_insertion = Rearranging::implicit;
+  ZeroInsertion zero_insertion = ZeroInsertion::implicit;
   Transposing transpose = Transposing::vector_unit;
+  OperandTransposing transposed_operands = OperandTransposing::free;
+  std::optional<ChannelOrderSpec> channel_order;
 };
 
 /// What a descriptor costs beyond its bytes; the rules stand in modules/dram_schedule.h. Times in

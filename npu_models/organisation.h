@@ -23,6 +23,12 @@ struct TileCycles {
   std::int64_t total() const { return busy + preload + fill_drain + dependency; }
 };
 
+/// Which of the elements that enter the array in one cycle there are several of: terms of K of a
+/// position or channel ("by k"), or positions (channels) of one term.
+struct OperandOrder {
+  bool m_side_by_k = true, n_side_by_k = true;
+};
+
 class Organisation {
  public:
   virtual ~Organisation() = default;
@@ -52,6 +58,7 @@ class Organisation {
   virtual bool adds_k_tiles(const MacArraySpec& array) const {
     return array.partial_sums_per_output > 1;
   }
+  virtual OperandOrder operand_order(const MacArraySpec& array) const = 0;
   /// K order used where the config gives none.
   virtual ReductionOrder default_order(const MacArraySpec& array) const = 0;
   /// Rules the description must obey; pointers are below /mac_array. Adds to the diagnostics.

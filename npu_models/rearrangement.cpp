@@ -2,6 +2,7 @@
 #include "npu_models/rearrangement.h"
 
 #include "workloads/op.h"
+#include "workloads/ops/conv_phases.h"
 
 namespace npusim::npu {
 namespace {
@@ -33,13 +34,22 @@ void dilate(workloads::Window& window, const std::vector<std::int64_t>& strides)
 }  // namespace
 
 const char* name_of(Rearrangement::Kind kind) {
-  return kind == Rearrangement::Kind::im2col ? "im2col" : "zero_insertion";
+  switch (kind) {
+    case Rearrangement::Kind::im2col:
+      return "im2col";
+    case Rearrangement::Kind::zero_insertion:
+      return "zero_insertion";
+    case Rearrangement::Kind::transpose:
+      return "transpose";
+  }
+  return "";
 }
 
 std::optional<Rearrangement> rearrange(const DataLayoutSpec& layout,
                                        const workloads::NodeView& node, Contraction& contraction,
                                        std::int64_t element_bytes) {
-  if (node.node().attributes.count("strides") == 0) return std::nullopt;  // no convolution
+  const bool phase = workloads::is_phase_product(node.node());
+  if (!phase && node.node().attributes.count("strides") == 0) return std::nullopt;
   const Shape& shape = node.input(contraction.m_input).shape;
   const std::int64_t stored = workloads::element_count(shape);
   const auto made = [&](Rearrangement::Kind kind, std::int64_t elements) {
@@ -50,13 +60,20 @@ std::optional<Rearrangement> rearrange(const DataLayoutSpec& layout,
     contraction.window.reset();
     return made(Rearrangement::Kind::im2col, matrix);
   }
-  if (layout.zero_insertion == Rearranging::implicit || contraction.role != GemmRole::dgrad)
+  if (layout.zero_insertion != ZeroInsertion::through_dram || contraction.role != GemmRole::dgrad)
     return std::nullopt;
   const std::vector<std::int64_t> strides = node.integers("strides");
   const std::int64_t dilated = dilated_elements(shape, strides);
   if (dilated == stored) return std::nullopt;
   if (contraction.window) dilate(*contraction.window, strides);
   return made(Rearrangement::Kind::zero_insertion, dilated);
+}
+
+std::string kind_of_rearranging(const MappedOp& op) {
+  if (op.rearrangement) return name_of(op.rearrangement->kind);
+  if (!op.transposed.empty()) return "transposed_operands";
+  if (op.changes_order) return "channel_order";
+  return op.gathered_run > 0 ? "transpose" : "";
 }
 
 std::int64_t run_of_transpose(const workloads::NodeView& node) {

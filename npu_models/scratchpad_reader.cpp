@@ -12,6 +12,7 @@ constexpr base::IntegerRange kPorts{1, 16};
 constexpr base::IntegerRange kWidth{1, std::int64_t{1} << 20};
 constexpr base::IntegerRange kChannels{1, 1024};
 constexpr base::IntegerRange kSetUp{0, std::int64_t{1} << 20};
+constexpr base::IntegerRange kChannelBlock{2, 4096};
 constexpr base::IntegerRange kOutstanding{1, std::int64_t{1} << 20};
 
 /// One number for all, or one for each part.
@@ -55,6 +56,24 @@ void read_ports(base::ObjectReader& object, ScratchpadSpec& scratchpad) {
                    "width_bytes, the bytes that a port moves a cycle");
 }
 
+ChannelOrderSpec read_channel_order(base::ObjectReader& object) {
+  const std::vector<std::pair<std::string, ChannelOrder>> orders = {{"nchw", ChannelOrder::nchw},
+                                                                    {"nhwc", ChannelOrder::nhwc},
+                                                                    {"nchwc", ChannelOrder::nchwc},
+                                                                    {"any", ChannelOrder::any}};
+  ChannelOrderSpec spec;
+  spec.array = object.choice<ChannelOrder>("array", orders, ChannelOrder::any);
+  spec.vector_unit = object.choice<ChannelOrder>("vector_unit", orders, ChannelOrder::any);
+  spec.graph = object.choice<ChannelOrder>("graph", {orders[0], orders[1]}, ChannelOrder::nchw);
+  spec.block = object.integer("block", kChannelBlock, 16);
+  if (object.has("block") && spec.array != ChannelOrder::nchwc &&
+      spec.vector_unit != ChannelOrder::nchwc)
+    object.error("block", "illegal-combination", "no engine takes blocks of channels",
+                 "array or vector_unit nchwc");
+  object.finish();
+  return spec;
+}
+
 }  // namespace
 
 ScratchpadSpec read_scratchpad(base::ObjectReader& object) {
@@ -83,10 +102,23 @@ DataLayoutSpec read_data_layout(base::ObjectReader& object) {
       {"implicit", Rearranging::implicit}, {"through_dram", Rearranging::through_dram}};
   DataLayoutSpec layout;
   layout.im2col = object.choice<Rearranging>("im2col", ways, Rearranging::implicit);
-  layout.zero_insertion = object.choice<Rearranging>("zero_insertion", ways, Rearranging::implicit);
+  layout.zero_insertion =
+      object.choice<ZeroInsertion>("zero_insertion",
+                                   {{"implicit", ZeroInsertion::implicit},
+                                    {"through_dram", ZeroInsertion::through_dram},
+                                    {"skip", ZeroInsertion::skip}},
+                                   ZeroInsertion::implicit);
   layout.transpose = object.choice<Transposing>(
       "transpose", {{"vector_unit", Transposing::vector_unit}, {"dma", Transposing::dma}},
       Transposing::vector_unit);
+  layout.transposed_operands =
+      object.choice<OperandTransposing>("transposed_operands",
+                                        {{"free", OperandTransposing::free},
+                                         {"vector_unit", OperandTransposing::vector_unit},
+                                         {"dma", OperandTransposing::dma}},
+                                        OperandTransposing::free);
+  if (auto order = object.optional_object("channel_order"))
+    layout.channel_order = read_channel_order(*order);
   object.finish();
   return layout;
 }

@@ -72,9 +72,11 @@ Energy energy_of(const NpuSpec& npu, const MappedOp& op, const OpRecord& r) {
   if (op.engine == Engine::matrix || op.engine == Engine::vector) {
     energy.vector_mj = model::vector_energy_pj(npu, op.vector_work) * kMillijoulePerPicojoule;
   }
-  if (op.rearrangement)
-    energy.vector_mj += model::vector_energy_pj(npu, {{"copy", op.rearrangement->elements}}) *
-                        kMillijoulePerPicojoule;
+  std::int64_t copied = op.rearrangement ? op.rearrangement->elements : 0;
+  for (const TransposedOperand& operand : op.transposed)
+    if (!operand.by_dma) copied += operand.elements;
+  if (copied > 0)
+    energy.vector_mj += model::vector_energy_pj(npu, {{"copy", copied}}) * kMillijoulePerPicojoule;
   if (op.gemm && op.gemm->winograd) {
     // Additions cost the same wherever they are.
     std::vector<workloads::VectorWork> work = operand_transforms(*op.gemm);
@@ -119,9 +121,7 @@ OpTiming row_of(const NpuSpec& npu, const MappedGraph& mapped, const MappedOp& o
   row.spill_bytes = r.spill_bytes;
   row.sram_bytes = r.scratchpad_bytes + r.accumulator_bytes;
   row.vector_cycles = r.vector_cycles;
-  if (op.rearrangement || op.gathered_run > 0) {
-    const std::string kind =
-        op.rearrangement ? name_of(op.rearrangement->kind) : std::string("transpose");
+  if (const std::string kind = kind_of_rearranging(op); !kind.empty()) {
     row.rearranging = {{kind + "_dram_bytes", r.rearranged_bytes},
                        {kind + "_vector_cycles", r.rearranged_cycles}};
   }

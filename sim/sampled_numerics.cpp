@@ -47,9 +47,9 @@ Indices drawn(std::int64_t count, std::int64_t size, const workloads::RandomStre
 }
 
 bool moves_elements(const std::string& op) {
-  static const std::set<std::string> kOps = {"Reshape", "Transpose", "Identity", "Cast",
-                                             "Squeeze", "Unsqueeze", "Flatten",  "Expand",
-                                             "Slice",   "Split",     "Concat",   "Gather"};
+  static const std::set<std::string> kOps = {
+      "Reshape", "Transpose", "Identity", "Cast",   "Squeeze", "Unsqueeze",   "Flatten",
+      "Expand",  "Slice",     "Split",    "Concat", "Gather",  "ChannelOrder"};
   return kOps.count(op) > 0;
 }
 

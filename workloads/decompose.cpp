@@ -87,7 +87,7 @@ Graph decomposition_of(const Graph& graph, const Node& node) {
   return decompose(alone, [](const Node&) { return true; }).graph;
 }
 
-DecomposedGraph decompose(const Graph& graph, const std::function<bool(const Node&)>& should) {
+DecomposedGraph rewrite(const Graph& graph, const std::function<Replacement(const Node&)>& rule) {
   DecomposedGraph result;
   Graph& target = result.graph;
   target.name = graph.name;
@@ -96,10 +96,9 @@ DecomposedGraph decompose(const Graph& graph, const std::function<bool(const Nod
   for (std::size_t i = 0; i < graph.tensors.size(); ++i)
     if (writer[i] < 0) copy.tensor(static_cast<TensorId>(i));
   for (const Node& node : graph.nodes) {
-    const Op& op = ops().at(node.op);
-    if (!op.decomposes_into().empty() && should(node)) {
+    if (const Replacement replacement = rule(node)) {
       Bench bench(graph, node);
-      const std::vector<TensorId> results = op.decompose(bench);
+      const std::vector<TensorId> results = replacement(bench);
       bench.install(node, results, copy, target);
     } else {
       copy.node(node);
@@ -109,6 +108,17 @@ DecomposedGraph decompose(const Graph& graph, const std::function<bool(const Nod
   target.inputs = copy.of(graph.inputs);
   target.outputs = copy.of(graph.outputs);
   return result;
+}
+
+Replacement decomposition(const Node& node) {
+  const Op& op = ops().at(node.op);
+  if (op.decomposes_into().empty()) return {};
+  return [&op](DecompositionBuilder& builder) { return op.decompose(builder); };
+}
+
+DecomposedGraph decompose(const Graph& graph, const std::function<bool(const Node&)>& should) {
+  return rewrite(
+      graph, [&](const Node& node) { return should(node) ? decomposition(node) : Replacement{}; });
 }
 
 }  // namespace npusim::workloads

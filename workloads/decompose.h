@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rewrites a graph so that ops an NPU lacks are replaced by the ops it has.
+// Rewrites a graph so that ops an NPU lacks are replaced by the ops it has, or by the form in which
+// it runs them.
 #pragma once
 
 #include <functional>
@@ -7,6 +8,7 @@
 #include <vector>
 
 #include "workloads/graph.h"
+#include "workloads/op.h"
 
 namespace npusim::workloads {
 
@@ -14,6 +16,15 @@ struct DecomposedGraph {
   Graph graph;
   std::vector<std::string> origin;  ///< per node of `graph`: name of the node it came from
 };
+
+/// Adds what replaces a node and returns the tensors that replace its outputs; empty: it stays.
+using Replacement = std::function<std::vector<TensorId>(DecompositionBuilder&)>;
+
+/// Replaces every node for which the rule has a replacement (once, not recursively).
+DecomposedGraph rewrite(const Graph& graph, const std::function<Replacement(const Node&)>& rule);
+
+/// The op's own; empty: it has none.
+Replacement decomposition(const Node& node);
 
 /// Replaces every node for which `should(node)` holds by its op's decomposition (once, not
 /// recursively).

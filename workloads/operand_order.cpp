@@ -6,8 +6,10 @@
 namespace npusim::workloads {
 
 bool names_n_side_first(const std::string& op) {
-  static const std::set<std::string> kOps = {"Conv",          "ConvDataGradient",   "ConvInteger",
-                                             "ConvTranspose", "ConvWeightGradient", "QLinearConv"};
+  static const std::set<std::string> kOps = {
+      "Conv",          "ConvDataGradient",   "ConvInteger",
+      "ConvTranspose", "ConvTransposePhase", "ConvWeightGradient",
+      "QLinearConv"};
   return kOps.count(op) > 0;
 }
 

@@ -98,7 +98,20 @@ std::string text_of(const MappedOp& op) {
     for (const std::int64_t number : {form.read_bytes, form.written_bytes, form.elements})
       text += " " + std::to_string(number);
   }
+  for (const TransposedOperand& operand : op.transposed)
+    for (const std::int64_t number :
+         {std::int64_t{operand.stationary}, std::int64_t{operand.by_dma}, operand.elements,
+          operand.element_bytes})
+      text += " t" + std::to_string(number);
+  if (op.changes_order) text += " order";
   return text + " " + std::to_string(op.gathered_run) + " " + std::to_string(op.macs);
+}
+
+/// Partial sums, transformed weights and other forms of operands lie behind all tensors, at other
+/// distances from each repetition's.
+bool uses_memory_behind_tensors(const MappedOp& op) {
+  return op.rearrangement || !op.transposed.empty() ||
+         (op.gemm && (op.gemm->spills || op.gemm->winograd));
 }
 
 /// What each op does, as texts that are equal for equal work.
@@ -171,18 +184,16 @@ class Signatures {
     const auto at = static_cast<std::size_t>(id);
     const auto same = std::find(before.begin(), before.end(), id) - before.begin();
     return " " + workloads::to_string(mapped_.graph.tensors[at].shape) +
-           mapped_.storage[at].format.name + (mapped_.on_chip[at] ? "c" : "") + "#" +
-           std::to_string(same) + "@" + std::to_string(layout_.address(id) % period_) + "/" +
+           mapped_.storage[at].format.name + std::to_string(mapped_.elements(id)) +
+           (mapped_.on_chip[at] ? "c" : "") + "#" + std::to_string(same) + "@" +
+           std::to_string(layout_.address(id) % period_) + "/" +
            std::to_string(layout_.weight_address(id) % period_);
   }
 
   std::string text_of(std::size_t op) const {
     const MappedOp& mapped_op = mapped_.ops[op];
     std::string text = model::text_of(mapped_op);
-    // Partial sums and transformed weights lie behind all tensors, at other distances from each
-    // repetition's.
-    if (rows_ && mapped_op.gemm && (mapped_op.gemm->spills || mapped_op.gemm->winograd))
-      text += " " + std::to_string(op);
+    if (rows_ && uses_memory_behind_tensors(mapped_op)) text += " " + std::to_string(op);
     std::vector<TensorId> before;
     for (const workloads::Node* node : nodes_of(op)) {
       text += "\n" + node->op;

@@ -18,6 +18,15 @@
 
 namespace npusim::npu::model {
 
+/// Where the arrays' loads of an operand find it.
+struct Sequencer::OperandForm {
+  bool made = false;  ///< another form than the tensor, at `address`
+  std::uint64_t address = 0;
+  std::int64_t bytes = 0;
+  Need ready{};
+  std::int64_t run_bytes = 0;  ///< that a transposing DMA finds together; 0: it does not transpose
+};
+
 struct Sequencer::MatrixRun {
   int op;
   const GemmMapping& gemm;
@@ -28,8 +37,8 @@ struct Sequencer::MatrixRun {
   std::vector<std::uint64_t>
       spilled;  ///< by m tile: number of the store that wrote its partial sums
   std::uint64_t spill_address;
-  Need rearranged{};   ///< another form of the streamed operand is there
-  Need transformed{};  ///< so are the last operands, for Winograd
+  OperandForm m_side{}, n_side{};
+  Need transformed{};  ///< the last operands are there, for Winograd
   Need loaded{};       ///< what the tile and its epilogue read
 };
 
@@ -98,10 +107,7 @@ void Sequencer::issue_matrix(int op, const OpProgram& program) {
     engines_.load.queue.push(load);
     ledger_.record(op).scratchpad_bytes += load.bytes;  // read once by whoever uses it
   }
-  if (mapped_op.rearrangement) {
-    run.rearranged = rearrange_operand(op, program.m_side);
-    run.spill_address += static_cast<std::uint64_t>(mapped_op.rearrangement->written_bytes);
-  }
+  make_forms(run);
   const bool ahead = gemm.winograd && gemm.winograd->stage == WinogradStage::vector_unit &&
                      npu_.scratchpad.buffers > 1;
   std::optional<PreparedTile> before;
@@ -165,13 +171,32 @@ void Sequencer::issue_tile(MatrixRun& run, const PreparedTile& prepared) {
   }
 }
 
-/// The tensor, or what was made of it.
-std::uint64_t Sequencer::streamed_address(const MatrixRun& run, std::int64_t part,
-                                          std::int64_t whole) const {
-  const auto& form = mapped_.ops[static_cast<std::size_t>(run.op)].rearrangement;
-  if (!form) return tile_address(run.program.m_side, part, whole);
-  return layout_.end_address() +
-         static_cast<std::uint64_t>(share_of(form->written_bytes, 0, part, whole));
+/// Forms lie behind all tensors; partial sums spill behind them.
+void Sequencer::make_forms(MatrixRun& run) {
+  const MappedOp& op = mapped_.ops[static_cast<std::size_t>(run.op)];
+  const auto make = [&](OperandForm& form, TensorId tensor, const Rearrangement& rearrangement) {
+    form.made = true;
+    form.address = run.spill_address;
+    form.bytes = rearrangement.written_bytes;
+    form.ready = rearrange_operand(run.op, tensor, rearrangement, form.address);
+    run.spill_address += static_cast<std::uint64_t>(form.bytes);
+  };
+  if (op.rearrangement) make(run.m_side, run.program.m_side, *op.rearrangement);
+  for (const TransposedOperand& operand : op.transposed) {
+    OperandForm& form = operand.stationary ? run.n_side : run.m_side;
+    if (operand.by_dma)
+      form.run_bytes = operand.element_bytes;
+    else
+      make(form, operand.stationary ? run.program.n_side : run.program.m_side,
+           {Rearrangement::Kind::transpose, operand.bytes(), operand.bytes(), operand.elements});
+  }
+}
+
+/// In the tensor, or in what was made of it.
+std::uint64_t Sequencer::operand_address(const OperandForm& form, TensorId tensor,
+                                         std::int64_t part, std::int64_t whole) const {
+  if (!form.made) return tile_address(tensor, part, whole);
+  return form.address + static_cast<std::uint64_t>(share_of(form.bytes, 0, part, whole));
 }
 
 std::uint64_t Sequencer::weight_address(const MatrixRun& run, std::int64_t part,
@@ -179,7 +204,7 @@ std::uint64_t Sequencer::weight_address(const MatrixRun& run, std::int64_t part,
   const TensorId weights = run.program.n_side;
   const MappedOp& op = mapped_.ops[static_cast<std::size_t>(run.op)];
   const std::int64_t transformed = transformed_weight_bytes(mapped_, op);
-  if (transformed == 0) return tile_address(weights, part, whole);
+  if (transformed == 0) return operand_address(run.n_side, weights, part, whole);
   return layout_.weight_address(weights) +
          static_cast<std::uint64_t>(share_of(transformed, 0, part, whole));
 }
@@ -188,13 +213,20 @@ void Sequencer::load_operands(MatrixRun& run, const GemmTile& tile) {
   const GemmMapping& gemm = run.gemm;
   const workloads::Contraction& c = gemm.contraction;
   const OpProgram& program = run.program;
-  DmaCommand load;
-  load.op = run.op;
+  const auto load_in = [&](const OperandForm& form, TensorId tensor) {
+    DmaCommand load;
+    load.op = run.op;
+    load.after = form.ready;
+    load.run_bytes = form.run_bytes;
+    load.rearranging = form.run_bytes > 0;
+    load.producers = producers(tensor);
+    return load;
+  };
   if (tile.load_stationary) {
+    DmaCommand load = load_in(run.n_side, program.n_side);
     load.address = weight_address(run, tile.group0 * c.n + tile.n0, c.groups * c.n);
     load.bytes = tile_n_side_bytes(gemm, tile.extents.groups, tile.extents.n, tile.index.k,
                                    program.element_bytes.n_side);
-    load.producers = producers(program.n_side);
     load.take[0] = &engines_.scratchpad.n_side;
     engines_.load.queue.push(load);
     if (gemm.winograd && !gemm.winograd->offline_weights) {
@@ -206,11 +238,11 @@ void Sequencer::load_operands(MatrixRun& run, const GemmTile& tile) {
     }
   }
   if (tile.load_streamed) {
-    load.address = streamed_address(run, tile.group0 * c.m + tile.m0, c.groups * c.m);
-    load.after = run.rearranged;
+    DmaCommand load = load_in(run.m_side, program.m_side);
+    load.address =
+        operand_address(run.m_side, program.m_side, tile.group0 * c.m + tile.m0, c.groups * c.m);
     load.bytes = tile_m_side_bytes(gemm, tile.extents.groups, tile.m0, tile.extents.m, tile.index.k,
                                    program.element_bytes.m_side);
-    load.producers = producers(program.m_side);
     load.take[0] = &engines_.scratchpad.m_side;
     engines_.load.queue.push(load);
     if (gemm.winograd) {
@@ -222,11 +254,12 @@ void Sequencer::load_operands(MatrixRun& run, const GemmTile& tile) {
     }
   }
   if (gemm.spills && !tile.first_k) {
+    DmaCommand load;
+    load.op = run.op;
     load.address =
         run.spill_address + static_cast<std::uint64_t>(gemm.products() * tile.m0 * gemm.tile_n);
     load.bytes = spilled_bytes(gemm, tile.extents);
     load.spill = true;
-    load.producers = nullptr;
     load.after = {&engines_.store.progress, run.spilled[static_cast<std::size_t>(tile.index.m)]};
     load.take[0] = &engines_.scratchpad.partial_sums;
     engines_.load.queue.push(load);

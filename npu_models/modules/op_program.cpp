@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "npu_models/winograd_steps.h"
+#include "workloads/ops/conv_phases.h"
 
 namespace npusim::npu::model {
 namespace {
@@ -58,8 +59,7 @@ std::vector<TensorId> outside_inputs(const std::vector<const Node*>& nodes,
   return inputs;
 }
 
-OpProgram matrix_program(const MappedGraph& mapped, const TensorLayout& layout,
-                         const MappedOp& op) {
+OpProgram matrix_program(const MappedGraph& mapped, const MappedOp& op) {
   NPUSIM_CHECK(op.gemm.has_value(), "a matrix op has a GEMM mapping");
   const workloads::Contraction& c = op.gemm->contraction;
   const std::vector<const Node*> nodes = nodes_of(mapped, op);
@@ -73,7 +73,7 @@ OpProgram matrix_program(const MappedGraph& mapped, const TensorLayout& layout,
   program.element_bytes = {storage_bytes(program.m_side), storage_bytes(program.n_side), 0};
   for (const TensorId id : program.outputs) program.element_bytes.output += storage_bytes(id);
   for (const TensorId id : outside_inputs(nodes, {c.m_input, c.n_input})) {
-    const bool full = layout.bytes(id) == op.gemm->results() * storage_bytes(id);
+    const bool full = workloads::element_count(mapped.graph.tensor(id).shape) == op.gemm->results();
     (full ? program.tiled_inputs : program.whole_inputs).push_back(id);
   }
   return program;
@@ -88,8 +88,8 @@ std::uint64_t aligned(std::int64_t bytes) {
 
 TensorLayout::TensorLayout(const MappedGraph& mapped) {
   for (std::size_t i = 0; i < mapped.graph.tensors.size(); ++i) {
-    const std::int64_t bytes = workloads::element_count(mapped.graph.tensors[i].shape) *
-                               mapped.storage[i].format.storage_bytes();
+    const std::int64_t bytes =
+        mapped.elements(static_cast<TensorId>(i)) * mapped.storage[i].format.storage_bytes();
     bytes_.push_back(bytes);
     address_.push_back(end_);
     root_.push_back(static_cast<TensorId>(i));
@@ -104,6 +104,7 @@ TensorLayout::TensorLayout(const MappedGraph& mapped) {
   for (const MappedOp& op : mapped.ops) {
     if (op.engine != Engine::view) continue;
     const Node& node = mapped.graph.nodes[static_cast<std::size_t>(op.node)];
+    if (workloads::joins_phases(node)) continue;  // has an address of its own
     // A view of several tensors (a collective) passes each on; what has another size is a part.
     for (std::size_t i = 0; i < node.outputs.size(); ++i) {
       const TensorId id = node.outputs[i];
@@ -115,8 +116,8 @@ TensorLayout::TensorLayout(const MappedGraph& mapped) {
   }
 }
 
-OpProgram program_of(const MappedGraph& mapped, const TensorLayout& layout, const MappedOp& op) {
-  if (op.engine == Engine::matrix) return matrix_program(mapped, layout, op);
+OpProgram program_of(const MappedGraph& mapped, const MappedOp& op) {
+  if (op.engine == Engine::matrix) return matrix_program(mapped, op);
   const std::vector<const Node*> nodes = nodes_of(mapped, op);
   OpProgram program;
   program.tiled_inputs = outside_inputs(nodes, {});

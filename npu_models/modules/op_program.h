@@ -48,6 +48,6 @@ class TensorLayout {
   std::uint64_t end_ = 0;
 };
 
-OpProgram program_of(const MappedGraph& mapped, const TensorLayout& layout, const MappedOp& op);
+OpProgram program_of(const MappedGraph& mapped, const MappedOp& op);
 
 }  // namespace npusim::npu::model

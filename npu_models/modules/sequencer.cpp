@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "npu_models/modules/share.h"
+#include "workloads/ops/conv_phases.h"
 
 namespace npusim::npu::model {
 namespace {
@@ -54,7 +55,10 @@ void Sequencer::run() {
 void Sequencer::issue_all() {
   for (std::size_t op = begin_repetition(0); op < mapped_.ops.size();
        op = begin_repetition(op + 1)) {
-    if (mapped_.ops[op].engine == Engine::view) continue;
+    if (mapped_.ops[op].engine == Engine::view) {
+      done_[op] = done_with_phases(op);
+      continue;
+    }
     current_op_ = static_cast<int>(op);
     wait_until(now_picos() + picos_of(npu_.launch_cycles));
     issue(current_op_);
@@ -105,7 +109,7 @@ void Sequencer::issue(int op) {
     done = done_after_issue(stored_before, vector_before);
     return;
   }
-  const OpProgram program = program_of(mapped_, layout_, mapped_op);
+  const OpProgram program = program_of(mapped_, mapped_op);
   if (mapped_op.engine == Engine::host) {
     issue_host(op, program);
     done = {{&engines_.host.progress, engines_.host.queue.pushed()}};
@@ -127,6 +131,17 @@ Needs Sequencer::done_after_issue(std::uint64_t stored_before, std::uint64_t vec
     return {{&engines_.vector.progress, engines_.vector.queue.pushed()}};
   }
   return {{&engines_.array.progress, engines_.array.queue.pushed()}};
+}
+
+/// Of what joins phases: all of them. Other views are never asked.
+Needs Sequencer::done_with_phases(std::size_t op) const {
+  const workloads::Node& node = mapped_.graph.nodes[static_cast<std::size_t>(mapped_.ops[op].node)];
+  Needs done;
+  if (!workloads::joins_phases(node)) return done;
+  for (const TensorId phase : node.inputs)
+    if (const Needs* const needs = producers(phase))
+      done.insert(done.end(), needs->begin(), needs->end());
+  return done;
 }
 
 const Needs* Sequencer::producers(TensorId tensor) const {

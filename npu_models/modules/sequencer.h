@@ -42,6 +42,7 @@ class Sequencer : public sc_core::sc_module {
  private:
   struct MatrixRun;
   struct PreparedTile;
+  struct OperandForm;
   struct AttentionRun;
   struct PendingStep;
   struct BlockCycles;
@@ -52,6 +53,7 @@ class Sequencer : public sc_core::sc_module {
   void wait_for_all();
   void issue(int op);
   Needs done_after_issue(std::uint64_t stored_before, std::uint64_t vector_before) const;
+  Needs done_with_phases(std::size_t op) const;
   const Needs* producers(TensorId tensor) const;
   std::uint64_t tile_address(TensorId tensor, std::int64_t part, std::int64_t whole) const;
   Need all_loads() const;
@@ -60,9 +62,11 @@ class Sequencer : public sc_core::sc_module {
   }
 
   void issue_matrix(int op, const OpProgram& program);
+  void make_forms(MatrixRun& run);
   PreparedTile prepare_tile(MatrixRun& run, const GemmTile& tile);
   void issue_tile(MatrixRun& run, const PreparedTile& prepared);
-  std::uint64_t streamed_address(const MatrixRun& run, std::int64_t part, std::int64_t whole) const;
+  std::uint64_t operand_address(const OperandForm& form, TensorId tensor, std::int64_t part,
+                                std::int64_t whole) const;
   std::uint64_t weight_address(const MatrixRun& run, std::int64_t part, std::int64_t whole) const;
   void load_operands(MatrixRun& run, const GemmTile& tile);
   void transform_operand(MatrixRun& run, const std::vector<workloads::VectorWork>& work,
@@ -87,7 +91,8 @@ class Sequencer : public sc_core::sc_module {
   std::int64_t count_accesses(const AttentionRun& run, const GemmMapping& gemm,
                               const TileExtents& tile);
 
-  Need rearrange_operand(int op, TensorId streamed);
+  Need rearrange_operand(int op, TensorId operand, const Rearrangement& form,
+                         std::uint64_t address);
   void issue_vector(int op, const OpProgram& program);
   void issue_host(int op, const OpProgram& program);
 

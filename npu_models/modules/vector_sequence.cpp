@@ -18,7 +18,7 @@ void Sequencer::issue_vector(int op, const OpProgram& program) {
   Scratchpad& scratchpad = engines_.scratchpad;
   DmaCommand synchronisation;
   synchronisation.op = op;
-  synchronisation.rearranging = by_dma;
+  synchronisation.rearranging = by_dma || mapped_op.changes_order;
 
   for (std::int64_t i = 0; i < tiles; ++i) {
     const auto command = [&](TensorId id) {
@@ -47,6 +47,7 @@ void Sequencer::issue_vector(int op, const OpProgram& program) {
     work.op = op;
     work.cycles = by_dma ? 0 : cost.cycles(i, i + 1, tiles);
     work.own_tile = true;
+    work.rearranging = mapped_op.changes_order;
     work.scratchpad_bytes = by_dma ? 0 : bytes + stored;
     work.operands = all_loads();
     if (program.outputs.empty()) {
@@ -68,10 +69,10 @@ void Sequencer::issue_vector(int op, const OpProgram& program) {
   }
 }
 
-/// Reads the operand, copies it to its other form and writes that behind all tensors. Returns when
-/// its last byte is there.
-Need Sequencer::rearrange_operand(int op, TensorId streamed) {
-  const Rearrangement& form = *mapped_.ops[static_cast<std::size_t>(op)].rearrangement;
+/// Reads the operand, copies it to its other form and writes that to `address`. Returns when its
+/// last byte is there.
+Need Sequencer::rearrange_operand(int op, TensorId operand, const Rearrangement& form,
+                                  std::uint64_t address) {
   const VectorCost cost(npu_.vector_unit, {{"copy", form.elements}});
   const std::int64_t tiles = vector_tiles(npu_.scratchpad, form.read_bytes, form.written_bytes);
   Scratchpad& scratchpad = engines_.scratchpad;
@@ -79,17 +80,16 @@ Need Sequencer::rearrange_operand(int op, TensorId streamed) {
     DmaCommand load;
     load.op = op;
     load.rearranging = true;
-    load.address = tile_address(streamed, i, tiles);
+    load.address = tile_address(operand, i, tiles);
     load.bytes = share_of(form.read_bytes, i, i + 1, tiles);
-    load.producers = producers(streamed);
+    load.producers = producers(operand);
     load.take[0] = &scratchpad.m_side;
     load.take[1] = &scratchpad.n_side;
     engines_.load.queue.push(load);
     DmaCommand store;
     store.op = op;
     store.rearranging = true;
-    store.address = layout_.end_address() +
-                    static_cast<std::uint64_t>(share_of(form.written_bytes, 0, i, tiles));
+    store.address = address + static_cast<std::uint64_t>(share_of(form.written_bytes, 0, i, tiles));
     store.bytes = share_of(form.written_bytes, i, i + 1, tiles);
     VectorCommand work;
     work.op = op;

@@ -25,6 +25,10 @@ class BlockUnit : public Organisation {
                                        const precision::Arithmetic&) const override {
     return {};
   }
+  /// One term a step is an outer product of a column and a row.
+  OperandOrder operand_order(const MacArraySpec& array) const override {
+    return {array.depth > 1, array.depth > 1};
+  }
   ReductionOrder default_order(const MacArraySpec& array) const override {
     return channel_block_order(array.depth);
   }

@@ -38,6 +38,7 @@ class Systolic final : public Organisation {
                                     const TileShape& tile, bool resumes) const override;
   std::vector<precision::Chunk> chunks(const MacArraySpec& array,
                                        const precision::Arithmetic& accumulator) const override;
+  OperandOrder operand_order(const MacArraySpec& array) const override;
   ReductionOrder default_order(const MacArraySpec&) const override { return {}; }
   std::vector<base::Diagnostic> check(const MacArraySpec& array) const override;
 };
@@ -51,6 +52,19 @@ TileShape Systolic::granule(const MacArraySpec& array) const {
     case Dataflow::output_stationary:
       return {array.rows * array.outputs_per_pe, array.cols,
               k_step(array) * array.partial_sums_per_output};
+  }
+  return {};
+}
+
+/// What stays enters a row of the array (one term) at a time, what streams meets all rows.
+OperandOrder Systolic::operand_order(const MacArraySpec& array) const {
+  switch (array.dataflow) {
+    case Dataflow::weight_stationary:
+      return {true, false};
+    case Dataflow::input_stationary:
+      return {false, true};
+    case Dataflow::output_stationary:
+      return {false, false};
   }
   return {};
 }

@@ -4,6 +4,8 @@
 #include "npu_models/attention_steps.h"
 #include "npu_models/gemm_traffic.h"
 #include "npu_models/input_units.h"
+#include "npu_models/operand_transposes.h"
+#include "npu_models/rearrangement.h"
 #include "npu_models/tiling.h"
 #include "sim/explain_mapping.h"
 #include "sim/writers/text_table.h"
@@ -62,11 +64,43 @@ std::string loop_order_of(const npu::GemmMapping& gemm) {
   return fmt::format("winograd_{0}x{0}, {1}", gemm.winograd->outputs, order);
 }
 
+/// "im2col", "A B transposed by DMA", "nhwc"; "-": operands are as DRAM has them.
+std::string form_of(const npu::MappedGraph& mapped, const npu::MappedOp& op) {
+  if (op.rearrangement) return npu::name_of(op.rearrangement->kind);
+  if (!op.transposed.empty())
+    return npu::describe(op.transposed) +
+           (op.transposed.front().by_dma ? " transposed by DMA" : " transposed through DRAM");
+  if (!op.changes_order) return "-";
+  const workloads::Node& node = mapped.graph.nodes[static_cast<std::size_t>(op.node)];
+  return workloads::NodeView(mapped.graph, node).text("order");
+}
+
+/// What the table has columns for.
+struct Columns {
+  bool ports = false, forms = false;
+};
+
+/// A change of the order of channels: no product.
+std::vector<std::string> order_row(const npu::MappedGraph& mapped, const npu::MappedOp& op,
+                                   const Columns& columns) {
+  const workloads::Node& node = mapped.graph.nodes[static_cast<std::size_t>(op.node)];
+  const auto bytes = [&](workloads::TensorId id) {
+    return mapped.elements(id) *
+           mapped.storage[static_cast<std::size_t>(id)].format.storage_bytes();
+  };
+  const std::int64_t moved = bytes(node.inputs[0]) + bytes(node.outputs[0]);
+  std::vector<std::string> cells = {node.name, node.op, "-", "-", "-", "-", "-", "-"};
+  if (columns.ports) cells.insert(cells.end(), {"-", "-"});
+  cells.insert(cells.end(), {fmt::format("{:.1f}", static_cast<double>(moved) / 1e3), "0.0", "0.0",
+                             "memory", "-", "-", form_of(mapped, op)});
+  return cells;
+}
+
 /// Both products of attention as one op: k is the depth of a head and of its values together.
 /// Cycles behind accumulator ports are part of the array's; those of the scratchpad's ports show
 /// in the simulation only.
 std::vector<std::string> attention_row(const npu::NpuSpec& npu, const npu::MappedGraph& mapped,
-                                       const npu::MappedOp& op, bool has_ports) {
+                                       const npu::MappedOp& op, const Columns& columns) {
   const npu::AttentionMapping& attention = *op.attention;
   const workloads::AttentionShape& s = attention.blocks.shape;
   const std::int64_t depths = s.depth + s.value_depth;
@@ -82,9 +116,10 @@ std::vector<std::string> attention_row(const npu::NpuSpec& npu, const npu::Mappe
       "online_softmax",
       std::to_string(2 * totals.steps),
       std::to_string(totals.array_cycles)};
-  if (has_ports) cells.insert(cells.end(), {"-", "-"});
+  if (columns.ports) cells.insert(cells.end(), {"-", "-"});
   cells.insert(cells.end(), {fmt::format("{:.1f}", static_cast<double>(totals.total_bytes()) / 1e3),
                              "0.0", roof.macs_per_byte, roof.name, "Softmax", origin_of(op)});
+  if (columns.forms) cells.push_back(form_of(mapped, op));
   return cells;
 }
 
@@ -95,14 +130,19 @@ std::string mapping_table_of(const npu::NpuSpec& npu, const npu::MappedGraph& ma
   for (const char* text :
        {"node", "op", "groups x m x n x k", "tile m x n x k", "split g x m x n x k", "loop order"})
     table.column(text);
-  const bool has_ports = npu.scratchpad.ports || npu.mac_array.accumulator.ports > 0;
+  Columns columns;
+  columns.ports = npu.scratchpad.ports || npu.mac_array.accumulator.ports > 0;
+  for (const npu::MappedOp& op : mapped.ops)
+    columns.forms = columns.forms || form_of(mapped, op) != "-";
   for (const char* number : {"tiles", "array cycles"}) table.column(number, true);
-  if (has_ports)
+  if (columns.ports)
     for (const char* number : {"accumulator ports", "scratchpad ports"}) table.column(number, true);
   for (const char* number : {"DRAM [kB]", "spilled [kB]", "MAC/byte"}) table.column(number, true);
   for (const char* text : {"roof", "fused", "mapped by"}) table.column(text);
+  if (columns.forms) table.column("other form");
   for (const npu::MappedOp& op : mapped.ops) {
-    if (op.attention) table.row(attention_row(npu, mapped, op, has_ports));
+    if (op.attention) table.row(attention_row(npu, mapped, op, columns));
+    if (op.changes_order) table.row(order_row(mapped, op, columns));
     if (!op.gemm) continue;
     const npu::GemmMapping& gemm = *op.gemm;
     const workloads::Contraction& c = gemm.contraction;
@@ -120,7 +160,7 @@ std::string mapping_table_of(const npu::NpuSpec& npu, const npu::MappedGraph& ma
         loop_order_of(gemm),
         std::to_string(npu::gemm_tile_counts(gemm).total()),
         std::to_string(cycles.total())};
-    if (has_ports) {
+    if (columns.ports) {
       cells.push_back(std::to_string(cycles.accumulator_ports));
       cells.push_back(std::to_string(cycles.scratchpad_ports));
     }
@@ -130,6 +170,7 @@ std::string mapping_table_of(const npu::NpuSpec& npu, const npu::MappedGraph& ma
              fmt::format("{:.1f}", static_cast<double>(spilled) / 1e3), roof.macs_per_byte,
              roof.name, fused_of(mapped, op), origin_of(op)})
       cells.push_back(std::move(cell));
+    if (columns.forms) cells.push_back(form_of(mapped, op));
     table.row(std::move(cells));
   }
   return table.aligned();

@@ -96,6 +96,64 @@ TEST(Rearrangement, ZerosAreInsertedBetweenThePixelsOfDy) {
       mapped_on("{\"zero_insertion\": \"through_dram\"}", strided_convolution()).rearrangement);
 }
 
+MappedGraph skipping(const workloads::Graph& graph, const std::string& layout) {
+  return map_graph(load_shipped("systolic128_bf16", {"data_layout=" + layout}), graph,
+                   uniform_recipe(precision::bf16()));
+}
+
+TEST(Rearrangement, SkippedZerosLeaveAProductForEachPhase) {
+  const MappedGraph mapped = skipping(strided_gradient(true), "{\"zero_insertion\": \"skip\"}");
+  ASSERT_EQ(mapped.ops.size(), 5U);
+  struct Phase {
+    std::int64_t m, k;
+  };
+  // rows (columns) 0, 2, 4 meet the middle tap, rows 1, 3 the outer two; 3 filters
+  const std::vector<Phase> phases = {{9, 3 * 1}, {6, 3 * 2}, {6, 3 * 2}, {4, 3 * 4}};
+  std::int64_t macs = 0, weights = 0;
+  for (std::size_t i = 0; i < phases.size(); ++i) {
+    const MappedOp& op = mapped.ops[i];
+    ASSERT_TRUE(op.gemm);
+    EXPECT_EQ(op.gemm->contraction.m, phases[i].m);
+    EXPECT_EQ(op.gemm->contraction.n, 2);
+    EXPECT_EQ(op.gemm->plan.terms(), phases[i].k);
+    EXPECT_EQ(op.macs, phases[i].m * 2 * phases[i].k);
+    EXPECT_FALSE(op.rearrangement);
+    EXPECT_EQ(op.origin, "dx");
+    macs += op.macs;
+    weights += gemm_traffic(*op.gemm, {2, 2, 2}).n_side_bytes;
+  }
+  EXPECT_EQ(macs, 2 * (54 / 2 + 36 + 36 + 48));
+  EXPECT_EQ(weights, 3 * 2 * 9 * 2);  // each tap once
+  EXPECT_EQ(mapped.ops.back().engine, Engine::view);
+  // the phases are written into dx: 27 of dy, 54 of w, 50 of dx, in buffers of 64 bytes
+  EXPECT_EQ(mapped.memory.peak_bytes, 64 + 108 + 128);
+  MappedGraph whole;
+  EXPECT_EQ(mapped_on("{}", strided_gradient(true), &whole).macs, 25 * 2 * 27);
+  EXPECT_EQ(whole.memory.peak_bytes, mapped.memory.peak_bytes);
+}
+
+TEST(Rearrangement, SkippedZerosWithIm2colMakeAMatrixForEachPhase) {
+  const MappedGraph mapped = skipping(
+      strided_gradient(true), "{\"zero_insertion\": \"skip\", \"im2col\": \"through_dram\"}");
+  ASSERT_TRUE(mapped.ops[3].rearrangement);
+  EXPECT_EQ(mapped.ops[3].rearrangement->kind, Rearrangement::Kind::im2col);
+  EXPECT_EQ(mapped.ops[3].rearrangement->elements, 4 * 12);
+  // one tap over rows and columns 0, 1, 2: dy itself
+  EXPECT_FALSE(mapped.ops[0].rearrangement);
+}
+
+TEST(Rearrangement, AProductWithoutInsertedZerosIsLeftWhole) {
+  const std::string skip = "{\"zero_insertion\": \"skip\"}";
+  EXPECT_EQ(skipping(strided_convolution(), skip).ops.size(), 1U);
+  EXPECT_EQ(skipping(strided_gradient(false), skip).ops.size(), 1U);
+  GraphBuilder b;
+  const auto dy = b.input("dy", {1, 3, 5, 5});
+  const auto w = b.input("w", {3, 2, 1, 1}, workloads::TensorRole::weight);
+  const auto dense =
+      b.finish({b.node("ConvDataGradient", "dx", {dy, w}, {{"x_shape", Integers{1, 2, 5, 5}}})});
+  EXPECT_EQ(skipping(dense, skip).ops.size(), 1U);
+}
+
 TEST(Rearrangement, AMatrixThatIsTheImageIsNotMadeAgain) {
   GraphBuilder b;
   const workloads::Graph pointwise = b.finish({b.conv("conv", b.input("x", {1, 8, 6, 6}), 4, 1)});
@@ -141,6 +199,9 @@ TEST(Rearrangement, MistakesSayWhereAndWhatWouldFit) {
   EXPECT_THAT(mistakes({"data_layout={\"transpose\": \"dma\"}"}),
               HasSubstr("needs the bursts of a dma section"));
   EXPECT_EQ(mistakes({"data_layout={\"zero_insertion\": \"through_dram\"}"}), "");
+  EXPECT_EQ(mistakes({"data_layout={\"zero_insertion\": \"skip\"}"}), "");
+  EXPECT_THAT(mistakes({"data_layout={\"zero_insertion\": \"none\"}"}),
+              HasSubstr("implicit, through_dram, skip"));
 }
 
 }  // namespace

@@ -207,7 +207,7 @@ TEST(Schema, OptionsOfTheArraysAreGoodForBoth) {
         "\"launch_cycles\": 200, \"dma\": {\"width_bytes\": 64, \"channels\": 4, "
         "\"burst_bytes\": 256, \"descriptor_cycles\": 20, \"outstanding\": 16}, "
         "\"data_layout\": {\"im2col\": \"through_dram\", \"transpose\": \"dma\", "
-        "\"zero_insertion\": \"implicit\"}"},
+        "\"zero_insertion\": \"skip\"}"},
        {"\"sources\": {",
         "\"sources\": {\"/dma\": {\"status\": \"assumed\", \"source\": \"made up\"},"}},
       {{dataflow,

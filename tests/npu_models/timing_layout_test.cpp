@@ -77,6 +77,55 @@ TEST(TimingLayout, ATransposeByDmaMovesABurstForEachRun) {
   EXPECT_EQ(run(npu, graph.mapped).cycles, 16);
 }
 
+TEST(TimingLayout, AnOperandIsTransposedInDramBeforeItsProductLoadsIt) {
+  MappedGraph mapped = single_gemm({});
+  mapped.ops.front().transposed = {{true, false, 16, 2}};
+  // operand 0..2, 16 copies by 4 lanes 2..6, written 6..8; weights 8..10, image 10..12, array
+  // 12..26, result 26..28
+  const TimingResult one = run(copying_npu(), mapped);
+  EXPECT_EQ(one.cycles, 28);
+  EXPECT_EQ(one.ops.front().rearranging, (Counts{{"transposed_operands_dram_bytes", 64},
+                                                 {"transposed_operands_vector_cycles", 4}}));
+  EXPECT_EQ(one.dram_bytes, 3 * 32 + 64);
+  testing::expect_every_cycle_has_a_cause(one);
+  mapped.ops.front().transposed = {{false, false, 16, 2}, {true, false, 16, 2}};
+  // the other operand 2..4, copies 6..10, written 10..12; weights 12..14, image 14..16
+  const TimingResult both = run(copying_npu(), mapped);
+  EXPECT_EQ(both.cycles, 32);
+  EXPECT_EQ(both.ops.front().rearranging, (Counts{{"transposed_operands_dram_bytes", 128},
+                                                  {"transposed_operands_vector_cycles", 8}}));
+  testing::expect_every_cycle_has_a_cause(both);
+}
+
+TEST(TimingLayout, ADmaThatTransposesMovesABurstForEachElementOfAnOperand) {
+  MappedGraph mapped = single_gemm({});
+  mapped.ops.front().transposed = {{false, true, 16, 2}};
+  NpuSpec npu = tiny_npu();
+  npu.dma = DmaSpec{1, 16, 16, 0, 0};
+  // weights 0..2, 16 bursts of 16 bytes 2..18, array 18..32, result 32..34
+  const TimingResult result = run(npu, mapped);
+  EXPECT_EQ(result.cycles, 34);
+  EXPECT_EQ(result.dram_bytes, 3 * 32);
+  EXPECT_EQ(result.dma_events.at("padding_bytes"), 16 * 16 - 32);
+  EXPECT_EQ(result.ops.front().rearranging, (Counts{{"transposed_operands_dram_bytes", 32},
+                                                    {"transposed_operands_vector_cycles", 0}}));
+  testing::expect_every_cycle_has_a_cause(result);
+}
+
+TEST(TimingLayout, AChangeOfTheOrderOfChannelsIsListedWithItsPadding) {
+  HandGraph graph;
+  const auto image = graph.tensor({1, 3, 2, 2}), blocked = graph.tensor({1, 3, 2, 2});
+  graph.vector({image}, blocked, {{"copy", 16}});
+  graph.mapped.ops.front().changes_order = true;
+  graph.mapped.padded_elements[blocked] = 16;  // blocks of four channels
+  // 24 bytes 0..1.5, 16 copies by 4 lanes 2..6, 32 bytes 6..8
+  const TimingResult result = run(copying_npu(), graph.mapped);
+  EXPECT_EQ(result.cycles, 8);
+  EXPECT_EQ(result.ops.front().rearranging,
+            (Counts{{"channel_order_dram_bytes", 24 + 32}, {"channel_order_vector_cycles", 4}}));
+  testing::expect_every_cycle_has_a_cause(result);
+}
+
 TEST(TensorAddresses, AViewOfSeveralTensorsPassesEachOn) {
   HandGraph graph;
   const auto a = graph.tensor({8}), b = graph.tensor({4, 4});

@@ -151,6 +151,33 @@ void add_products(std::vector<Row>& rows) {
        },
        16.0,
        {{"strides", ints({2, 1})}}});
+  rows.push_back(
+      {"ConvTransposePhase",
+       [](Draw& d) -> Inputs {
+         return {d.positive({d.a, d.b, 3, 2}), d.positive({d.b, d.c, 3, 2}), d.positive({d.c})};
+       },
+       16.0,
+       {{"image", ints({4, 3})},
+        {"pads", ints({1, 0})},
+        {"dilations", ints({1, 1})},
+        {"first_taps", ints({0, 0})},
+        {"tap_steps", ints({2, 1})}}});
+  rows.push_back({"PhaseFill",
+                  [](Draw& d) -> Inputs { return {d.floats({2})}; },
+                  0.0,
+                  {{"shape", ints({2, 2, 3})}}});
+  rows.push_back({"ChannelOrder",
+                  [](Draw& d) -> Inputs {
+                    return {d.floats({d.a, d.b, d.c})};
+                  },
+                  0.0,
+                  {{"order", std::string("nhwc")}, {"written", one(1)}}});
+  rows.push_back({"JoinPhases",
+                  [](Draw& d) -> Inputs {
+                    return {d.floats({1, 1, 3}), d.floats({1, 1, 2})};
+                  },
+                  0.0,
+                  {{"shape", ints({1, 1, 5})}, {"strides", ints({2})}}});
   rows.push_back({"Attention",
                   [](Draw& d) -> Inputs {
                     return {d.floats({d.a, 2, d.b, 4}), d.floats({d.a, 2, d.c, 4}),

@@ -14,6 +14,7 @@ npusim_test(workloads_ops_test
     ops_movement_test.cpp
     ops_network_test.cpp
     ops_norm_test.cpp
+    ops_phases_test.cpp
     ops_pool_test.cpp
     ops_quantized_test.cpp
     ops_reduce_test.cpp

@@ -71,7 +71,7 @@ std::string describe_op(const std::string& name) {
                           ? std::to_string(op.min_inputs())
                           : fmt::format("{} to {}", op.min_inputs(), op.max_inputs()));
   page.fact("gradient", op.internal() ? "" : op.differentiable() ? "yes" : "no");
-  page.fact("made by", op.internal() ? "the training transform only" : "");
+  page.fact("made by", op.internal() ? "the training transform or the mapping only" : "");
   page.fact("decomposes into", joined(op.decomposes_into()));
   page.table("Attributes", attribute_table(op));
   return page.text();

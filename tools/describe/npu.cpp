@@ -3,6 +3,7 @@
 
 #include <map>
 
+#include "npu_models/channel_order.h"
 #include "npu_models/dma_rate.h"
 #include "npu_models/input_units.h"
 #include "npu_models/npu_file.h"
@@ -179,9 +180,20 @@ std::string dma_text(const npu::NpuSpec& npu) {
 void add_data_layout(Page& page, const npu::DataLayoutSpec& layout) {
   std::vector<std::string> texts;
   if (layout.im2col == npu::Rearranging::through_dram) texts.push_back("im2col through DRAM");
-  if (layout.zero_insertion == npu::Rearranging::through_dram)
+  if (layout.zero_insertion == npu::ZeroInsertion::through_dram)
     texts.push_back("zeros inserted through DRAM");
+  if (layout.zero_insertion == npu::ZeroInsertion::skip) texts.push_back("inserted zeros skipped");
   if (layout.transpose == npu::Transposing::dma) texts.push_back("DMA transposes");
+  if (layout.transposed_operands == npu::OperandTransposing::dma)
+    texts.push_back("DMA transposes operands");
+  if (layout.transposed_operands == npu::OperandTransposing::vector_unit)
+    texts.push_back("operands transposed through DRAM");
+  if (layout.channel_order) {
+    const npu::ChannelOrderSpec& order = *layout.channel_order;
+    texts.push_back(fmt::format("images of the array in {}, of the vector unit in {}, else in {}",
+                                npu::name_of(order.array), npu::name_of(order.vector_unit),
+                                npu::name_of(order.graph)));
+  }
   if (!texts.empty()) page.fact("data layout", joined(texts));
 }
 

@@ -29,33 +29,19 @@ class ConvDataGradient final : public SimpleOp {
                   OpClass::matrix, 2, 2, gradient_attributes("x_shape", "shape of the image"),
                   true}) {}
   std::vector<OutputSpec> infer(const NodeView& view) const override {
-    require_output_shape(view, geometry(view));
+    require_output_shape(view, data_gradient_geometry(view));
     return {{view.integers("x_shape"), ElementType::floating}};
   }
   std::optional<Contraction> contraction(const NodeView& view) const override {
-    const ConvGeometry g = geometry(view);
-    Contraction c;
-    c.role = GemmRole::dgrad;
-    c.groups = g.groups;
-    c.m = g.images * g.in_pixels();
-    c.n = g.group_channels();
-    c.dims = {
-        {"K", g.group_outputs()}, {"R", g.kernel_depth * g.kernel_height}, {"S", g.kernel_width}};
-    c.window = window_over_outputs(g);
-    return c;
+    return transposed_contraction(data_gradient_geometry(view));
   }
   std::vector<VectorWork> vector_work(const NodeView&) const override { return {}; }
   void forward(Evaluation& e) const override {
+    const ConvGeometry g = data_gradient_geometry(e.view);
     if (const auto* engine = dynamic_cast<const WinogradEngine*>(&e.matrix))
-      return convolve_transposed_by_winograd(*engine, geometry(e.view), *e.inputs[0], *e.inputs[1],
-                                             e.outputs[0], e.parallel);
-    convolve_transposed(e.matrix, geometry(e.view), *e.inputs[0], *e.inputs[1], nullptr,
-                        e.outputs[0]);
-  }
-
- private:
-  static ConvGeometry geometry(const NodeView& view) {
-    return conv_geometry(view, view.integers("x_shape"), view.input(1).shape);
+      return convolve_transposed_by_winograd(*engine, g, *e.inputs[0], *e.inputs[1], e.outputs[0],
+                                             e.parallel);
+    convolve_transposed(e.matrix, g, *e.inputs[0], *e.inputs[1], nullptr, e.outputs[0]);
   }
 };
 
@@ -173,6 +159,10 @@ class ConvWeightGradient final : public SimpleOp {
 };
 
 }  // namespace
+
+ConvGeometry data_gradient_geometry(const NodeView& view) {
+  return conv_geometry(view, view.integers("x_shape"), view.input(1).shape);
+}
 
 void register_conv_gradients(OpRegistry& registry) {
   registry.add(std::make_unique<ConvDataGradient>());

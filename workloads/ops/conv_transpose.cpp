@@ -84,8 +84,76 @@ Placement place(const NodeView& view) {
   return p;
 }
 
+std::vector<AttributeSpec> transpose_attributes() {
+  std::vector<AttributeSpec> attributes = conv_attributes();
+  attributes.push_back({"output_padding", Integers{}, false, "added to the result's ends"});
+  attributes.push_back({"output_shape", Integers{}, false, "extents of the result; sets the pads"});
+  return attributes;
+}
+
+class ConvTranspose final : public SimpleOp {
+ public:
+  ConvTranspose()
+      : SimpleOp({"ConvTranspose",
+                  "transposed convolution of x (N,C,...) by w (C,M/group,...), optional bias (M)",
+                  OpClass::matrix, 2, 3, transpose_attributes()}) {}
+  std::vector<OutputSpec> infer(const NodeView& view) const override {
+    const Shape y = place(view).image;
+    if (view.has_input(2) && view.input(2).shape != Shape{y[1]})
+      shape_error("bias " + view.input(2).name + " must have shape [" + std::to_string(y[1]) +
+                  "], not " + to_string(view.input(2).shape));
+    return {{y, ElementType::floating}};
+  }
+  /// As Conv's data gradient: the zeros that a stride inserts count.
+  std::optional<Contraction> contraction(const NodeView& view) const override {
+    Contraction c = transposed_contraction(conv_transpose_geometry(view));
+    c.bias_input = view.has_input(2) ? 2 : -1;
+    return c;
+  }
+  /// Each element of x times each tap, as models are counted; a MAC array that inserts the zeros of
+  /// the strides takes more (contraction).
+  std::int64_t macs(const NodeView& view) const override {
+    const Shape& w = view.input(1).shape;
+    return elements_of(view.input(0)) * element_count(Shape(w.begin() + 1, w.end()));
+  }
+  std::vector<VectorWork> vector_work(const NodeView&) const override { return {}; }
+  void forward(Evaluation& e) const override {
+    const double* bias = e.view.has_input(2) ? e.inputs[2]->values.data() : nullptr;
+    convolve_transposed(e.matrix, conv_transpose_geometry(e.view), *e.inputs[0], *e.inputs[1], bias,
+                        e.outputs[0]);
+  }
+  bool differentiable() const override { return true; }
+  void gradient(GradientBuilder& g) const override {
+    const NodeView view = g.view();
+    const TensorId dy = g.output_gradient(0);
+    const Placement p = place(view);
+    Attributes window = {{"dilations", p.dilations},
+                         {"group", view.integer("group")},
+                         {"pads", p.pads},
+                         {"strides", p.strides}};
+    const Node node = view.node();
+    if (g.wanted(0))
+      g.set_input_gradient(0,
+                           g.add("Conv", "dx", {dy, node.inputs[1]}, window, gradient_role(g, 0)));
+    if (g.wanted(1)) {
+      window["w_shape"] = view.input(1).shape;
+      g.set_input_gradient(
+          1, g.add("ConvWeightGradient", "dw", {node.inputs[0], dy}, window, gradient_role(g, 1)));
+    }
+    if (g.wanted(2)) {
+      Integers axes = {0};
+      for (std::size_t d = 2; d < p.image.size(); ++d) axes.push_back(static_cast<std::int64_t>(d));
+      g.set_input_gradient(
+          2, g.add("ReduceSum", "db", {dy}, {{"axes", axes}, {"keepdims", std::int64_t{0}}},
+                   gradient_role(g, 2)));
+    }
+  }
+};
+
+}  // namespace
+
 /// Of the Conv from the result to x: x's extents are its output, whatever the padding leaves over.
-ConvGeometry geometry(const NodeView& view) {
+ConvGeometry conv_transpose_geometry(const NodeView& view) {
   const Placement p = place(view);
   const Shape& x = view.input(0).shape;
   const Shape& w = view.input(1).shape;
@@ -117,81 +185,6 @@ ConvGeometry geometry(const NodeView& view) {
   }
   return g;
 }
-
-std::vector<AttributeSpec> transpose_attributes() {
-  std::vector<AttributeSpec> attributes = conv_attributes();
-  attributes.push_back({"output_padding", Integers{}, false, "added to the result's ends"});
-  attributes.push_back({"output_shape", Integers{}, false, "extents of the result; sets the pads"});
-  return attributes;
-}
-
-class ConvTranspose final : public SimpleOp {
- public:
-  ConvTranspose()
-      : SimpleOp({"ConvTranspose",
-                  "transposed convolution of x (N,C,...) by w (C,M/group,...), optional bias (M)",
-                  OpClass::matrix, 2, 3, transpose_attributes()}) {}
-  std::vector<OutputSpec> infer(const NodeView& view) const override {
-    const Shape y = place(view).image;
-    if (view.has_input(2) && view.input(2).shape != Shape{y[1]})
-      shape_error("bias " + view.input(2).name + " must have shape [" + std::to_string(y[1]) +
-                  "], not " + to_string(view.input(2).shape));
-    return {{y, ElementType::floating}};
-  }
-  /// As Conv's data gradient: the zeros that a stride inserts count.
-  std::optional<Contraction> contraction(const NodeView& view) const override {
-    const ConvGeometry g = geometry(view);
-    Contraction c;
-    c.role = GemmRole::dgrad;
-    c.groups = g.groups;
-    c.m = g.images * g.in_pixels();
-    c.n = g.group_channels();
-    c.dims = {
-        {"K", g.group_outputs()}, {"R", g.kernel_depth * g.kernel_height}, {"S", g.kernel_width}};
-    c.bias_input = view.has_input(2) ? 2 : -1;
-    c.window = window_over_outputs(g);
-    return c;
-  }
-  /// Each element of x times each tap, as models are counted; a MAC array that inserts the zeros of
-  /// the strides takes more (contraction).
-  std::int64_t macs(const NodeView& view) const override {
-    const Shape& w = view.input(1).shape;
-    return elements_of(view.input(0)) * element_count(Shape(w.begin() + 1, w.end()));
-  }
-  std::vector<VectorWork> vector_work(const NodeView&) const override { return {}; }
-  void forward(Evaluation& e) const override {
-    const double* bias = e.view.has_input(2) ? e.inputs[2]->values.data() : nullptr;
-    convolve_transposed(e.matrix, geometry(e.view), *e.inputs[0], *e.inputs[1], bias, e.outputs[0]);
-  }
-  bool differentiable() const override { return true; }
-  void gradient(GradientBuilder& g) const override {
-    const NodeView view = g.view();
-    const TensorId dy = g.output_gradient(0);
-    const Placement p = place(view);
-    Attributes window = {{"dilations", p.dilations},
-                         {"group", view.integer("group")},
-                         {"pads", p.pads},
-                         {"strides", p.strides}};
-    const Node node = view.node();
-    if (g.wanted(0))
-      g.set_input_gradient(0,
-                           g.add("Conv", "dx", {dy, node.inputs[1]}, window, gradient_role(g, 0)));
-    if (g.wanted(1)) {
-      window["w_shape"] = view.input(1).shape;
-      g.set_input_gradient(
-          1, g.add("ConvWeightGradient", "dw", {node.inputs[0], dy}, window, gradient_role(g, 1)));
-    }
-    if (g.wanted(2)) {
-      Integers axes = {0};
-      for (std::size_t d = 2; d < p.image.size(); ++d) axes.push_back(static_cast<std::int64_t>(d));
-      g.set_input_gradient(
-          2, g.add("ReduceSum", "db", {dy}, {{"axes", axes}, {"keepdims", std::int64_t{0}}},
-                   gradient_role(g, 2)));
-    }
-  }
-};
-
-}  // namespace
 
 void register_conv_transpose(OpRegistry& registry) {
   registry.add(std::make_unique<ConvTranspose>());

@@ -261,4 +261,16 @@ std::optional<Window> window_over_outputs(const ConvGeometry& g) {
   return w;
 }
 
+Contraction transposed_contraction(const ConvGeometry& g) {
+  Contraction c;
+  c.role = GemmRole::dgrad;
+  c.groups = g.groups;
+  c.m = g.images * g.in_pixels();
+  c.n = g.group_channels();
+  c.dims = {
+      {"K", g.group_outputs()}, {"R", g.kernel_depth * g.kernel_height}, {"S", g.kernel_width}};
+  c.window = window_over_outputs(g);
+  return c;
+}
+
 }  // namespace npusim::workloads

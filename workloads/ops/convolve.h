@@ -20,4 +20,11 @@ void convolve_transposed(const MatrixEngine& engine, const ConvGeometry& g, cons
 /// upper bound.
 std::optional<Window> window_over_outputs(const ConvGeometry& g);
 
+/// The transposed product: of the zeros that a stride inserts too.
+Contraction transposed_contraction(const ConvGeometry& g);
+
+/// Of a ConvDataGradient or ConvTranspose: the Conv from the node's result to its input 0.
+ConvGeometry data_gradient_geometry(const NodeView& view);
+ConvGeometry conv_transpose_geometry(const NodeView& view);
+
 }  // namespace npusim::workloads

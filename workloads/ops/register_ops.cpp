@@ -13,10 +13,12 @@ const OpRegistry& ops() {
     register_arithmetic(all);
     register_attention(all);
     register_casts(all);
+    register_channel_order(all);
     register_collectives(all);
     register_comparisons(all);
     register_conv(all);
     register_conv_gradients(all);
+    register_conv_phases(all);
     register_conv_transpose(all);
     register_counting(all);
     register_detection(all);

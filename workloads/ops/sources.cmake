@@ -9,11 +9,13 @@ set(NPUSIM_OP_SOURCES
   ops/broadcast.cpp
   ops/broadcast_gradient.cpp
   ops/casts.cpp
+  ops/channel_order.cpp
   ops/collectives.cpp
   ops/comparisons.cpp
   ops/conv.cpp
   ops/conv_geometry.cpp
   ops/conv_gradients.cpp
+  ops/conv_phases.cpp
   ops/conv_transpose.cpp
   ops/convolve.cpp
   ops/counting.cpp
