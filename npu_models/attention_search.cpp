@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Choice of the blocks of attention; attention_mapping.h states the estimate and the limits.
+// Choice of the blocks of attention, forward and backward; attention_mapping.h and
+// attention_gradient.h state the estimate and the limits.
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -7,6 +8,7 @@
 #include <set>
 #include <tuple>
 
+#include "npu_models/attention_gradient.h"
 #include "npu_models/attention_mapping.h"
 #include "npu_models/attention_steps.h"
 #include "npu_models/ceil_div.h"
@@ -32,9 +34,18 @@ std::int64_t operand_bytes(const AttentionMapping& attention, const AttentionBlo
          value_bytes(attention, block) + mask_bytes(attention, block);
 }
 
+/// Rows of a block that a split cuts: of the backward pass keys too.
+std::int64_t rows_to_split(const AttentionMapping& attention) {
+  return attention.blocks.shape.group_rows();
+}
+std::int64_t rows_to_split(const AttentionGradientMapping& gradient) {
+  return std::min(gradient.blocks.shape.group_rows(), gradient.blocks.shape.columns);
+}
+
+template <class Mapping>
 class BlockSearch {
  public:
-  BlockSearch(const NpuSpec& npu, const MappingPin& pin, AttentionMapping& attention)
+  BlockSearch(const NpuSpec& npu, const MappingPin& pin, Mapping& attention)
       : npu_(npu),
         pin_(pin),
         exhaustive_(npu.mapping.search == MappingSearch::exhaustive),
@@ -71,7 +82,7 @@ class BlockSearch {
     std::vector<ArraySplit> result;
     for (const std::int64_t parts : groups)
       result.push_back(
-          {parts, std::min(arrays / parts, ceil_div(shape().group_rows(), granule_.m)), 1, 1});
+          {parts, std::min(arrays / parts, ceil_div(rows_to_split(attention_), granule_.m)), 1, 1});
     return result;
   }
 
@@ -103,7 +114,7 @@ class BlockSearch {
   const NpuSpec& npu_;
   const MappingPin& pin_;
   const bool exhaustive_;
-  AttentionMapping& attention_;
+  Mapping& attention_;
   const TileShape granule_;
   std::optional<Best> best_;
   std::string reason_;  ///< of the first mapping that cannot run
@@ -165,6 +176,11 @@ std::int64_t estimated_cycles(const NpuSpec& npu, const AttentionMapping& attent
 
 std::string choose_blocks(const NpuSpec& npu, const MappingPin& pin, AttentionMapping& attention) {
   return BlockSearch(npu, pin, attention).run();
+}
+
+std::string choose_blocks(const NpuSpec& npu, const MappingPin& pin,
+                          AttentionGradientMapping& gradient) {
+  return BlockSearch(npu, pin, gradient).run();
 }
 
 }  // namespace npusim::npu

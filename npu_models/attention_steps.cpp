@@ -79,6 +79,11 @@ std::vector<VectorWork> update_work(const AttentionMapping& attention,
   const std::int64_t outputs = block.groups * block.queries * attention.blocks.shape.value_depth;
   std::vector<VectorWork> work = {{"mul", outputs}, {"add", outputs}};
   if (block.last) work.push_back({"div", outputs});
+  if (block.last && attention.statistics_bytes > 0) {
+    const std::int64_t rows = block.groups * block.queries;
+    work.push_back({"log", rows});
+    work.push_back({"add", rows});
+  }
   return work;
 }
 
@@ -95,8 +100,11 @@ std::int64_t value_bytes(const AttentionMapping& attention, const AttentionBlock
 }
 
 std::int64_t mask_bytes(const AttentionMapping& attention, const AttentionBlock& block) {
-  const AttentionMask& mask = attention.mask;
-  const workloads::AttentionShape& shape = attention.blocks.shape;
+  return mask_bytes(attention.mask, attention.blocks.shape, block);
+}
+
+std::int64_t mask_bytes(const AttentionMask& mask, const workloads::AttentionShape& shape,
+                        const AttentionBlock& block) {
   // A group is the key-value head of a batch entry; its rows are those of its heads in turn.
   std::int64_t groups = 1, rows = 1;
   if (mask.by_batch)
@@ -112,6 +120,10 @@ std::int64_t mask_bytes(const AttentionMapping& attention, const AttentionBlock&
 
 std::int64_t result_bytes(const AttentionMapping& attention, const AttentionBlock& block) {
   return block.groups * block.queries * attention.blocks.shape.value_depth * attention.output_bytes;
+}
+
+std::int64_t statistics_bytes(const AttentionMapping& attention, const AttentionBlock& block) {
+  return block.groups * block.queries * attention.statistics_bytes;
 }
 
 std::int64_t weight_bytes(const AttentionMapping& attention, const AttentionBlock& block) {
@@ -191,7 +203,8 @@ AttentionTotals attention_totals(const NpuSpec& npu, const AttentionMapping& att
     totals.read_bytes += count * (keys + mask_bytes(attention, block));
     if (!block.last) return;
     totals.read_bytes += count * query_bytes(attention, block);
-    totals.write_bytes += count * result_bytes(attention, block);
+    totals.write_bytes +=
+        count * (result_bytes(attention, block) + statistics_bytes(attention, block));
     // The first step of a block of queries finds its keys there when the one before had no others.
     if (query_block > 0 && attention.blocks.blocks_for(query_block - 1) == 1) {
       AttentionBlock first = block;

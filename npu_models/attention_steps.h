@@ -7,11 +7,14 @@
 //             div, exp, mul; an add where a causal mask hides some, a compare or an add for a mask;
 //             of each row: max, add, exp (rescaling), mul, add (running sum)
 //   context   queries x value depth x keys
-//   update    of each output: mul (rescaling), add; behind the last block div
+//   update    of each output: mul (rescaling), add; behind the last block div, and of each row
+//   whose
+//             statistics a backward pass reads log, add
 // The first block of keys takes the same work as the others, from zeros.
 //
-// DRAM: queries are read once and outputs written once; keys, values and the mask's part are read
-// in every step, keys and values not when the step before had the same. Knows no SystemC.
+// DRAM: queries are read once, outputs and statistics written once; keys, values and the mask's
+// part are read in every step, keys and values not when the step before had the same. Knows no
+// SystemC.
 #pragma once
 
 #include <cstdint>
@@ -40,7 +43,10 @@ std::int64_t query_bytes(const AttentionMapping& attention, const AttentionBlock
 std::int64_t key_bytes(const AttentionMapping& attention, const AttentionBlock& block);
 std::int64_t value_bytes(const AttentionMapping& attention, const AttentionBlock& block);
 std::int64_t mask_bytes(const AttentionMapping& attention, const AttentionBlock& block);
+std::int64_t mask_bytes(const AttentionMask& mask, const workloads::AttentionShape& shape,
+                        const AttentionBlock& block);
 std::int64_t result_bytes(const AttentionMapping& attention, const AttentionBlock& block);
+std::int64_t statistics_bytes(const AttentionMapping& attention, const AttentionBlock& block);
 /// The weights, which the vector unit writes and the array reads.
 std::int64_t weight_bytes(const AttentionMapping& attention, const AttentionBlock& block);
 /// A running output with the maximum and the sum of each row.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "npu_models/attention_gradient.h"
 #include "npu_models/attention_mapping.h"
 #include "npu_models/input_units.h"
 #include "npu_models/npu_spec.h"
@@ -251,6 +252,16 @@ Verdict judge_attention(const Case& c, const Op& op, const OperatorEntry& entry)
   return parts;
 }
 
+/// What a training step has only where the mapping takes attention with its backward pass
+/// (training_graph.h): there are no parts to fall back to.
+Verdict judge_whole_attention(const Case& c) {
+  const std::string why = c.node.op == workloads::kAttentionGradient
+                              ? why_not_fused_gradient(c.npu, c.graph, c.node, c.storage, c.recipe)
+                              : why_not_fused(c.npu, c.graph, c.node, c.storage, c.recipe);
+  if (why.empty()) return {Support::native, "", Gap::none, true};
+  return {Support::unsupported, why, Gap::part};
+}
+
 }  // namespace
 
 const std::vector<std::string>& support_names() {
@@ -294,6 +305,8 @@ Verdict judge(const NpuSpec& npu, const Graph& graph, const Node& node,
     return at_level(c, Support::host,
                     "this build does not know " + NodeView(graph, node).text("op_type"),
                     Gap::missing_op);
+  if (node.op == workloads::kAttentionWithStatistics || node.op == workloads::kAttentionGradient)
+    return judge_whole_attention(c);
   const auto found = npu.operators.entries.find(node.op);
   if (found == npu.operators.entries.end()) {
     if (op.op_class() == OpClass::view) return {Support::native, "", Gap::none};

@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <map>
 
+#include "npu_models/attention_gradient.h"
+#include "npu_models/attention_gradient_steps.h"
 #include "npu_models/attention_mapping.h"
 #include "npu_models/attention_steps.h"
 #include "npu_models/channel_order.h"
@@ -134,7 +136,8 @@ class GraphMapper {
   /// there can be none is a mistake.
   void decide_fusion(const Node& node) {
     Verdict& verdict = verdicts_.at(node.name);
-    if (verdict.fused && has_reference_ && reference_.count(node.name) == 0) {
+    if (node.op == "Attention" && verdict.fused && has_reference_ &&
+        reference_.count(node.name) == 0) {
       verdict.support = Support::decomposed;
       verdict.fused = false;
     }
@@ -224,8 +227,14 @@ class GraphMapper {
     for (const MappedOp& op : reference.ops) {
       MappingPin pin;
       if (op.attention) {
-        pin.attention = {true, op.attention->blocks.queries, op.attention->blocks.keys};
+        pin.attention = {true, {}, op.attention->blocks.queries, op.attention->blocks.keys};
         pin.split = op.attention->scores.split;
+        reference_.emplace(reference.graph.nodes[static_cast<std::size_t>(op.node)].name, pin);
+      }
+      if (op.attention_gradient) {
+        const AttentionGradientMapping& gradient = *op.attention_gradient;
+        pin.attention = {true, true, gradient.blocks.queries, gradient.blocks.keys};
+        pin.split = gradient.scores.split;
         reference_.emplace(reference.graph.nodes[static_cast<std::size_t>(op.node)].name, pin);
       }
       if (!op.gemm) continue;
@@ -261,8 +270,8 @@ class GraphMapper {
     }
     const MappingPin* pin = find_pin(npu_.mapping, name);
     // One that says nothing of attention is for products.
-    if (node(static_cast<std::size_t>(mapped.node)).op == "Attention" && pin && !pin->attention)
-      pin = nullptr;
+    const bool fused = verdicts_.at(origins_[static_cast<std::size_t>(mapped.node)]).fused;
+    if (fused && pin && !pin->attention) pin = nullptr;
     try {
       auto mapping = map(pin);
       if (pin != nullptr) mapped.mapping_origin = MappingOrigin::file;
@@ -289,6 +298,7 @@ class GraphMapper {
 
   void map_fused_attention(MappedOp& mapped) {
     const Node& attention = node(static_cast<std::size_t>(mapped.node));
+    if (attention.op == workloads::kAttentionGradient) return map_attention_backward(mapped);
     mapped.attention =
         mapping_by(mapped, [&](const MappingPin* pin) { return attention_of(attention, pin); });
     mapped.macs = mapped.attention->blocks.macs();
@@ -296,9 +306,24 @@ class GraphMapper {
       mapped.vector_work.push_back({function, elements});
   }
 
-  /// Repeated layers are mapped once.
-  AttentionMapping attention_of(const Node& attention, const MappingPin* pin) {
-    std::string key = key_of(pin);
+  void map_attention_backward(MappedOp& mapped) {
+    const Node& attention = node(static_cast<std::size_t>(mapped.node));
+    mapped.attention_gradient = mapping_by(mapped, [&](const MappingPin* pin) {
+      const std::string key = key_of(attention, pin);
+      const auto known = attention_gradients_.find(key);
+      if (known != attention_gradients_.end()) return known->second;
+      return attention_gradients_
+          .emplace(key, map_attention_gradient(npu_, mapped_.graph, attention, mapped_.storage,
+                                               recipe_, pin))
+          .first->second;
+    });
+    mapped.macs = gradient_macs(mapped.attention_gradient->blocks);
+    for (const auto& [function, elements] : gradient_totals(npu_, *mapped.attention_gradient).work)
+      mapped.vector_work.push_back({function, elements});
+  }
+
+  std::string key_of(const Node& attention, const MappingPin* pin) const {
+    std::string key = attention.op + key_of(pin);
     for (const auto* ids : {&attention.inputs, &attention.outputs})
       for (const workloads::TensorId id : *ids)
         key += id == workloads::kNoTensor
@@ -310,6 +335,12 @@ class GraphMapper {
     for (const char* name : {"is_causal", "q_num_heads", "kv_num_heads"})
       key += " " + std::to_string(view.integer(name));
     key += view.number("softcap") != 0.0 ? " capped" : "";
+    return key;
+  }
+
+  /// Repeated layers are mapped once.
+  AttentionMapping attention_of(const Node& attention, const MappingPin* pin) {
+    const std::string key = key_of(attention, pin);
     const auto known = attentions_.find(key);
     if (known != attentions_.end()) return known->second;
     return attentions_
@@ -444,6 +475,7 @@ class GraphMapper {
   std::map<std::string, GemmMapping> gemms_;
   std::optional<OperandTransposes> transposes_;  ///< where they cost something
   std::map<std::string, AttentionMapping> attentions_;
+  std::map<std::string, AttentionGradientMapping> attention_gradients_;
 };
 
 }  // namespace

@@ -93,6 +93,25 @@ struct AttentionMapping {
   precision::ReductionPlan last_context;  ///< of the last block of keys, which may be shorter
   std::int64_t operand_bytes = 2, output_bytes = 2;  ///< of an element
   std::int64_t internal_bytes = 4;                   ///< of an element of a running output
+  std::int64_t statistics_bytes = 0;  ///< a row, kept for a backward pass; 0: none are
+  AttentionMask mask;
+  precision::Arithmetic on_chip;  ///< of sums on their way from the array to the vector unit
+};
+
+/// Backward pass of attention as one op, scores computed again: attention_gradient.h. A tile of
+/// each product is a block.
+struct AttentionGradientMapping {
+  workloads::AttentionBlocks blocks;
+  GemmMapping scores;                     ///< queries times keys
+  GemmMapping weights;                    ///< gradient of the result times values
+  GemmMapping values;                     ///< weights, transposed, times gradient of the result
+  GemmMapping keys;                       ///< gradient of scores, transposed, times queries
+  GemmMapping queries;                    ///< gradient of scores times keys
+  precision::ReductionPlan last_queries;  ///< of values and keys: the last block of queries
+  precision::ReductionPlan last_keys;     ///< of queries: the last block of keys
+  std::int64_t operand_bytes = 2, result_bytes = 2, statistics_bytes = 4;  ///< of an element
+  std::int64_t internal_bytes = 4;  ///< of running sums, in DRAM too
+  std::int64_t query_gradient_bytes = 2, key_gradient_bytes = 2, value_gradient_bytes = 2;
   AttentionMask mask;
   precision::Arithmetic on_chip;  ///< of sums on their way from the array to the vector unit
 };
@@ -101,6 +120,8 @@ struct AttentionMapping {
 std::string describe_mapping(const AttentionMapping& attention);
 /// Of both products and the cut between them: readable, and equal only for equal arithmetic.
 std::string describe_plan(const AttentionMapping& attention);
+std::string describe_mapping(const AttentionGradientMapping& gradient);
+std::string describe_plan(const AttentionGradientMapping& gradient);
 
 /// Where the mapping of a product comes from.
 enum class MappingOrigin {
@@ -132,7 +153,8 @@ struct MappedOp {
   Verdict verdict;     ///< of the original node
   std::string origin;  ///< name of the node in the original graph
   std::optional<GemmMapping> gemm;
-  std::optional<AttentionMapping> attention;  ///< a matrix op has this or gemm
+  std::optional<AttentionMapping> attention;
+  std::optional<AttentionGradientMapping> attention_gradient;  ///< a matrix op has one of the three
   MappingOrigin mapping_origin = MappingOrigin::search;
   std::string not_pinned;  ///< why it is not mapped as in the reference
   /// On the vector unit (or the host), the epilogue's included.
@@ -148,7 +170,10 @@ struct MappedOp {
   std::string not_winograd;  ///< why a convolution is direct where the file lists output tiles
 
   /// Of a matrix op.
-  const precision::MacUnit& unit() const { return gemm ? gemm->unit : attention->scores.unit; }
+  const precision::MacUnit& unit() const {
+    if (gemm) return gemm->unit;
+    return attention ? attention->scores.unit : attention_gradient->scores.unit;
+  }
 };
 
 /// A graph ready to run: decomposed where the NPU needs it, formats fixed.

@@ -17,7 +17,8 @@ std::string text_of(const GemmMapping& gemm) {
   return gemm.split.parts() == 1 ? text : text + " split " + describe(gemm.split);
 }
 
-std::string text_of(const AttentionMapping& attention) {
+template <class Attention>
+std::string text_of_attention(const Attention& attention) {
   return precision::describe(attention.scores.unit) + " " + describe_plan(attention) + " " +
          describe_mapping(attention);
 }
@@ -31,7 +32,8 @@ std::string MappedGraph::hash() const {
     text += name_of(op.engine);
     for (int fused : op.epilogue) text += " +" + std::to_string(fused);
     if (op.gemm) text += " " + text_of(*op.gemm);
-    if (op.attention) text += " " + text_of(*op.attention);
+    if (op.attention) text += " " + text_of_attention(*op.attention);
+    if (op.attention_gradient) text += " " + text_of_attention(*op.attention_gradient);
     value = base::fnv1a(text, value);
   }
   for (const precision::Arithmetic& arithmetic : storage)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "npu_models/mapping_options.h"
 
+#include <algorithm>
+
 #include "base/name_pattern.h"
 
 namespace npusim::npu {
@@ -22,6 +24,21 @@ const MappingPin* find_pin(const MappingOptions& options, const std::string& op)
 bool wants_fused_attention(const MappingOptions& options, const std::string& op) {
   const MappingPin* const pin = find_pin(options, op);
   return pin != nullptr && pin->attention ? pin->attention->fused : options.fused_attention;
+}
+
+bool wants_fused_backward(const MappingOptions& options, const std::string& op) {
+  const MappingPin* const pin = find_pin(options, op);
+  const bool backward = options.fused_attention_backward;
+  return wants_fused_attention(options, op) &&
+         (pin != nullptr && pin->attention ? pin->attention->backward.value_or(backward)
+                                           : backward);
+}
+
+bool asks_for_fused_backward(const MappingOptions& options) {
+  return options.fused_attention_backward ||
+         std::any_of(options.pins.begin(), options.pins.end(), [](const MappingPin& pin) {
+           return pin.attention && pin.attention->backward.value_or(false);
+         });
 }
 
 }  // namespace npusim::npu

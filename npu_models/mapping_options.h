@@ -28,6 +28,7 @@ const char* name_of(MappingSearch search);
 /// Attention as one op by online softmax (attention_mapping.h), or as its parts.
 struct AttentionPin {
   bool fused = true;
+  std::optional<bool> backward;               ///< in a training step, with its backward pass
   std::optional<std::int64_t> queries, keys;  ///< of a block
 };
 
@@ -49,14 +50,18 @@ struct MappingPin {
 
 struct MappingOptions {
   MappingSearch search = MappingSearch::quick;
-  bool fused_attention = false;  ///< where an op's pin does not say
-  WinogradOptions winograd;      ///< what the search tries; pins may name others
-  std::vector<MappingPin> pins;  ///< the first that fits an op counts
+  bool fused_attention = false;           ///< where an op's pin does not say
+  bool fused_attention_backward = false;  ///< the same of a training step
+  WinogradOptions winograd;               ///< what the search tries; pins may name others
+  std::vector<MappingPin> pins;           ///< the first that fits an op counts
 };
 
 /// nullptr when no pin names the op.
 const MappingPin* find_pin(const MappingOptions& options, const std::string& op);
 
 bool wants_fused_attention(const MappingOptions& options, const std::string& op);
+/// In a training step, whose backward pass is then one op too.
+bool wants_fused_backward(const MappingOptions& options, const std::string& op);
+bool asks_for_fused_backward(const MappingOptions& options);  ///< of any op
 
 }  // namespace npusim::npu

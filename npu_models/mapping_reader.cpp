@@ -23,11 +23,16 @@ ArraySplit read_split(base::ObjectReader& object) {
 AttentionPin read_attention(base::ObjectReader& object) {
   AttentionPin pin;
   pin.fused = object.boolean("fused", true);
+  if (object.has("backward")) pin.backward = object.boolean("backward");
   if (object.has("queries")) pin.queries = object.integer("queries", base::kPositive);
   if (object.has("keys")) pin.keys = object.integer("keys", base::kPositive);
   if (!pin.fused && (pin.queries || pin.keys))
     object.error("fused", "contradiction", "blocks are pinned of an attention that is not fused",
                  "true, or neither queries nor keys");
+  if (!pin.fused && pin.backward.value_or(false))
+    object.error("backward", "contradiction",
+                 "the backward pass is pinned as one op of an attention that is not fused",
+                 "false, or \"fused\": true");
   object.finish();
   return pin;
 }
@@ -107,6 +112,11 @@ MappingOptions read_mapping(base::ObjectReader& object) {
       "search", {{"quick", MappingSearch::quick}, {"exhaustive", MappingSearch::exhaustive}},
       MappingSearch::quick);
   options.fused_attention = object.boolean("fused_attention", false);
+  options.fused_attention_backward = object.boolean("fused_attention_backward", false);
+  if (options.fused_attention_backward && !options.fused_attention)
+    object.error("fused_attention_backward", "contradiction",
+                 "the backward pass takes what fused attention keeps of its forward pass",
+                 "\"fused_attention\": true beside it");
   if (auto winograd = object.optional_object("winograd"))
     options.winograd = read_winograd(*winograd);
   for (const base::ValueReader& pin : object.optional_array("pins"))

@@ -5,6 +5,7 @@
 #include <map>
 #include <numeric>
 
+#include "npu_models/attention_gradient_steps.h"
 #include "npu_models/buffer_plan.h"
 #include "npu_models/gemm_traffic.h"
 #include "npu_models/mapping.h"
@@ -56,6 +57,7 @@ struct Lifetime {
 /// Another form of an operand, and partial sums in DRAM while the op runs: all positions of one
 /// block of output channels (of all groups that run at a time), which the next block reuses.
 std::int64_t workspace_bytes(const MappedOp& op) {
+  if (op.attention_gradient) return gradient_workspace_bytes(*op.attention_gradient);
   std::int64_t rearranged = op.rearrangement ? op.rearrangement->written_bytes : 0;
   for (const TransposedOperand& operand : op.transposed)
     if (!operand.by_dma) rearranged += operand.bytes();

@@ -16,6 +16,9 @@ std::string numeric_hash(const MappedGraph& mapped) {
     if (op.attention)
       text +=
           " " + precision::describe(op.attention->scores.unit) + " " + describe_plan(*op.attention);
+    if (op.attention_gradient)
+      text += " " + precision::describe(op.attention_gradient->scores.unit) + " " +
+              describe_plan(*op.attention_gradient);
     value = base::fnv1a(text, value);
   }
   for (const precision::Arithmetic& arithmetic : mapped.storage)

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/whole_file.h"
+#include "npu_models/attention_gradient_steps.h"
 #include "npu_models/attention_steps.h"
 #include "npu_models/gemm_traffic.h"
 #include "npu_models/modules/dram.h"
@@ -137,6 +138,11 @@ std::int64_t planned_steps(const MappedGraph& mapped) {
   for (const MappedOp& op : mapped.ops) {
     if (op.engine != Engine::view) ++steps;
     if (op.engine == Engine::matrix && op.gemm) steps += gemm_tile_counts(*op.gemm).total();
+    if (op.attention_gradient) {
+      GradientSteps gradient(*op.attention_gradient);
+      for (GradientStep step; gradient.next(step);)
+        steps += static_cast<std::int64_t>(kGradientProducts);
+    }
     if (!op.attention) continue;
     AttentionSteps attention(*op.attention);
     for (AttentionStep step; attention.next(step);) steps += 2;  // tiles of scores and of context

@@ -16,6 +16,8 @@ namespace npusim::sim {
 std::vector<std::string> explain_mappings(const std::vector<RunRequest>& requests,
                                           const RunOptions& options);
 
-std::string mapping_table_of(const npu::NpuSpec& npu, const npu::MappedGraph& mapped);
+/// `in_parts`: a line each below the table.
+std::string mapping_table_of(const npu::NpuSpec& npu, const npu::MappedGraph& mapped,
+                             const std::vector<npu::AttentionInParts>& in_parts);
 
 }  // namespace npusim::sim

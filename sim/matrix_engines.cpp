@@ -70,6 +70,56 @@ void AttentionEngine::multiply(std::int64_t, const precision::OperandRows&,
   throw base::InternalError("an attention engine took a single product");
 }
 
+RecomputingEngine::RecomputingEngine(const npu::AttentionGradientMapping& mapping,
+                                     const precision::ParallelFor& parallel,
+                                     precision::RandomKey key)
+    : mapping_(mapping),
+      on_chip_(mapping.on_chip),
+      operand_(precision::Arithmetic{mapping.scores.unit.a, mapping.scores.unit.input_rounding}),
+      parallel_(parallel),
+      key_(key) {}
+
+workloads::AttentionBlocks RecomputingEngine::blocks(const workloads::AttentionShape& shape) const {
+  workloads::AttentionBlocks blocks = mapping_.blocks;
+  blocks.shape = shape;
+  return blocks;
+}
+
+const precision::ReductionPlan& RecomputingEngine::plan(Product which, std::int64_t terms) const {
+  const auto of = [&](const npu::GemmMapping& gemm) -> const precision::ReductionPlan& {
+    const precision::ReductionPlan& last =
+        which == Product::queries ? mapping_.last_keys : mapping_.last_queries;
+    const bool whole = terms == gemm.plan.terms();
+    NPUSIM_CHECK(whole || terms == last.terms(), "the plan was made for other blocks");
+    return whole ? gemm.plan : last;
+  };
+  switch (which) {
+    case Product::scores:
+      return mapping_.scores.plan;
+    case Product::weights:
+      return mapping_.weights.plan;
+    case Product::values:
+      return of(mapping_.values);
+    case Product::keys:
+      return of(mapping_.keys);
+    case Product::queries:
+      return of(mapping_.queries);
+  }
+  throw base::InternalError("unknown product of attention");
+}
+
+void RecomputingEngine::product(Product which, std::int64_t terms, const precision::OperandRows& a,
+                                const precision::OperandRows& b, precision::GemmOutput& out) const {
+  precision::emulated_gemm(mapping_.scores.unit, plan(which, terms), a, b, {}, out, parallel_,
+                           precision::derived_key(key_, products_++));
+}
+
+void RecomputingEngine::multiply(std::int64_t, const precision::OperandRows&,
+                                 const precision::OperandRows&, const precision::Bias&,
+                                 precision::GemmOutput&) const {
+  throw base::InternalError("the engine of attention's backward pass took a single product");
+}
+
 WinogradProducts::WinogradProducts(const npu::GemmMapping& mapping,
                                    const precision::ParallelFor& parallel, precision::RandomKey key)
     : outputs_(mapping.winograd->outputs),
@@ -83,6 +133,8 @@ std::unique_ptr<workloads::MatrixEngine> array_engine(const npu::MappedOp& op,
                                                       precision::RandomKey key) {
   if (op.engine != npu::Engine::matrix) return nullptr;
   if (op.attention) return std::make_unique<AttentionEngine>(*op.attention, parallel, key);
+  if (op.attention_gradient)
+    return std::make_unique<RecomputingEngine>(*op.attention_gradient, parallel, key);
   if (!op.gemm) return nullptr;
   if (op.gemm->winograd) return std::make_unique<WinogradProducts>(*op.gemm, parallel, key);
   return std::make_unique<PlannedEngine>(op.gemm->unit, op.gemm->plan, parallel, key);

@@ -83,6 +83,30 @@ class AttentionEngine final : public workloads::OnlineSoftmaxEngine {
   mutable std::uint64_t products_ = 0;
 };
 
+/// Its backward pass: all five products of a step through the unit.
+class RecomputingEngine final : public workloads::AttentionGradientEngine {
+ public:
+  RecomputingEngine(const npu::AttentionGradientMapping& mapping,
+                    const precision::ParallelFor& parallel, precision::RandomKey key);
+  workloads::AttentionBlocks blocks(const workloads::AttentionShape& shape) const override;
+  void product(Product which, std::int64_t terms, const precision::OperandRows& a,
+               const precision::OperandRows& b, precision::GemmOutput& out) const override;
+  const precision::Rounder& on_chip() const override { return on_chip_; }
+  const precision::Rounder& operand() const override { return operand_; }
+  /// It has no other product.
+  void multiply(std::int64_t k, const precision::OperandRows& a, const precision::OperandRows& b,
+                const precision::Bias& bias, precision::GemmOutput& out) const override;
+
+ private:
+  const precision::ReductionPlan& plan(Product which, std::int64_t terms) const;
+
+  const npu::AttentionGradientMapping& mapping_;
+  precision::Rounder on_chip_, operand_;
+  const precision::ParallelFor& parallel_;
+  precision::RandomKey key_;
+  mutable std::uint64_t products_ = 0;
+};
+
 /// The array as the mapping of an op has it; nullptr: the op is not on the array.
 std::unique_ptr<workloads::MatrixEngine> array_engine(const npu::MappedOp& op,
                                                       const precision::ParallelFor& parallel,

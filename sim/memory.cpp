@@ -25,7 +25,7 @@ class Variant {
     if (!parameter.empty()) overrides.push_back(parameter_override(parameter, value));
     const workloads::Workload workload =
         workloads::load_workload(request_.workload_file, overrides);
-    return npu::map_graph(npu_, graph_of(workload, recipe_, request_.mode), recipe_);
+    return npu::map_graph(npu_, graph_of(npu_, workload, recipe_, request_.mode), recipe_);
   }
 
   std::int64_t capacity() const { return npu_.dram.capacity_bytes; }

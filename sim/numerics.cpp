@@ -272,6 +272,8 @@ class Executor {
     if (op != nullptr && op->gemm && op->node == static_cast<int>(index))
       error.plan = npu::describe_plan(*op->gemm);
     if (op != nullptr && op->attention) error.plan = npu::describe_plan(*op->attention);
+    if (op != nullptr && op->attention_gradient)
+      error.plan = npu::describe_plan(*op->attention_gradient);
     name_approximations(error);
     const std::pair<precision::ErrorMetrics*, const Tensor*> references[] = {
         {&error.local, &local[0]}, {&error.propagated, &propagated[0]}, {&error.total, &total[0]}};

@@ -16,6 +16,7 @@
 #include "npu_models/mapping.h"
 #include "npu_models/memory_footprint.h"
 #include "npu_models/timing.h"
+#include "npu_models/training_graph.h"
 #include "precision/distribution.h"
 #include "precision/error_metrics.h"
 #include "sim/cluster_timing.h"
@@ -130,6 +131,8 @@ struct RunResult {
   std::string config_hash;
   std::string mapping_hash;
   std::vector<OpMapping> mappings;  ///< of the products on the arrays, in execution order
+  /// Attentions of a training step that the NPU file wants fused with their backward pass.
+  std::vector<npu::AttentionInParts> attention_in_parts;
   std::optional<PinnedMapping> pinned;
   base::JsonValue config;  ///< resolved {npu, workload, recipe}
   std::int64_t parameters = 0;

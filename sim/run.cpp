@@ -369,7 +369,7 @@ std::vector<std::string> explain_mappings(const std::vector<RunRequest>& request
   for (std::size_t i = 0; i < jobs.size(); ++i) ignored[i].coverage.emplace();
   map_jobs(jobs, requests, options.pin_mapping, ignored);
   for (Job& job : jobs) {
-    if (job.mapped) tables.push_back(mapping_table_of(*job.npu, *job.mapped));
+    if (job.mapped) tables.push_back(mapping_table_of(*job.npu, *job.mapped, job.in_parts));
   }
   return tables;
 }

@@ -38,8 +38,26 @@ std::vector<OpMapping> mappings_of(const npu::MappedGraph& mapped) {
     if (op.attention)
       mappings.push_back({node, npu::describe_mapping(*op.attention),
                           base::fnv1a(npu::describe_plan(*op.attention))});
+    if (op.attention_gradient)
+      mappings.push_back({node, npu::describe_mapping(*op.attention_gradient),
+                          base::fnv1a(npu::describe_plan(*op.attention_gradient))});
   }
   return mappings;
+}
+
+/// With a reference attention is trained whole only where it is so there.
+void make_graph(Job& job, Mode mode, const npu::MappedGraph* reference) {
+  std::optional<workloads::Workload> one_device;
+  if (job.cluster != nullptr) one_device = on_one_device(*job.workload, *job.cluster);
+  const workloads::Workload& workload = one_device ? *one_device : *job.workload;
+  if (mode == Mode::inference) {
+    job.graph = workloads::apply_recipe(workload.graph, *job.recipe);
+  } else {
+    npu::TrainingGraph step = npu::training_graph(*job.npu, workload, *job.recipe, reference);
+    job.graph = std::move(step.graph);
+    job.in_parts = std::move(step.in_parts);
+  }
+  if (job.cluster != nullptr) set_reduction_formats(job.graph, *job.cluster, *job.recipe);
 }
 
 }  // namespace
@@ -49,25 +67,21 @@ const char* name_of(Mode mode) {
 }
 
 void make_graph(Job& job, Mode mode) {
-  if (job.cluster == nullptr) {
-    job.graph = graph_of(*job.workload, *job.recipe, mode);
-    return;
-  }
-  check_mode(*job.cluster, mode);
-  job.graph = graph_of(on_one_device(*job.workload, *job.cluster), *job.recipe, mode);
-  set_reduction_formats(job.graph, *job.cluster, *job.recipe);
+  if (job.cluster != nullptr) check_mode(*job.cluster, mode);
+  make_graph(job, mode, nullptr);
 }
 
 void make_all_devices(Job& job, Mode mode) {
   if (job.cluster == nullptr) return;
-  job.all_devices = graph_of(on_all_devices(*job.workload, *job.cluster), *job.recipe, mode);
+  job.all_devices =
+      graph_of(*job.npu, on_all_devices(*job.workload, *job.cluster), *job.recipe, mode);
   set_reduction_formats(*job.all_devices, *job.cluster, *job.recipe);
 }
 
-workloads::Graph graph_of(const workloads::Workload& workload, const workloads::Recipe& recipe,
-                          Mode mode) {
+workloads::Graph graph_of(const npu::NpuSpec& npu, const workloads::Workload& workload,
+                          const workloads::Recipe& recipe, Mode mode) {
   return mode == Mode::inference ? workloads::apply_recipe(workload.graph, recipe)
-                                 : workloads::make_training_step(workload, recipe);
+                                 : npu::training_graph(npu, workload, recipe).graph;
 }
 
 RunResult describe_run(const RunRequest& request, const Job& job, std::uint64_t seed) {
@@ -93,19 +107,19 @@ RunResult describe_run(const RunRequest& request, const Job& job, std::uint64_t 
 void map_job(Job& job, RunResult& run, const Job* reference) {
   const npu::MappedGraph* const like =
       reference != nullptr && reference->mapped ? &*reference->mapped : nullptr;
+  const Mode mode = run.mode == name_of(Mode::training) ? Mode::training : Mode::inference;
   try {
+    if (like != nullptr && mode == Mode::training) make_graph(job, mode, like);
     job.mapped = npu::map_graph(*job.npu, job.graph, *job.recipe, like);
     run.mapping_hash = job.mapped->hash();
     run.mappings = mappings_of(*job.mapped);
+    run.attention_in_parts = job.in_parts;
     if (like != nullptr) run.pinned = pinned_mapping(*job.mapped, reference->npu->name);
     run.memory = RunMemory{job.mapped->memory, job.npu->dram.capacity_bytes, {}, {}};
     npu::check_fits(*job.npu, *job.mapped);
     if (job.cluster != nullptr && job.cluster->parallel == npu::Parallelism::tensor)
-      job.single = npu::map_graph(
-          *job.npu,
-          graph_of(*job.workload, *job.recipe,
-                   run.mode == name_of(Mode::training) ? Mode::training : Mode::inference),
-          *job.recipe);
+      job.single = npu::map_graph(*job.npu, graph_of(*job.npu, *job.workload, *job.recipe, mode),
+                                  *job.recipe);
   } catch (const npu::UnsupportedError& error) {
     job.mapped.reset();
     run.status = Status::unsupported;

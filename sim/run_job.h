@@ -8,6 +8,7 @@
 
 #include "npu_models/cluster/cluster_spec.h"
 #include "npu_models/npu_spec.h"
+#include "npu_models/training_graph.h"
 #include "sim/run.h"
 #include "workloads/recipe.h"
 #include "workloads/workload.h"
@@ -19,8 +20,9 @@ struct Job {
   const npu::NpuSpec* npu = nullptr;
   const workloads::Workload* workload = nullptr;
   const workloads::Recipe* recipe = nullptr;
-  const npu::ClusterSpec* cluster = nullptr;  ///< nullptr: one device
-  workloads::Graph graph;                     ///< of one device
+  const npu::ClusterSpec* cluster = nullptr;    ///< nullptr: one device
+  workloads::Graph graph;                       ///< of one device
+  std::vector<npu::AttentionInParts> in_parts;  ///< of a training step
   std::optional<npu::MappedGraph> mapped;
   /// With a cluster: the nodes of all its devices, whose values are computed.
   std::optional<workloads::Graph> all_devices;

@@ -10,6 +10,10 @@
 
 namespace npusim::workloads {
 
+/// What a training step has instead of Attention where an NPU takes its backward pass as one op.
+inline constexpr const char* kAttentionWithStatistics = "AttentionWithStatistics";
+inline constexpr const char* kAttentionGradient = "AttentionGradient";
+
 struct AttentionShape {
   std::int64_t batch = 1, heads = 1, kv_heads = 1;
   std::int64_t rows = 1;     ///< queries of a head

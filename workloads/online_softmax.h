@@ -24,4 +24,23 @@ class OnlineSoftmaxEngine : public MatrixEngine {
   virtual const precision::Rounder& operand() const = 0;
 };
 
+/// The backward pass of it, scores computed again (blocked_attention_gradient.h).
+class AttentionGradientEngine : public MatrixEngine {
+ public:
+  virtual AttentionBlocks blocks(const AttentionShape& shape) const = 0;
+  enum class Product {
+    scores,   ///< queries times keys: depth terms
+    weights,  ///< gradient of the result times values: value depth terms
+    values,   ///< weights, transposed, times gradient of the result: a block of queries
+    keys,     ///< gradient of scores, transposed, times queries: a block of queries
+    queries,  ///< gradient of scores times keys: a block of keys
+  };
+  virtual void product(Product which, std::int64_t terms, const precision::OperandRows& a,
+                       const precision::OperandRows& b, precision::GemmOutput& out) const = 0;
+  /// Sums on their way from the array to the vector unit.
+  virtual const precision::Rounder& on_chip() const = 0;
+  /// Weights and gradients of scores on their way to the array: operands.
+  virtual const precision::Rounder& operand() const = 0;
+};
+
 }  // namespace npusim::workloads

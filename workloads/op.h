@@ -110,7 +110,7 @@ class GradientBuilder {
   virtual TensorId output_gradient(int i) const = 0;
   /// True when somebody needs the gradient of this input.
   virtual bool wanted(int i) const = 0;
-  /// Adds a backward node with one output and returns that tensor.
+  /// Adds a backward node with the outputs its op has at least; the first of them.
   virtual TensorId add(const std::string& op, const std::string& suffix,
                        std::vector<TensorId> inputs, Attributes attributes, TensorRole role) = 0;
   virtual void set_input_gradient(int i, TensorId gradient) = 0;

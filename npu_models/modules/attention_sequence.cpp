@@ -51,7 +51,8 @@ std::int64_t softening_bytes(const AttentionMapping& attention, const AttentionB
 }
 
 std::int64_t update_bytes(const AttentionMapping& attention, const AttentionBlock& block) {
-  return 2 * running_bytes(attention, block) + (block.last ? result_bytes(attention, block) : 0);
+  return 2 * running_bytes(attention, block) +
+         (block.last ? result_bytes(attention, block) + statistics_bytes(attention, block) : 0);
 }
 
 bool same(const AttentionBlock& x, const AttentionBlock& y) {
@@ -112,7 +113,8 @@ std::uint64_t Sequencer::issue_scores(AttentionRun& run, const AttentionStep& st
   product.tile = tile;
   product.operands = all_loads();
   product.accumulator_bytes = held;
-  product.scratchpad_bytes = count_accesses(run, attention.scores, tile);
+  product.scratchpad_bytes =
+      count_block_accesses(run.op, attention.operand_bytes, attention.scores, tile);
   if (step.block.last) product.give[0] = {&scratchpad.m_side};
   if (!has_mask) product.give[1] = keys;
   VectorCommand softening;
@@ -146,7 +148,8 @@ void Sequencer::issue_context(AttentionRun& run, const PendingStep& pending) {
   product.operands = all_loads();
   product.weights = {&engines_.vector.progress, pending.softened};
   product.accumulator_bytes = held;
-  product.scratchpad_bytes = count_accesses(run, attention.context, tile);
+  product.scratchpad_bytes =
+      count_block_accesses(run.op, attention.operand_bytes, attention.context, tile);
   product.give[0] = {&scratchpad.results};
   if (step.last_of_keys) product.give[1] = {&scratchpad.epilogue_operands};
   VectorCommand update;
@@ -168,6 +171,16 @@ void Sequencer::issue_context(AttentionRun& run, const PendingStep& pending) {
                    blocks.shape.groups() * rows);
   store.bytes = result_bytes(attention, step.block);
   store.after = {&engines_.vector.progress, updated};
+  if (attention.statistics_bytes == 0) {
+    store.give[0] = {&scratchpad.partial_sums};
+    engines_.store.queue.push(store);
+    return;
+  }
+  engines_.store.queue.push(store);
+  store.address =
+      tile_address(run.node.outputs[1], step.group0 * rows + step.query_block * blocks.queries,
+                   blocks.shape.groups() * rows);
+  store.bytes = statistics_bytes(attention, step.block);
   store.give[0] = {&scratchpad.partial_sums};
   engines_.store.queue.push(store);
 }
@@ -219,11 +232,11 @@ void Sequencer::load_mask(AttentionRun& run, const AttentionStep& step) {
 }
 
 /// Array's side of the on-chip memories; returns the bytes of the scratchpad.
-std::int64_t Sequencer::count_accesses(const AttentionRun& run, const GemmMapping& gemm,
-                                       const TileExtents& tile) {
+std::int64_t Sequencer::count_block_accesses(int op, std::int64_t operand_bytes,
+                                             const GemmMapping& gemm, const TileExtents& tile) {
   const SramAccesses accesses = sram_accesses(granule_, shares_of(gemm.split, tile));
-  OpRecord& record = ledger_.record(run.op);
-  const std::int64_t moved = (accesses.m_side + accesses.n_side) * run.attention.operand_bytes;
+  OpRecord& record = ledger_.record(op);
+  const std::int64_t moved = (accesses.m_side + accesses.n_side) * operand_bytes;
   record.scratchpad_bytes += moved;
   record.accumulator_bytes +=
       (accesses.accumulator + tile.groups * tile.m * tile.n) * gemm.accumulator_bytes;

@@ -55,11 +55,9 @@ std::string text_of(const GemmMapping& gemm) {
   return text;
 }
 
-std::string text_of(const AttentionMapping& attention) {
-  const workloads::AttentionShape& shape = attention.blocks.shape;
-  const AttentionMask& mask = attention.mask;
-  std::string text = describe_mapping(attention) + describe_plan(attention) +
-                     text_of(attention.scores) + text_of(attention.context);
+std::string text_of(const workloads::AttentionBlocks& blocks, const AttentionMask& mask) {
+  const workloads::AttentionShape& shape = blocks.shape;
+  std::string text;
   for (const std::int64_t number : {shape.batch,
                                     shape.heads,
                                     shape.kv_heads,
@@ -72,9 +70,8 @@ std::string text_of(const AttentionMapping& attention) {
                                     std::int64_t{shape.causal},
                                     std::int64_t{shape.scale != 1.0},
                                     std::int64_t{shape.softcap != 0.0},
-                                    attention.operand_bytes,
-                                    attention.output_bytes,
-                                    attention.internal_bytes,
+                                    blocks.queries,
+                                    blocks.keys,
                                     mask.element_bytes,
                                     std::int64_t{mask.boolean},
                                     std::int64_t{mask.by_batch},
@@ -85,11 +82,36 @@ std::string text_of(const AttentionMapping& attention) {
   return text;
 }
 
+std::string text_of(const AttentionMapping& attention) {
+  std::string text = describe_mapping(attention) + describe_plan(attention) +
+                     text_of(attention.scores) + text_of(attention.context) +
+                     text_of(attention.blocks, attention.mask);
+  for (const std::int64_t number : {attention.operand_bytes, attention.output_bytes,
+                                    attention.internal_bytes, attention.statistics_bytes})
+    text += " " + std::to_string(number);
+  return text;
+}
+
+std::string text_of(const AttentionGradientMapping& gradient) {
+  std::string text = describe_mapping(gradient) + describe_plan(gradient) +
+                     text_of(gradient.blocks, gradient.mask);
+  for (const GemmMapping* product :
+       {&gradient.scores, &gradient.weights, &gradient.values, &gradient.keys, &gradient.queries})
+    text += text_of(*product);
+  for (const std::int64_t number :
+       {gradient.operand_bytes, gradient.result_bytes, gradient.statistics_bytes,
+        gradient.internal_bytes, gradient.query_gradient_bytes, gradient.key_gradient_bytes,
+        gradient.value_gradient_bytes})
+    text += " " + std::to_string(number);
+  return text;
+}
+
 /// All of an op that the engines look at, but for its tensors.
 std::string text_of(const MappedOp& op) {
   std::string text = name_of(op.engine);
   if (op.gemm) text += text_of(*op.gemm);
   if (op.attention) text += text_of(*op.attention);
+  if (op.attention_gradient) text += text_of(*op.attention_gradient);
   for (const workloads::VectorWork& work : op.vector_work)
     text += " " + work.function + std::to_string(work.elements);
   if (op.rearrangement) {
@@ -110,7 +132,7 @@ std::string text_of(const MappedOp& op) {
 /// Partial sums, transformed weights and other forms of operands lie behind all tensors, at other
 /// distances from each repetition's.
 bool uses_memory_behind_tensors(const MappedOp& op) {
-  return op.rearrangement || !op.transposed.empty() ||
+  return op.rearrangement || op.attention_gradient || !op.transposed.empty() ||
          (op.gemm && (op.gemm->spills || op.gemm->winograd));
 }
 

@@ -15,6 +15,7 @@
 #include <optional>
 #include <systemc>
 
+#include "npu_models/attention_gradient_steps.h"
 #include "npu_models/mapping.h"
 #include "npu_models/modules/accumulator_memory.h"
 #include "npu_models/modules/command_queue.h"
@@ -67,7 +68,7 @@ class MacArray : public sc_core::sc_module {
   AccumulatorMemory& memory_;
   Scratchpad& scratchpad_;
   Ledger& ledger_;
-  Cost last_costs_[2];  ///< by product; most tiles of one are alike
+  Cost last_costs_[kGradientProducts];  ///< by product; most tiles of one are alike
   std::unique_ptr<pe::PeTiles> elements_;
 };
 

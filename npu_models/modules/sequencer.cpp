@@ -109,6 +109,11 @@ void Sequencer::issue(int op) {
     done = done_after_issue(stored_before, vector_before);
     return;
   }
+  if (mapped_op.attention_gradient) {
+    issue_attention_gradient(op);
+    done = done_after_issue(stored_before, vector_before);
+    return;
+  }
   const OpProgram program = program_of(mapped_, mapped_op);
   if (mapped_op.engine == Engine::host) {
     issue_host(op, program);

@@ -13,6 +13,7 @@
 #include <systemc>
 #include <vector>
 
+#include "npu_models/attention_gradient_steps.h"
 #include "npu_models/attention_steps.h"
 #include "npu_models/mapping.h"
 #include "npu_models/modules/engines.h"
@@ -46,6 +47,8 @@ class Sequencer : public sc_core::sc_module {
   struct AttentionRun;
   struct PendingStep;
   struct BlockCycles;
+  struct GradientRun;
+  struct PendingGradient;
 
   void run();
   void issue_all();
@@ -88,8 +91,20 @@ class Sequencer : public sc_core::sc_module {
   void load_keys(AttentionRun& run, const AttentionStep& step, std::size_t input,
                  std::size_t past_input, std::int64_t width, TokenPool* take);
   void load_mask(AttentionRun& run, const AttentionStep& step);
-  std::int64_t count_accesses(const AttentionRun& run, const GemmMapping& gemm,
-                              const TileExtents& tile);
+  std::int64_t count_block_accesses(int op, std::int64_t operand_bytes, const GemmMapping& gemm,
+                                    const TileExtents& tile);
+
+  void issue_attention_gradient(int op);
+  PendingGradient issue_scores_again(GradientRun& run, const GradientStep& step);
+  void issue_gradients(GradientRun& run, const PendingGradient& pending);
+  void load_queries(GradientRun& run, const GradientStep& step);
+  void load_keys(GradientRun& run, const GradientStep& step);
+  void finish_queries(GradientRun& run, const GradientStep& step, std::uint64_t added);
+  void finish_keys(GradientRun& run, const GradientStep& step);
+  Need issue_product(GradientRun& run, const GradientStep& step, std::size_t product,
+                     const Need& operands, const Need& weights, const Release& release);
+  std::uint64_t issue_vector_work(GradientRun& run, const std::vector<workloads::VectorWork>& work,
+                                  std::int64_t scratchpad_bytes, VectorCommand command);
 
   Need rearrange_operand(int op, TensorId operand, const Rearrangement& form,
                          std::uint64_t address);

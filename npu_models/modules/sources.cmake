@@ -1,5 +1,6 @@
 # Sources of the SystemC tile model, relative to npu_models/.
 set(NPUSIM_MODULE_SOURCES
+  modules/attention_gradient_sequence.cpp
   modules/attention_sequence.cpp
   modules/burst_adapter.cpp
   modules/dma.cpp

@@ -216,7 +216,7 @@ std::string refusal(const NpuSpec& npu, const MappedGraph& mapped) {
            std::to_string(kMostElements) + " can be clocked one by one";
   double work = 0.0;
   for (const MappedOp& op : mapped.ops) {
-    if (op.attention) return "fused attention has no clocked elements";
+    if (op.attention || op.attention_gradient) return "fused attention has no clocked elements";
     if (!op.gemm) continue;
     if (op.gemm->winograd) return "convolutions by Winograd have no clocked elements";
     const std::string reason = op.gemm->cycles_per_step > 1

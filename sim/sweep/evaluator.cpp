@@ -160,14 +160,16 @@ class PointEvaluator::Files {
     const std::vector<base::Override> of_recipe = overrides_of(overrides, "recipe");
     const RunRequest& request = point.request;
     const std::vector<base::Override> of_units = overrides_of(overrides, "unit");
-    npu::NpuSpec& npu = npus_.get(key_of(request.npu_file, of_npu) + key_of("", of_units), [&] {
-      return npu::load_npu(request.npu_file, of_npu, of_units);
-    });
+    const std::string npu_key = key_of(request.npu_file, of_npu) + key_of("", of_units);
+    npu::NpuSpec& npu =
+        npus_.get(npu_key, [&] { return npu::load_npu(request.npu_file, of_npu, of_units); });
     const std::string recipe_file =
         request.recipe_file.empty() ? find_file("recipe", npu.default_recipe) : request.recipe_file;
     const std::string workload_key = key_of(request.workload_file, of_workload);
     const std::string recipe_key = key_of(recipe_file, of_recipe);
-    const std::string key = workload_key + "\n\n" + recipe_key + "\n\n" + name_of(request.mode);
+    std::string key = workload_key + "\n\n" + recipe_key + "\n\n" + name_of(request.mode);
+    if (request.mode == Mode::training && npu::asks_for_fused_backward(npu.mapping))
+      key += "\n\n" + npu_key;
     Graph& graph = graphs_.get(key, [&] {
       Graph made;
       made.workload = std::make_unique<workloads::Workload>(
@@ -176,6 +178,7 @@ class PointEvaluator::Files {
           std::make_unique<workloads::Recipe>(workloads::load_recipe(recipe_file, of_recipe));
       made.job.workload = made.workload.get();
       made.job.recipe = made.recipe.get();
+      made.job.npu = &npu;
       make_graph(made.job, request.mode);
       return made;
     });

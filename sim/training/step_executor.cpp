@@ -135,7 +135,7 @@ void StepExecutor::compile() {
       c.steps[n].inputs.push_back(input);
     }
   for (const npu::MappedOp& op : mapped_.ops)
-    if ((op.gemm || op.attention) && op.engine == npu::Engine::matrix)
+    if ((op.gemm || op.attention || op.attention_gradient) && op.engine == npu::Engine::matrix)
       c.steps[static_cast<std::size_t>(op.node)].on_array = &op;
 }
 

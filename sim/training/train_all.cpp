@@ -9,6 +9,7 @@
 #include "base/thread_pool.h"
 #include "npu_models/npu_file.h"
 #include "npu_models/timing.h"
+#include "npu_models/training_graph.h"
 #include "sim/catalog.h"
 #include "sim/cluster_graphs.h"
 #include "sim/run_parts.h"
@@ -114,7 +115,7 @@ class Experiment {
       job.run.memory = job.mappings->step.memory;
       return;
     }
-    workloads::Graph step = workloads::make_training_step(*one_device_, job.recipe);
+    workloads::Graph step = npu::training_graph(npu_, *one_device_, job.recipe).graph;
     set_reduction_formats(step, *cluster_, job.recipe);
     job.one_device = npu::map_graph(npu_, step, job.recipe);
     job.run.memory = job.one_device->memory;

@@ -2,6 +2,7 @@
 // What a training run needs before its first step: mapped graphs and samples.
 #include <algorithm>
 
+#include "npu_models/training_graph.h"
 #include "sim/cluster_graphs.h"
 #include "sim/training/batch_feed.h"
 #include "sim/training/trainer.h"
@@ -36,7 +37,7 @@ Graph forward_graph(const workloads::Workload& workload, const workloads::Recipe
 TrainMappings map_training(const npu::NpuSpec& npu, const workloads::Workload& workload,
                            const workloads::Recipe& recipe) {
   TrainMappings mappings = {
-      npu::map_graph(npu, workloads::make_training_step(workload, recipe), recipe),
+      npu::map_graph(npu, npu::training_graph(npu, workload, recipe).graph, recipe),
       npu::map_graph(npu, forward_graph(workload, recipe), recipe)};
   npu::check_fits(npu, mappings.step);
   npu::check_fits(npu, mappings.forward);
@@ -46,7 +47,7 @@ TrainMappings map_training(const npu::NpuSpec& npu, const workloads::Workload& w
 TrainMappings map_training(const npu::NpuSpec& npu, const npu::ClusterSpec& cluster,
                            const workloads::Workload& all_devices,
                            const workloads::Recipe& recipe) {
-  Graph step = workloads::make_training_step(all_devices, recipe);
+  Graph step = npu::training_graph(npu, all_devices, recipe).graph;
   Graph forward = forward_graph(all_devices, recipe);
   for (Graph* graph : {&step, &forward}) set_reduction_formats(*graph, cluster, recipe);
   return {npu::map_graph(npu, step, recipe), npu::map_graph(npu, forward, recipe)};

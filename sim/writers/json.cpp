@@ -293,6 +293,16 @@ JsonValue json_of(const RunResult& run) {
     mappings.push_back(std::move(item));
   }
   object.set("mappings", std::move(mappings));
+  if (!run.attention_in_parts.empty()) {
+    JsonValue in_parts = JsonValue::make_array();
+    for (const npu::AttentionInParts& attention : run.attention_in_parts) {
+      JsonValue item = JsonValue::make_object();
+      item.set("node", attention.node);
+      item.set("reason", attention.reason);
+      in_parts.push_back(std::move(item));
+    }
+    object.set("attention_in_parts", std::move(in_parts));
+  }
   if (run.area) object.set("area", area(*run.area));
   object.set("timing", section(run.timing, timing));
   if (run.cluster) object.set("cluster", json_of(*run.cluster));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include "npu_models/attention_gradient_steps.h"
 #include "npu_models/attention_steps.h"
 #include "npu_models/gemm_traffic.h"
 #include "npu_models/input_units.h"
@@ -123,9 +124,37 @@ std::vector<std::string> attention_row(const npu::NpuSpec& npu, const npu::Mappe
   return cells;
 }
 
+/// All five products of its backward pass.
+std::vector<std::string> gradient_row(const npu::NpuSpec& npu, const npu::MappedGraph& mapped,
+                                      const npu::MappedOp& op, const Columns& columns) {
+  const npu::AttentionGradientMapping& gradient = *op.attention_gradient;
+  const workloads::AttentionShape& s = gradient.blocks.shape;
+  const std::int64_t depths = 3 * s.depth + 2 * s.value_depth;
+  const npu::GradientTotals totals = npu::gradient_totals(npu, gradient);
+  const Roof roof = roof_of(npu, op, totals.total_bytes());
+  const workloads::Node& node = mapped.graph.nodes[static_cast<std::size_t>(op.node)];
+  const auto tiles = static_cast<std::int64_t>(npu::kGradientProducts) * totals.steps;
+  std::vector<std::string> cells = {
+      node.name,
+      node.op,
+      fmt::format("{} x {} x {} x {}", s.groups(), s.group_rows(), s.columns, depths),
+      fmt::format("{} x {} x {}", gradient.blocks.queries, gradient.blocks.keys, depths),
+      npu::describe(gradient.scores.split),
+      "scores_again",
+      std::to_string(tiles),
+      std::to_string(totals.array_cycles)};
+  if (columns.ports) cells.insert(cells.end(), {"-", "-"});
+  cells.insert(cells.end(), {fmt::format("{:.1f}", static_cast<double>(totals.total_bytes()) / 1e3),
+                             fmt::format("{:.1f}", static_cast<double>(totals.spilled_bytes) / 1e3),
+                             roof.macs_per_byte, roof.name, "SoftmaxGradient", origin_of(op)});
+  if (columns.forms) cells.push_back(form_of(mapped, op));
+  return cells;
+}
+
 }  // namespace
 
-std::string mapping_table_of(const npu::NpuSpec& npu, const npu::MappedGraph& mapped) {
+std::string mapping_table_of(const npu::NpuSpec& npu, const npu::MappedGraph& mapped,
+                             const std::vector<npu::AttentionInParts>& in_parts) {
   TextTable table;
   for (const char* text :
        {"node", "op", "groups x m x n x k", "tile m x n x k", "split g x m x n x k", "loop order"})
@@ -142,6 +171,7 @@ std::string mapping_table_of(const npu::NpuSpec& npu, const npu::MappedGraph& ma
   if (columns.forms) table.column("other form");
   for (const npu::MappedOp& op : mapped.ops) {
     if (op.attention) table.row(attention_row(npu, mapped, op, columns));
+    if (op.attention_gradient) table.row(gradient_row(npu, mapped, op, columns));
     if (op.changes_order) table.row(order_row(mapped, op, columns));
     if (!op.gemm) continue;
     const npu::GemmMapping& gemm = *op.gemm;
@@ -173,7 +203,10 @@ std::string mapping_table_of(const npu::NpuSpec& npu, const npu::MappedGraph& ma
     if (columns.forms) cells.push_back(form_of(mapped, op));
     table.row(std::move(cells));
   }
-  return table.aligned();
+  std::string text = table.aligned();
+  for (const npu::AttentionInParts& attention : in_parts)
+    text += attention.node + " stays in parts, its backward pass too: " + attention.reason + "\n";
+  return text;
 }
 
 }  // namespace npusim::sim

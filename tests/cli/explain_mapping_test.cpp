@@ -90,6 +90,54 @@ TEST(ExplainMapping, FusedAttentionIsOneRow) {
     }
 }
 
+TEST(ExplainMapping, BackwardAttentionIsOneRowOrSaysWhyNot) {
+  const std::string result = ::testing::TempDir() + "npusim_fused_backward.json";
+  const std::string mapping =
+      "npu.mapping={\"fused_attention\": true, \"fused_attention_backward\": true, \"pins\": "
+      "[{\"op\": \"*.3.*.gradient\", \"attention\": {\"queries\": 16, \"keys\": 32}}]}";
+  const std::vector<std::string> command = {"run",
+                                            "--npu",
+                                            "systolic128_bf16",
+                                            "--workload",
+                                            "small_gpt:training",
+                                            "--no-numerics",
+                                            "--explain-mapping",
+                                            "--json",
+                                            result,
+                                            "--set",
+                                            mapping};
+  const Outcome outcome = npusim(command);
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  base::JsonValue document = base::parse_json(read_text(result), result);
+  int forward = 0, backward = 0, pinned = 0;
+  for (const base::JsonValue& op : at(document, "/runs/0/timing/by_op").items()) {
+    const std::string& name = op.find("op")->string();
+    forward += name == "AttentionWithStatistics" ? 1 : 0;
+    if (name != "AttentionGradient") continue;
+    ++backward;
+    const std::vector<std::string> row = row_of(outcome.out, op.find("node")->string());
+    ASSERT_GE(row.size(), 27U) << op.find("node")->string();
+    EXPECT_EQ(row[21], "scores_again");
+    EXPECT_EQ(row[22], std::to_string(op.find("tiles")->integer()));
+    if (row.back() != "file") continue;
+    ++pinned;
+    EXPECT_EQ(row[9], "16");
+    EXPECT_EQ(row[11], "32");
+  }
+  EXPECT_EQ(forward, 4);
+  EXPECT_EQ(backward, 4);
+  EXPECT_EQ(pinned, 1);
+  EXPECT_EQ(at(document, "/runs/0").find("attention_in_parts"), nullptr);
+
+  std::vector<std::string> ruled = command;
+  ruled.insert(ruled.end(), {"--recipe", "bf16_last_layer_fp32"});
+  const Outcome parts = npusim(ruled);
+  ASSERT_EQ(parts.exit_code, 0) << parts.err;
+  EXPECT_THAT(parts.out, HasSubstr("stays in parts, its backward pass too: the recipe has a rule"));
+  document = base::parse_json(read_text(result), result);
+  EXPECT_EQ(at(document, "/runs/0/attention_in_parts").items().size(), 4U);
+}
+
 TEST(ExplainMapping, ShowsConvolutionsByWinogradAndWhyOthersAreDirect) {
   const std::string result = ::testing::TempDir() + "npusim_winograd.json";
   const Outcome outcome = npusim(

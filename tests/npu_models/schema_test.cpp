@@ -97,6 +97,12 @@ TEST(Schema, NpuMistakesAreMistakesForBoth) {
       {"\"launch_cycles\": 200", "\"launch_cycles\": 1.5"},
       {"\"launch_cycles\": 200", "\"launch_cycles\": 200, \"mapping\": {\"fused_attention\": 1}"},
       {"\"launch_cycles\": 200",
+       "\"launch_cycles\": 200, \"mapping\": {\"fused_attention\": true, "
+       "\"fused_attention_backward\": 1}"},
+      {"\"launch_cycles\": 200",
+       "\"launch_cycles\": 200, \"mapping\": {\"pins\": [{\"op\": \"a\", \"attention\": "
+       "{\"backward\": 1}}]}"},
+      {"\"launch_cycles\": 200",
        "\"launch_cycles\": 200, \"mapping\": {\"pins\": [{\"op\": \"a\", \"attention\": "
        "{\"rows\": 4}}]}"},
       {"\"launch_cycles\": 200",
@@ -193,8 +199,9 @@ TEST(Schema, OptionsOfTheArraysAreGoodForBoth) {
        {"\"sources\": {",
         "\"sources\": {\"/area\": {\"status\": \"assumed\", \"source\": \"made up\"},"}},
       {{"\"launch_cycles\": 200",
-        "\"launch_cycles\": 200, \"mapping\": {\"fused_attention\": true, \"pins\": [{\"op\": "
-        "\"a\", \"attention\": {\"fused\": true, \"queries\": 4, \"keys\": 8}}]}"}},
+        "\"launch_cycles\": 200, \"mapping\": {\"fused_attention\": true, "
+        "\"fused_attention_backward\": true, \"pins\": [{\"op\": \"a\", \"attention\": "
+        "{\"fused\": true, \"backward\": false, \"queries\": 4, \"keys\": 8}}]}"}},
       {{"\"launch_cycles\": 200",
         "\"launch_cycles\": 200, \"mapping\": {\"winograd\": {\"output_tiles\": [\"2x2\", "
         "\"4x4\"], \"transforms\": \"array_edge\", \"weights\": \"on_the_fly\", \"arithmetic\": "

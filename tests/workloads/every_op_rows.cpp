@@ -184,6 +184,31 @@ void add_products(std::vector<Row>& rows) {
                             d.floats({d.a, 2, d.c, 4})};
                   },
                   kShortSum});
+  // With one key the gradients of queries and keys are what cancellation leaves of zero.
+  rows.push_back({"AttentionWithStatistics",
+                  [](Draw& d) -> Inputs {
+                    return {d.floats({d.a, 2, d.b, 4}), d.floats({d.a, 1, 1 + d.c, 4}),
+                            d.floats({d.a, 1, 1 + d.c, 3})};
+                  },
+                  kShortSum,
+                  {},
+                  2});
+  rows.push_back({"AttentionGradient",
+                  [](Draw& d) -> Inputs {
+                    const Tensor none({0});
+                    return {d.floats({d.a, 2, d.b, 4}),
+                            d.floats({d.a, 1, d.c, 4}),
+                            d.floats({d.a, 1, d.c, 3}),
+                            none,
+                            none,
+                            none,
+                            d.floats({d.a, 2, d.b, 3}),
+                            d.positive({d.a, 2, d.b}),
+                            d.floats({d.a, 2, d.b, 3})};
+                  },
+                  kShortSum,
+                  {},
+                  3});
   rows.push_back({"Det", [](Draw& d) -> Inputs { return {d.positive({d.a, 2, 2})}; }, kShortSum});
 }
 

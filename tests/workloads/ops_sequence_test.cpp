@@ -231,6 +231,59 @@ TEST(Attention, GradientsOfItsPartsAreRight) {
       {{"q_num_heads", one(4)}, {"kv_num_heads", one(2)}, {"softcap", 2.0}, {"is_causal", one(1)}});
 }
 
+TEST(Attention, GradientsWithScoresComputedAgainAreRight) {
+  const Tensor mask = typed_tensor({3, 3}, ElementType::boolean, {1, 0, 1, 1, 1, 0, 0, 1, 1});
+  for (const bool packed : {true, false}) {
+    const std::vector<Tensor> inputs =
+        packed ? std::vector<Tensor>{random_tensor({2, 3, 8}, 1), random_tensor({2, 3, 4}, 2),
+                                     random_tensor({2, 3, 6}, 3)}
+               : std::vector<Tensor>{random_tensor({2, 4, 3, 2}, 1), random_tensor({2, 2, 3, 2}, 2),
+                                     random_tensor({2, 2, 3, 3}, 3)};
+    const Attributes heads =
+        packed ? Attributes{{"q_num_heads", one(4)}, {"kv_num_heads", one(2)}} : Attributes{};
+    const auto expect = [&](const char* attribute, const Attribute& value, bool masked) {
+      Attributes attributes = heads;
+      attributes[attribute] = value;
+      std::vector<Tensor> all = inputs;
+      if (masked) all.push_back(mask);
+      testing::expect_right_gradients("AttentionWithStatistics", all, attributes, 2);
+    };
+    expect("is_causal", one(1), false);
+    expect("softcap", 2.0, false);
+    expect("scale", 0.7, true);
+  }
+}
+
+/// Statistics tell the softmax without its sums: exp(score - l) of a row add up to one.
+TEST(Attention, KeepsTheLogarithmOfEachRowsSum) {
+  const Tensor q = random_tensor({1, 2, 3, 4}, 1), k = random_tensor({1, 2, 5, 4}, 2);
+  const std::vector<Tensor> results =
+      run_op_outputs("AttentionWithStatistics", {q, k, random_tensor({1, 2, 5, 4}, 3)}, {}, 2);
+  expect_near(results[0], {1, 2, 3, 4},
+              run_op("Attention", {q, k, random_tensor({1, 2, 5, 4}, 3)}).values, 1e-15);
+  ASSERT_EQ(results[1].shape, (Shape{1, 2, 3}));
+  for (std::size_t row = 0; row < 6; ++row) {
+    double sum = 0.0;
+    for (std::size_t column = 0; column < 5; ++column) {
+      double score = 0.0;
+      for (std::size_t i = 0; i < 4; ++i)
+        score += q.values[row * 4 + i] * k.values[(row / 3 * 5 + column) * 4 + i];
+      sum += std::exp(score / 2.0);
+    }
+    EXPECT_NEAR(results[1].values[row], std::log(sum), 1e-14);
+  }
+}
+
+TEST(Attention, AMaskThatIsTrainedHasNoGradientThere) {
+  Graph graph = testing::one_node("AttentionWithStatistics",
+                                  {random_tensor({1, 1, 2, 2}, 1), random_tensor({1, 1, 2, 2}, 2),
+                                   random_tensor({1, 1, 2, 2}, 3), random_tensor({2, 2}, 4)},
+                                  {}, 2);
+  const TensorId loss = graph.add_node("ReduceSum", "loss", {graph.nodes[0].outputs[0]},
+                                       {{"keepdims", one(0)}}, {"loss"})[0];
+  EXPECT_THROW(add_backward(graph, loss, {graph.nodes[0].inputs[3]}), base::InputError);
+}
+
 TEST(Recurrent, TrainsByItsParts) {
   Workload workload;
   Graph& graph = workload.graph;

@@ -8,38 +8,16 @@
 #include <limits>
 
 #include "workloads/attention_shape.h"
+#include "workloads/ops/attention_heads.h"
+#include "workloads/ops/attention_training.h"
 #include "workloads/ops/axes.h"
-#include "workloads/ops/blocked_attention.h"
-#include "workloads/ops/broadcast.h"
 #include "workloads/ops/families.h"
-#include "workloads/ops/rows_along_axis.h"
+#include "workloads/ops/simple_op.h"
 
 namespace npusim::workloads {
 namespace {
 
 using Integers = std::vector<std::int64_t>;
-
-/// (batch, heads, sequence, depth), past first.
-std::vector<double> by_head(const Tensor& x, const Tensor* past, bool packed, std::int64_t batch,
-                            std::int64_t heads, std::int64_t depth) {
-  const std::int64_t length = x.shape[packed ? 1 : 2];
-  const std::int64_t before = past == nullptr ? 0 : past->shape[2];
-  std::vector<double> result;
-  result.reserve(x.values.size() + (past == nullptr ? 0 : past->values.size()));
-  for (std::int64_t b = 0; b < batch; ++b)
-    for (std::int64_t h = 0; h < heads; ++h) {
-      if (past != nullptr) {
-        const auto from = past->values.begin() + (b * heads + h) * before * depth;
-        result.insert(result.end(), from, from + before * depth);
-      }
-      for (std::int64_t i = 0; i < length; ++i) {
-        const std::int64_t at = packed ? ((b * length + i) * heads + h) * depth
-                                       : ((b * heads + h) * length + i) * depth;
-        result.insert(result.end(), x.values.begin() + at, x.values.begin() + at + depth);
-      }
-    }
-  return result;
-}
 
 class Attention final : public SimpleOp {
  public:
@@ -47,99 +25,31 @@ class Attention final : public SimpleOp {
       : SimpleOp({"Attention",
                   "softmax(Q K^T * scale + mask) V a head, from (Q, K, V, mask, past_key, "
                   "past_value); second and third output: the cache with the new keys and values",
-                  OpClass::vector,
-                  3,
-                  6,
-                  {{"is_causal", std::int64_t{0}, false, "1: a row sees no later column"},
-                   {"kv_num_heads", std::int64_t{0}, false, "of inputs of rank 3"},
-                   {"q_num_heads", std::int64_t{0}, false, "of inputs of rank 3"},
-                   {"scale", 0.0, false, "of the scores; 0: 1 / sqrt(depth)"},
-                   {"softcap", 0.0, false, "c * tanh(score / c); 0: none"},
-                   {"softmax_precision", std::int64_t{0}, false,
-                    "ONNX type; the recipe's internal format decides"}},
-                  false,
-                  1,
-                  3}) {}
+                  OpClass::vector, 3, 6, attention_attributes(), false, 1, 3}) {}
   std::vector<OutputSpec> infer(const NodeView& view) const override {
     const AttentionShape s = attention_shape(view);
-    const Shape y = s.packed ? Shape{s.batch, s.rows, s.heads * s.value_depth}
-                             : Shape{s.batch, s.heads, s.rows, s.value_depth};
-    return {{y, ElementType::floating},
+    return {{attention_result(s), ElementType::floating},
             {{s.batch, s.kv_heads, s.columns, s.depth}, ElementType::floating},
             {{s.batch, s.kv_heads, s.columns, s.value_depth}, ElementType::floating}};
   }
   std::int64_t macs(const NodeView& view) const override {
-    const AttentionShape s = attention_shape(view);
-    return s.batch * s.heads * s.rows * s.columns * (s.depth + s.value_depth);
+    return attention_macs(attention_shape(view));
   }
-  /// On a vector unit; an NPU with a MAC array decomposes the op.
   std::vector<VectorWork> vector_work(const NodeView& view) const override {
-    const AttentionShape s = attention_shape(view);
-    const std::int64_t scores = s.batch * s.heads * s.rows * s.columns;
-    return {{"mul", macs(view) + scores},
-            {"add", macs(view) + 3 * scores},
-            {"max", scores},
-            {"exp", scores},
-            {"div", scores}};
+    return attention_work(attention_shape(view));
   }
   void forward(Evaluation& e) const override {
     const AttentionShape s = attention_shape(e.view);
-    const auto past = [&](std::size_t i) { return e.inputs.size() > i ? e.inputs[i] : nullptr; };
-    const std::vector<double> q =
-        by_head(*e.inputs[0], nullptr, s.packed, s.batch, s.heads, s.depth);
-    const std::vector<double> k =
-        by_head(*e.inputs[1], past(4), s.packed, s.batch, s.kv_heads, s.depth);
-    const std::vector<double> v =
-        by_head(*e.inputs[2], past(5), s.packed, s.batch, s.kv_heads, s.value_depth);
-    if (e.outputs.size() > 1) e.outputs[1].values = k;
-    if (e.outputs.size() > 2) e.outputs[2].values = v;
-    if (const auto* engine = dynamic_cast<const OnlineSoftmaxEngine*>(&e.matrix))
-      return attend_in_blocks(e, *engine, s, {q.data(), k.data(), v.data()});
-    const ScoreMask mask(e, s);
-    for (std::int64_t b = 0; b < s.batch; ++b)
-      for (std::int64_t h = 0; h < s.heads; ++h) {
-        const std::int64_t kv = b * s.kv_heads + h / (s.heads / s.kv_heads);
-        head(e, s, mask, b, h, q.data() + (b * s.heads + h) * s.rows * s.depth,
-             k.data() + kv * s.columns * s.depth, v.data() + kv * s.columns * s.value_depth);
-      }
+    const HeadOperands operands(e, s);
+    if (e.outputs.size() > 1) e.outputs[1].values = operands.keys;
+    if (e.outputs.size() > 2) e.outputs[2].values = operands.values;
+    attend(e, s, operands, nullptr);
   }
   std::vector<std::string> decomposes_into() const override {
     return {"MatMul", "Scale",      "Softmax", "Add",    "Transpose", "ReshapeTo",
             "Concat", "CausalMask", "Where",   "Filled", "Tanh"};
   }
   std::vector<TensorId> decompose(DecompositionBuilder& d) const override;
-
- private:
-  static void head(Evaluation& e, const AttentionShape& s, const ScoreMask& mask, std::int64_t b,
-                   std::int64_t h, const double* q, const double* k, const double* v) {
-    const RowsAlongAxis rows{s.rows, s.columns, 1};
-    std::vector<double> scores(static_cast<std::size_t>(s.rows * s.columns));
-    precision::MatrixOutput score_output(scores.data(), s.columns);
-    e.matrix.multiply(s.depth, precision::MatrixRows(q, s.rows, s.depth, s.depth, 1),
-                      precision::MatrixRows(k, s.columns, s.depth, s.depth, 1), {}, score_output);
-    for (std::int64_t row = 0; row < s.rows; ++row)
-      for (std::int64_t column = 0; column < s.columns; ++column) {
-        double& score = scores[static_cast<std::size_t>(row * s.columns + column)];
-        score = mask(score, b, h, row, column);
-      }
-    std::vector<double> p(scores.size());
-    for (std::int64_t row = 0; row < s.rows; ++row) {
-      const StableExponentials exponentials = stable_exponentials(scores, rows, row, e.internal);
-      for (std::int64_t i = 0; i < s.columns; ++i) {
-        const std::size_t at = rows.at(row, i);
-        const double shifted = e.internal(scores[at] - exponentials.max);
-        p[at] =
-            e.internal(e.internal.divide(e.internal(e.internal.exp(shifted)), exponentials.sum));
-      }
-    }
-    Tensor& y = e.outputs[0];
-    double* to = s.packed ? y.values.data() + (b * s.rows * s.heads + h) * s.value_depth
-                          : y.values.data() + (b * s.heads + h) * s.rows * s.value_depth;
-    precision::MatrixOutput out(to, s.packed ? s.heads * s.value_depth : s.value_depth);
-    e.matrix.multiply(s.columns, precision::MatrixRows(p.data(), s.rows, s.columns, s.columns, 1),
-                      precision::MatrixRows(v, s.value_depth, s.columns, 1, s.value_depth), {},
-                      out);
-  }
 };
 
 /// The nodes of a decomposition, named by what they make.
@@ -268,6 +178,7 @@ class CausalMask final : public SimpleOp {
 void register_attention(OpRegistry& registry) {
   registry.add(std::make_unique<Attention>());
   registry.add(std::make_unique<CausalMask>());
+  register_attention_training(registry);
 }
 
 }  // namespace npusim::workloads

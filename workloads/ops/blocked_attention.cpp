@@ -27,12 +27,14 @@ struct RunningRow {
 class QueryBlock {
  public:
   QueryBlock(Evaluation& e, const OnlineSoftmaxEngine& engine, const AttentionBlocks& blocks,
-             const ScoreMask& mask, std::int64_t group, std::int64_t block)
+             const ScoreMask& mask, std::int64_t group, std::int64_t block,
+             std::vector<double>* statistics)
       : e_(e),
         engine_(engine),
         blocks_(blocks),
         s_(blocks.shape),
         mask_(mask),
+        statistics_(statistics),
         group_(group),
         block_(block),
         first_(block * blocks.queries),
@@ -114,6 +116,9 @@ class QueryBlock {
   void store() const {
     const std::int64_t share = s_.heads / s_.kv_heads;
     for (std::int64_t row = 0; row < count_; ++row) {
+      if (statistics_ != nullptr)
+        (*statistics_)[at(group_ * s_.group_rows() + first_ + row)] =
+            e_.internal(rows_[at(row)].max + e_.internal(e_.internal.log(rows_[at(row)].sum)));
       const std::int64_t batch = group_ / s_.kv_heads;
       const std::int64_t head = group_ % s_.kv_heads * share + (first_ + row) / s_.rows;
       const std::int64_t query = (first_ + row) % s_.rows;
@@ -130,6 +135,7 @@ class QueryBlock {
   const AttentionBlocks& blocks_;
   const AttentionShape& s_;
   const ScoreMask& mask_;
+  std::vector<double>* const statistics_;
   std::int64_t group_, block_, first_, count_;
   std::vector<RunningRow> rows_;
   std::vector<double> context_;
@@ -149,7 +155,7 @@ ScoreMask::ScoreMask(const Evaluation& e, const AttentionShape& shape)
 double ScoreMask::operator()(double score, std::int64_t batch, std::int64_t head, std::int64_t row,
                              std::int64_t column) const {
   score = internal_(score * scale_);
-  if (cap_ != 0.0) score = internal_(cap_ * internal_(internal_.tanh(internal_(score / cap_))));
+  if (caps()) score = internal_(cap_ * tanh_of(score));
   if (shape_.causal && column > row + shape_.past) score = kNever;
   if (mask_ == nullptr) return score;
   const std::int64_t i =
@@ -159,16 +165,25 @@ double ScoreMask::operator()(double score, std::int64_t batch, std::int64_t head
   return internal_(score + value);
 }
 
+double ScoreMask::tanh_of(double scaled) const {
+  return internal_(internal_.tanh(internal_(scaled / cap_)));
+}
+
+double ScoreMask::slope_of_cap(double score) const {
+  const double tanh = tanh_of(internal_(score * scale_));
+  return internal_(1.0 - internal_(tanh * tanh));
+}
+
 void attend_in_blocks(Evaluation& e, const OnlineSoftmaxEngine& engine, const AttentionShape& s,
-                      const HeadOperands& operands) {
+                      const HeadOperands& operands, std::vector<double>* statistics) {
   const AttentionBlocks blocks = engine.blocks(s);
   const ScoreMask mask(e, s);
   for (std::int64_t group = 0; group < s.groups(); ++group)
     for (std::int64_t block = 0; block < blocks.query_blocks(); ++block)
-      QueryBlock(e, engine, blocks, mask, group, block)
-          .run(operands.queries + group * s.group_rows() * s.depth,
-               operands.keys + group * s.columns * s.depth,
-               operands.values + group * s.columns * s.value_depth);
+      QueryBlock(e, engine, blocks, mask, group, block, statistics)
+          .run(operands.queries.data() + group * s.group_rows() * s.depth,
+               operands.keys.data() + group * s.columns * s.depth,
+               operands.values.data() + group * s.columns * s.value_depth);
 }
 
 }  // namespace npusim::workloads

@@ -7,26 +7,21 @@
 //   a  = exp(m - m'), P = exp(S - m')
 //   l  = l * a + sum P                      the block's own sum first, key by key from 0
 //   O  = O * a + P V                        P rounded to operands; P V as S
-// and O / l at the end. Each step of the vector unit rounds to the internal format; the caller
-// rounds the result to storage, once. (Milakov, Gimelshein 2018, algorithm 3; Dao et al. 2022,
-// algorithm 1, with the division at the end as in Dao 2023.)
+// and O / l at the end; for a backward pass also m + log l. Each step of the vector unit rounds to
+// the internal format; the caller rounds the result to storage, once. (Milakov, Gimelshein 2018,
+// algorithm 3; Dao et al. 2022, algorithm 1, with the division at the end as in Dao 2023.)
 #pragma once
 
 #include "workloads/online_softmax.h"
+#include "workloads/ops/attention_heads.h"
 #include "workloads/ops/broadcast.h"
 
 namespace npusim::workloads {
 
-/// Operands by head: queries (batch, heads, rows, depth), keys and values (batch, kv_heads,
-/// columns, ...).
-struct HeadOperands {
-  const double* queries = nullptr;
-  const double* keys = nullptr;
-  const double* values = nullptr;
-};
-
+/// `statistics` (may be nullptr): m + log l of each row, (batch, heads, rows).
 void attend_in_blocks(Evaluation& evaluation, const OnlineSoftmaxEngine& engine,
-                      const AttentionShape& shape, const HeadOperands& operands);
+                      const AttentionShape& shape, const HeadOperands& operands,
+                      std::vector<double>* statistics);
 
 /// Scale, cap and masks of scores, as both ways of taking attention apply them.
 class ScoreMask {
@@ -34,8 +29,13 @@ class ScoreMask {
   ScoreMask(const Evaluation& evaluation, const AttentionShape& shape);
   double operator()(double score, std::int64_t batch, std::int64_t head, std::int64_t row,
                     std::int64_t column) const;
+  bool caps() const { return cap_ != 0.0; }
+  /// Derivative of the cap: 1 - tanh(score * scale / cap)^2.
+  double slope_of_cap(double score) const;
 
  private:
+  double tanh_of(double scaled) const;
+
   const AttentionShape& shape_;
   const VectorArithmetic& internal_;
   const Tensor* mask_;

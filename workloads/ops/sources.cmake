@@ -3,9 +3,12 @@ set(NPUSIM_OP_SOURCES
   ops/activations.cpp
   ops/arithmetic.cpp
   ops/attention.cpp
+  ops/attention_heads.cpp
+  ops/attention_training.cpp
   ops/axes.cpp
   ops/block_scales.cpp
   ops/blocked_attention.cpp
+  ops/blocked_attention_gradient.cpp
   ops/broadcast.cpp
   ops/broadcast_gradient.cpp
   ops/casts.cpp

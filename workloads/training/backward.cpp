@@ -127,8 +127,11 @@ class NodeBackward final : public GradientBuilder {
   TensorId add(const std::string& op, const std::string& suffix, std::vector<TensorId> inputs,
                Attributes attributes, TensorRole role) override {
     const std::string name = backward_.free_node_name(node_.name + "." + suffix);
+    std::vector<std::string> outputs = {name + ".out"};
+    for (int i = 1; i < ops().at(op).min_outputs(); ++i)
+      outputs.push_back(name + ".out" + std::to_string(i));
     return backward_.graph()
-        .add_node(op, name, std::move(inputs), std::move(attributes), {name + ".out"}, role,
+        .add_node(op, name, std::move(inputs), std::move(attributes), outputs, role,
                   Phase::backward)
         .front();
   }

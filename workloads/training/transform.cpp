@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/name_pattern.h"
+#include "workloads/attention_shape.h"
 #include "workloads/decompose.h"
 #include "workloads/graph_copy.h"
 #include "workloads/op.h"
@@ -144,6 +145,7 @@ class Step {
   /// A batch normalisation of the forward graph takes the statistics of the batch and gives the
   /// running ones of the next micro-batch, or of the next step.
   void copy_node(GraphCopy& copy, const Node& node, std::int64_t index) {
+    if (node.op == "Attention") return copy_attention(copy, node, micro_batch_suffix(index));
     if (node.op != "BatchNormalization" || node.outputs.size() > 1) return copy.node(node);
     const std::string suffix = micro_batch_suffix(index);
     Attributes attributes = node.attributes;
@@ -161,6 +163,21 @@ class Step {
       shared_[at(node.inputs[i + 2])] = outputs[i];
       if (ends_statistics(index)) graph_.outputs.push_back(outputs[i]);
     }
+  }
+
+  /// One that is not trained by its parts. Statistics of rows are FP32, as FlashAttention-2 has
+  /// them.
+  void copy_attention(GraphCopy& copy, const Node& node, const std::string& suffix) {
+    const std::string& result = forward_.tensor(node.outputs[0]).name;
+    const std::vector<TensorId> outputs = graph_.add_node(
+        kAttentionWithStatistics, node.name + suffix, copy.of(node.inputs), node.attributes,
+        {result + suffix, result + ".statistics" + suffix}, {}, node.phase);
+    TensorInfo& y = graph_.tensors[at(outputs[0])];
+    y.role = forward_.tensor(node.outputs[0]).role;
+    y.stored = forward_.tensor(node.outputs[0]).stored;
+    graph_.tensors[at(outputs[1])].role = TensorRole::activation;
+    graph_.tensors[at(outputs[1])].stored = precision::fp32();
+    copy.set(node.outputs[0], outputs[0]);
   }
 
   /// The micro-batch's share of the step's loss, which is the mean of them all.
@@ -245,7 +262,9 @@ Graph make_training_step(const Workload& workload, const StepOptions& options) {
     throw base::InputError("workload " + workload.name + " has no \"training\" section",
                            "not-trainable");
   Workload parts = workload;
-  parts.graph = decompose(workload.graph, trained_by_parts).graph;
+  parts.graph = decompose(workload.graph, [&](const Node& node) {
+                  return trained_by_parts(node) && options.whole_attention.count(node.name) == 0;
+                }).graph;
   Graph step = Step(parts, options).run();
   const std::int64_t segments = workload.training->recompute_segments;
   return segments > 0 ? recompute_activations(step, segments) : step;
@@ -261,9 +280,12 @@ std::string micro_batch_suffix(std::int64_t index) {
   return index == 0 ? "" : ".batch" + std::to_string(index);
 }
 
-Graph make_training_step(const Workload& workload, const Recipe& recipe) {
+Graph make_training_step(const Workload& workload, const Recipe& recipe,
+                         const std::set<std::string>& whole_attention) {
   if (workload.training) check_recomputation(*workload.training, recipe);
-  return apply_recipe(make_training_step(workload, step_options(workload, recipe)), recipe);
+  StepOptions options = step_options(workload, recipe);
+  options.whole_attention = whole_attention;
+  return apply_recipe(make_training_step(workload, options), recipe);
 }
 
 StepOptions step_options(const Workload& workload, const Recipe& recipe) {

@@ -4,6 +4,9 @@
 // the resulting graph.
 #pragma once
 
+#include <set>
+#include <string>
+
 #include "workloads/recipe.h"
 #include "workloads/training/update.h"
 #include "workloads/workload.h"
@@ -20,8 +23,10 @@ namespace npusim::workloads {
 /// of the step and updated there. Throws base::InputError naming an op without a gradient.
 Graph make_training_step(const Workload& workload, bool master_copies);
 Graph make_training_step(const Workload& workload, const StepOptions& options);
-/// The step as a recipe wants it: its rules and casts applied too.
-Graph make_training_step(const Workload& workload, const Recipe& recipe);
+/// The step as a recipe wants it: its rules and casts applied too. `whole_attention`: as in
+/// StepOptions.
+Graph make_training_step(const Workload& workload, const Recipe& recipe,
+                         const std::set<std::string>& whole_attention = {});
 
 /// Behind the names of what a micro-batch copies; nothing for the first.
 std::string micro_batch_suffix(std::int64_t index);

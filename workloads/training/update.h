@@ -4,6 +4,8 @@
 #pragma once
 
 #include <optional>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "workloads/workload.h"
@@ -18,6 +20,9 @@ struct StepOptions {
   /// Of unscaled and clipped gradients; absent: as weight gradients are stored.
   std::optional<precision::Format> master_gradients;
   precision::Format reduction_format = precision::fp32();  ///< of gradients between devices
+  /// Attention nodes of the forward graph whose backward pass is one op; the others are trained by
+  /// their parts.
+  std::set<std::string> whole_attention;
 };
 
 /// Scalars that a training loop sets before each step.
