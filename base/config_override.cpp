@@ -2,6 +2,8 @@
 #include "base/config_override.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
 
 #include "base/object_reader.h"
 
@@ -19,6 +21,10 @@ void set_origin_everywhere(JsonValue& value, const Origin& origin) {
   }
 }
 
+Origin origin_of(const Override& override) {
+  return {std::make_shared<const std::string>("--set " + override.text), 0, 0};
+}
+
 JsonValue override_value(const Override& override) {
   JsonValue value;
   try {
@@ -26,8 +32,7 @@ JsonValue override_value(const Override& override) {
   } catch (const InputError&) {
     value = JsonValue::make_string(override.value);
   }
-  const auto place = std::make_shared<const std::string>("--set " + override.text);
-  set_origin_everywhere(value, {place, 0, 0});
+  set_origin_everywhere(value, origin_of(override));
   return value;
 }
 
@@ -83,6 +88,46 @@ std::vector<Step> split_path(const Override& override) {
   return steps;
 }
 
+/// Objects of the schemas that a file may leave out: naming a key below one makes it. MAC-unit
+/// files have none: a path into the units of an NPU is for those that have what it names.
+bool may_be_absent(const JsonValue& document, const std::string& pointer) {
+  static const std::map<std::string, std::set<std::string>> kObjects = {
+      {"npu",
+       {"/area",
+        "/data_layout",
+        "/dma",
+        "/dram",
+        "/dram/timing",
+        "/energy",
+        "/energy/add_pj",
+        "/energy/multiply_pj",
+        "/host",
+        "/mac_array",
+        "/mac_array/accumulator/alignment",
+        "/mac_array/accumulator/spill",
+        "/mac_array/fragment",
+        "/mac_array/reduction_order",
+        "/mapping",
+        "/mapping/winograd",
+        "/operators",
+        "/operators/groups",
+        "/operators/ops",
+        "/peak_tops",
+        "/scratchpad",
+        "/sources",
+        "/vector_unit",
+        "/vector_unit/approximations"}},
+      {"workload", {"/blocks", "/parameters", "/training"}},
+      {"recipe",
+       {"/autocast", "/block_scaling", "/formats", "/loss_scaling", "/operand_scaling",
+        "/stochastic"}},
+      {"cluster", {"/gradients", "/interconnect"}}};
+  const JsonValue* const kind = document.find("kind");
+  if (kind == nullptr || !kind->is_string()) return false;
+  const auto objects = kObjects.find(kind->string());
+  return objects != kObjects.end() && objects->second.count(pointer) != 0;
+}
+
 /// The element or member that a step names, or nullptr when it does not exist.
 JsonValue* descend(JsonValue& value, const Step& step) {
   if (step.is_index) {
@@ -123,6 +168,10 @@ void apply_override(JsonValue& document, const Override& override) {
       target = next;
     } else if (i + 1 == steps.size() && !step.is_index && target->is_object()) {
       target = &target->set(step.text, JsonValue::make_null());
+    } else if (target->is_object() && !target->incomplete() && may_be_absent(document, pointer)) {
+      JsonValue object = JsonValue::make_object();
+      set_origin_everywhere(object, origin_of(override));
+      target = &target->set(step.text, std::move(object));
     } else if (target->incomplete()) {
       return;  // what it names may stand in the parent that could not be read
     } else {

@@ -7,6 +7,7 @@
 namespace npusim::base {
 
 /// Throws InputError when the parent object or array element that the path names does not exist.
+/// Objects that the schema of the document's kind lets a file leave out are made.
 void apply_override(JsonValue& document, const Override& override);
 
 }  // namespace npusim::base

@@ -19,8 +19,8 @@
 // the time of its groups). Else each of its turns reads queries, the results' gradients and the
 // statistics, the first one results too, the others its dots, which the first has written; and its
 // unfinished gradient leaves and comes back in between, in the internal format (spilled).
-// Not modelled: the cost of reading queries, keys and what the vector unit wrote in both directions;
-// buffers of a mask's part. Knows no SystemC.
+// Not modelled: the cost of reading queries, keys and what the vector unit wrote in both
+// directions; buffers of a mask's part. Knows no SystemC.
 #pragma once
 
 #include <array>

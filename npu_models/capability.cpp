@@ -7,6 +7,7 @@
 #include "npu_models/attention_mapping.h"
 #include "npu_models/input_units.h"
 #include "npu_models/npu_spec.h"
+#include "npu_models/what_if.h"
 #include "workloads/decompose.h"
 #include "workloads/op.h"
 
@@ -28,6 +29,8 @@ struct Case {
   const Node& node;
   const std::vector<precision::Arithmetic>& storage;
   const workloads::Recipe& recipe;
+  /// Of the second judgement (what_if.h): formats are no finding, but noted here; else nullptr.
+  std::vector<StandIn>* stand_ins = nullptr;
 
   const std::string& format_of(TensorId tensor) const {
     return storage[static_cast<std::size_t>(tensor)].format.name;
@@ -75,6 +78,46 @@ const InputMode* operand_mode(const Case& c, const workloads::Contraction& contr
   return find_input(c.npu.mac_array, operands_of(c.graph, c.node, contraction, c.storage));
 }
 
+/// The nearest of the formats that an operator entry lists.
+std::string nearest_listed(const OperatorEntry& entry, const std::string& wanted) {
+  std::vector<precision::Format> listed;
+  for (const std::string& name : entry.formats) listed.push_back(precision::format_from_name(name));
+  return nearest_format(listed, precision::format_from_name(wanted)).name;
+}
+
+/// Why no input can stand in for the operands of a product.
+std::string why_no_stand_in(const Case& c, const workloads::Contraction& contraction) {
+  try {
+    hypothetical_input(*c.npu.declared, operands_of(c.graph, c.node, contraction, c.storage),
+                       c.recipe.accumulator);
+  } catch (const std::invalid_argument& reason) {
+    return reason.what();
+  }
+  return {};
+}
+
+/// Notes what stands in for the operands and the accumulator of a product; what cannot is a
+/// finding.
+Finding product_stand_ins(const Case& c, const OperatorEntry& entry,
+                          const workloads::Contraction& contraction) {
+  const InputMode* const mode = operand_mode(c, contraction);
+  if (mode == nullptr) return {why_no_stand_in(c, contraction)};
+  const OperandFormats operands = operands_of(*mode);
+  using Role = StandIn::Role;
+  if (!mode->stands_in.empty())
+    c.stand_ins->push_back({Role::operands, operands.name(), mode->stands_in});
+  else
+    for (const precision::Format* format : {&operands.streamed, &operands.stationary})
+      if (!takes(entry, format->name))
+        c.stand_ins->push_back({Role::operands, format->name, nearest_listed(entry, format->name)});
+  const precision::Format accumulator =
+      c.recipe.accumulator ? *c.recipe.accumulator : default_accumulator(c.npu.mac_array, operands);
+  const auto sums = mode->accumulator_stand_ins.find(accumulator.name);
+  if (sums != mode->accumulator_stand_ins.end())
+    c.stand_ins->push_back({Role::accumulator, sums->first, sums->second});
+  return {};
+}
+
 /// Operands of the product on the array; empty when they fit.
 Finding operand_finding(const Case& c, const OperatorEntry& entry,
                         const workloads::Contraction& contraction) {
@@ -119,6 +162,11 @@ Finding storage_finding(const Case& c, const OperatorEntry& entry) {
       if (info.type != ElementType::floating || info.role == workloads::TensorRole::statistics ||
           takes(entry, c.format_of(tensor)))
         continue;
+      if (c.stand_ins != nullptr) {
+        c.stand_ins->push_back({StandIn::Role::storage, c.format_of(tensor),
+                                nearest_listed(entry, c.format_of(tensor))});
+        continue;
+      }
       return {info.name + " is stored in " + c.format_of(tensor), true};
     }
     return {};
@@ -152,6 +200,10 @@ Finding internal_finding(const Case& c, const Op& op) {
     return {};
   const std::vector<workloads::VectorWork> work = op.vector_work(NodeView(c.graph, c.node));
   if (std::none_of(work.begin(), work.end(), rounds)) return {};
+  if (c.stand_ins != nullptr) {
+    c.stand_ins->push_back({StandIn::Role::steps_inside, wanted.name, has.name});
+    return {};
+  }
   return {"the recipe computes its steps in " + wanted.name + ", the vector unit in " + has.name,
           false, Gap::internal};
 }
@@ -212,6 +264,7 @@ Verdict judge_decomposed(const Case& c, const Op& op, const OperatorEntry& entry
   const std::vector<precision::Arithmetic> storage = workloads::storage_formats(parts, c.recipe);
   for (const Node& part : parts.nodes) {
     const Verdict verdict = judge(c.npu, parts, part, storage, c.recipe);
+    if (c.stand_ins != nullptr) add_new(verdict.stand_ins, *c.stand_ins);
     if (verdict.support == Support::native) continue;
     const std::string why = verdict.reason.empty() ? "" : ": " + verdict.reason;
     return fall_back(c, entry,
@@ -227,7 +280,8 @@ Verdict judge_native(const Case& c, const Op& op, const OperatorEntry& entry) {
   if (op.op_class() == OpClass::matrix) {
     const auto contraction = op.contraction(NodeView(c.graph, c.node));
     NPUSIM_CHECK(contraction.has_value(), op.name() + " has no contraction");
-    const Finding operands = operand_finding(c, entry, *contraction);
+    const Finding operands = c.stand_ins != nullptr ? product_stand_ins(c, entry, *contraction)
+                                                    : operand_finding(c, entry, *contraction);
     if (!operands.empty()) return fall_back(c, entry, operands);
     const Finding accumulator = accumulator_finding(c, *operand_mode(c, *contraction));
     if (!accumulator.empty()) return {Support::unsupported, accumulator.text, Gap::accumulator};
@@ -297,9 +351,10 @@ Verdict judge_dynamic(const NpuSpec& npu, const Verdict& present) {
   return {*level, "shapes are fixed when the program is compiled", Gap::dynamic};
 }
 
-Verdict judge(const NpuSpec& npu, const Graph& graph, const Node& node,
-              const std::vector<precision::Arithmetic>& storage, const workloads::Recipe& recipe) {
-  const Case c{npu, graph, node, storage, recipe};
+namespace {
+
+Verdict judge_case(const Case& c) {
+  const auto& [npu, graph, node, storage, recipe, stand_ins] = c;
   const Op& op = workloads::ops().at(node.op);
   if (op.host_only())
     return at_level(c, Support::host,
@@ -329,6 +384,52 @@ Verdict judge(const NpuSpec& npu, const Graph& graph, const Node& node,
   return at_level(c, entry.support,
                   entry.reason.empty() ? "the operator table says so" : entry.reason,
                   Gap::missing_op);
+}
+
+}  // namespace
+
+bool cannot_run(const Verdict& verdict) {
+  return verdict.support == Support::unsupported || verdict.support == Support::unknown;
+}
+
+const char* name_of(StandIn::Role role) {
+  switch (role) {
+    case StandIn::Role::operands:
+      return "operands";
+    case StandIn::Role::accumulator:
+      return "accumulator";
+    case StandIn::Role::storage:
+      return "storage";
+    case StandIn::Role::steps_inside:
+      return "steps inside";
+  }
+  return "";
+}
+
+std::string text_of(const StandIn& stand_in) {
+  return std::string(name_of(stand_in.role)) + " in " + stand_in.wanted + " as " +
+         stand_in.declared;
+}
+
+void add_new(const std::vector<StandIn>& from, std::vector<StandIn>& to) {
+  for (const StandIn& one : from)
+    if (std::find(to.begin(), to.end(), one) == to.end()) to.push_back(one);
+}
+
+Verdict judge(const NpuSpec& npu, const Graph& graph, const Node& node,
+              const std::vector<precision::Arithmetic>& storage, const workloads::Recipe& recipe) {
+  if (!npu.declared) return judge_case({npu, graph, node, storage, recipe});
+  Verdict declared = judge_case({*npu.declared, graph, node, storage, recipe});
+  if (!cannot_run(declared)) return declared;
+  std::vector<StandIn> stand_ins;
+  Verdict verdict = judge_case({npu, graph, node, storage, recipe, &stand_ins});
+  if (!cannot_run(verdict)) {
+    add_new(stand_ins, verdict.stand_ins);
+    return verdict;
+  }
+  if (verdict.reason != declared.reason)
+    declared.reason += "; not with --what-if either: " + verdict.reason;
+  return declared;
 }
 
 }  // namespace npusim::npu

@@ -60,18 +60,40 @@ enum class Gap {
 };
 const char* name_of(Gap gap);
 
+/// A format that an NPU does not declare, and the declared one that it runs as (what_if.h).
+struct StandIn {
+  enum class Role { operands, accumulator, storage, steps_inside };
+  Role role = Role::operands;
+  std::string wanted, declared;
+
+  bool operator==(const StandIn& other) const {
+    return role == other.role && wanted == other.wanted && declared == other.declared;
+  }
+};
+const char* name_of(StandIn::Role role);
+/// "operands in bf16 as fp16".
+std::string text_of(const StandIn& stand_in);
+/// Adds those that are not there yet.
+void add_new(const std::vector<StandIn>& from, std::vector<StandIn>& to);
+
 struct Verdict {
   Support support = Support::unsupported;
   std::string reason;  ///< empty when native
   Gap gap = Gap::none;
   bool fused = false;  ///< native as one op of several products (attention_mapping.h)
+  /// Not empty: hypothetical, in these formats.
+  std::vector<StandIn> stand_ins{};
 };
+
+/// Unsupported or unknown.
+bool cannot_run(const Verdict& verdict);
 
 /// Checks, in this order: the operator table, the formats of the node's floating operands and
 /// results (matrix ops: operand formats against the array's inputs, the recipe's accumulator
 /// against the choices; statistics, as per-channel constants, in any format), the vector functions
 /// it needs, the precision of the steps inside (the recipe's `internal`), shape
-/// limits, whether a decomposition exists and all its ops are native.
+/// limits, whether a decomposition exists and all its ops are native. Of an NPU with hypothetical
+/// inputs (what_if.h): as declared where that can run, else with stand-ins for the formats.
 Verdict judge(const NpuSpec& npu, const workloads::Graph& graph, const workloads::Node& node,
               const std::vector<precision::Arithmetic>& storage, const workloads::Recipe& recipe);
 

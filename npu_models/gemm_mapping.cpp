@@ -8,6 +8,7 @@
 #include "npu_models/mapping.h"
 #include "npu_models/npu_file.h"
 #include "npu_models/tiling.h"
+#include "npu_models/what_if.h"
 #include "precision/unit_text.h"
 
 namespace npusim::npu {
@@ -54,8 +55,8 @@ GemmMapping untiled(const NpuSpec& npu, const workloads::Contraction& contractio
   GemmMapping gemm;
   gemm.contraction = contraction;
   gemm.unit = unit_of(npu, input, accumulator);
-  if (n_side_first && input.streamed.name != input.stationary.name)
-    gemm.unit = exchanged(std::move(gemm.unit));
+  gemm.n_side_first = n_side_first && input.streamed.name != input.stationary.name;
+  if (gemm.n_side_first) gemm.unit = exchanged(std::move(gemm.unit));
   const precision::Arithmetic& sums = gemm.unit.accumulator();
   gemm.plan = array_plan(array, contraction, sums);
   gemm.ordered_k = precision::ordered_terms(gemm.plan);
@@ -93,6 +94,10 @@ GemmMapping map_gemm(const NpuSpec& npu, const workloads::Contraction& contracti
       std::max(gemm.unit.a.storage_bytes(), gemm.unit.b.storage_bytes());
   const std::string reason = choose_tiles(npu, element_bytes, output_bytes, gemm, pin);
   if ((pin != nullptr || gemm.winograd) && !reason.empty()) throw IllegalPin(reason);
+  if (const InputMode* mode = find_input(npu.mac_array, input);
+      !reason.empty() && is_hypothetical(*mode))
+    throw UnsupportedError(npu.name + " has no room for " + input.name() + " summed in " +
+                           accumulator.name + ": " + reason);
   NPUSIM_CHECK(reason.empty(), "a GEMM on " + npu.name + ": " + reason);
   cut_at_tiles(array, gemm.tile_k, sums, gemm.plan);
   if (gemm.spills) {

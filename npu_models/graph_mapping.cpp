@@ -15,6 +15,7 @@
 #include "npu_models/operand_transposes.h"
 #include "npu_models/rearrangement.h"
 #include "npu_models/tiling.h"
+#include "npu_models/what_if.h"
 #include "npu_models/winograd_mapping.h"
 #include "npu_models/winograd_steps.h"
 #include "workloads/decompose.h"
@@ -28,10 +29,6 @@ using workloads::Graph;
 using workloads::Node;
 using workloads::NodeView;
 using workloads::OpClass;
-
-bool cannot_run(const Verdict& verdict) {
-  return verdict.support == Support::unsupported || verdict.support == Support::unknown;
-}
 
 [[noreturn]] void refuse(const NpuSpec& npu, const std::vector<CoverageRow>& rows) {
   std::string text;
@@ -152,19 +149,25 @@ class GraphMapper {
     throw base::InputError({mistake});
   }
 
-  Engine engine_of(std::size_t i) const {
+  Engine engine_of(std::size_t i) {
     Verdict verdict = verdicts_.at(origins_[i]);
+    if (verdict.fused || verdict.support != Support::decomposed) note_stand_ins(i, verdict);
     if (verdict.fused) return Engine::matrix;
     if (verdict.support == Support::decomposed) {
       verdict = judge(npu_, mapped_.graph, node(i), mapped_.storage, recipe_);
       if (cannot_run(verdict) || verdict.support == Support::decomposed)
         throw UnsupportedError(npu_.name + " cannot run " + node(i).name + " (" + node(i).op +
                                ", part of " + origins_[i] + "): " + verdict.reason);
+      note_stand_ins(i, verdict);
     }
     const OpClass kind = op(i).op_class();
     if (kind == OpClass::view) return Engine::view;
     if (verdict.support == Support::host) return Engine::host;
     return kind == OpClass::matrix ? Engine::matrix : Engine::vector;
+  }
+
+  void note_stand_ins(std::size_t i, const Verdict& verdict) {
+    if (!verdict.stand_ins.empty()) mapped_.stand_ins[static_cast<int>(i)] = verdict.stand_ins;
   }
 
   MappedOp map_op(std::size_t i, std::vector<int> epilogue) {
@@ -496,6 +499,8 @@ const char* name_of(Engine engine) {
 
 std::vector<CoverageRow> coverage_of(const NpuSpec& npu, const Graph& graph,
                                      const workloads::Recipe& recipe) {
+  if (npu.what_if && !npu.declared)
+    return coverage_of(with_hypothetical_inputs(npu, graph, recipe), graph, recipe);
   const std::vector<precision::Arithmetic> storage = workloads::storage_formats(graph, recipe);
   std::vector<CoverageRow> rows;
   rows.reserve(graph.nodes.size());
@@ -506,6 +511,8 @@ std::vector<CoverageRow> coverage_of(const NpuSpec& npu, const Graph& graph,
 
 MappedGraph map_graph(const NpuSpec& npu, const Graph& graph, const workloads::Recipe& recipe,
                       const MappedGraph* reference) {
+  if (npu.what_if && !npu.declared)
+    return map_graph(with_hypothetical_inputs(npu, graph, recipe), graph, recipe, reference);
   MappedGraph mapped = GraphMapper(npu, graph, recipe, reference).run();
   mapped.memory = footprint_of(mapped);
   return mapped;

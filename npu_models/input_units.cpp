@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "npu_models/mapping.h"
 #include "npu_models/npu_file.h"
 #include "npu_models/organisation.h"
 #include "npu_models/stage_reader.h"
@@ -94,7 +95,7 @@ MacArraySpec array_as(const MacArraySpec& array, const OperandFormats& input,
                       const precision::Format& accumulator) {
   MacArraySpec as = array;
   const InputMode* mode = find_input(array, input);
-  if (mode == nullptr) return as;
+  if (mode == nullptr || mode->of_array) return as;
   const auto unit =
       std::find_if(mode->units.begin(), mode->units.end(),
                    [&](const precision::MacUnit& each) { return sums_in(each, accumulator); });
@@ -168,6 +169,19 @@ double peak_macs_per_cycle(const NpuSpec& npu, const precision::MacUnit& unit) {
   if (peak > 0.0) return peak;
   std::swap(operands.streamed, operands.stationary);
   return peak_macs_per_cycle(npu, operands);
+}
+
+double peak_macs_per_cycle(const NpuSpec& npu, const MappedOp& op) {
+  const double peak = peak_macs_per_cycle(npu, op.unit());
+  if (peak > 0.0) return peak;
+  const GemmMapping& gemm = op.gemm        ? *op.gemm
+                            : op.attention ? op.attention->scores
+                                           : op.attention_gradient->scores;
+  InputMode mode;
+  mode.macs_per_pe_per_cycle = gemm.macs_per_pe_per_cycle;
+  mode.cycles_per_step = gemm.cycles_per_step;
+  mode.passes = gemm.unit.passes;
+  return macs_per_cycle(npu, mode);
 }
 
 double NpuSpec::peak_macs_per_cycle(const precision::Format& input) const {

@@ -15,6 +15,8 @@
 
 namespace npusim::npu {
 
+struct MappedOp;
+
 /// What a product reads.
 struct OperandFormats {
   OperandFormats(const precision::Format& both) : streamed(both), stationary(both) {}  // NOLINT
@@ -65,5 +67,7 @@ precision::MacUnit exchanged(precision::MacUnit unit);
 double peak_macs_per_cycle(const NpuSpec& npu, const OperandFormats& input);
 /// The same for the unit of a mapped product, whichever side it names first.
 double peak_macs_per_cycle(const NpuSpec& npu, const precision::MacUnit& unit);
+/// The same for a mapped op, whose operands may be hypothetical.
+double peak_macs_per_cycle(const NpuSpec& npu, const MappedOp& op);
 
 }  // namespace npusim::npu

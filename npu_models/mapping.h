@@ -39,6 +39,7 @@ struct GemmMapping {
   std::int64_t accumulator_latency_cycles = 1;
   std::int64_t macs_per_pe_per_cycle = 1;
   std::int64_t cycles_per_step = 1;
+  bool n_side_first = false;  ///< operand a of the unit is the n side
   precision::MacUnit unit;
   precision::ReductionPlan plan;
   /// The contraction is that of each point of a convolution by Winograd; absent: direct.
@@ -187,6 +188,8 @@ struct MappedGraph {
   /// Functions that the vector unit computes from tables (not the host); nullptr: none.
   std::shared_ptr<const workloads::Approximations> approximations;
   MemoryFootprint memory;
+  /// Of nodes that run in formats which the NPU does not declare (what_if.h); else empty.
+  std::map<int, std::vector<StandIn>> stand_ins;
   /// In memory.
   std::int64_t elements(workloads::TensorId id) const {
     const auto padded = padded_elements.find(id);

@@ -65,6 +65,11 @@ struct InputMode {
   std::int64_t cycles_per_step = 1;  ///< of operands that a step takes several cycles for
   /// One for each accumulator format that this input offers; empty: as the array says.
   std::vector<precision::MacUnit> units{};
+  /// Of a hypothetical input (what_if.h): the declared one whose cycles it takes; empty: declared.
+  std::string stands_in{};
+  bool of_array = false;  ///< its units are those that the array describes, in other formats
+  /// Hypothetical accumulators: format, the declared one whose cycles it takes.
+  std::map<std::string, std::string> accumulator_stand_ins{};
 };
 
 /// A K order as loops over dimensions by name, outermost first; empty: canonical order.
@@ -277,6 +282,8 @@ struct NpuSpec {
   OperatorTable operators;
   MappingOptions mapping;
   base::JsonValue resolved;
+  bool what_if = false;  ///< formats it does not declare run as the nearest it does (what_if.h)
+  std::shared_ptr<const NpuSpec> declared;  ///< where hypothetical inputs were added: without them
 
   /// Multiply-accumulates a cycle of all arrays with this operand format, all passes counted; 0
   /// when it is not an input.

@@ -202,9 +202,7 @@ std::int64_t operand_reads(const NpuSpec& npu, const GemmMapping& gemm, const Ti
   const TileShape granule = find_organisation(npu.mac_array.organisation)->granule(npu.mac_array);
   const model::SramAccesses accesses = model::sram_accesses(granule, shares_of(gemm.split, tile));
   std::int64_t streamed = gemm.unit.a.storage_bytes(), stationary = gemm.unit.b.storage_bytes();
-  // A convolution's unit names the stationary side first (input_units.h).
-  if (streamed != stationary && find_input(npu.mac_array, {gemm.unit.a, gemm.unit.b}) == nullptr)
-    std::swap(streamed, stationary);
+  if (gemm.n_side_first) std::swap(streamed, stationary);
   const std::int64_t weights = gemm.winograd ? gemm.winograd->read_weights() : 1;
   return gemm.products() * accesses.m_side * streamed + weights * accesses.n_side * stationary;
 }

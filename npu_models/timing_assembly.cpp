@@ -140,7 +140,7 @@ double utilization_of(const NpuSpec& npu, const MappedOp& op, const OpRecord& r)
   const double array_cycles =
       static_cast<double>(array_cycles_charged(r)) / static_cast<double>(npu.mac_array.arrays);
   return array_cycles > 0.0
-             ? static_cast<double>(op.macs) / (array_cycles * peak_macs_per_cycle(npu, op.unit()))
+             ? static_cast<double>(op.macs) / (array_cycles * peak_macs_per_cycle(npu, op))
              : 0.0;
 }
 
@@ -159,7 +159,7 @@ double weighted_peak(const NpuSpec& npu, const MappedGraph& mapped) {
   double cycles = 0.0;
   for (const MappedOp& op : mapped.ops) {
     if (op.engine != Engine::matrix) continue;
-    const double peak = peak_macs_per_cycle(npu, op.unit());
+    const double peak = peak_macs_per_cycle(npu, op);
     NPUSIM_CHECK(peak > 0.0, "a mapped op uses a format the array takes");
     macs += static_cast<double>(op.macs);
     cycles += static_cast<double>(op.macs) / peak;

@@ -126,11 +126,13 @@ CheckRow check_run(const SuiteRun& run, const RunOptions& common,
   options.jobs = common.jobs;
   options.quiet = common.quiet;
   options.interrupted = common.interrupted;
+  options.mistakes_fail_runs = true;
   options.overrides.insert(options.overrides.end(), common.overrides.begin(),
                            common.overrides.end());
   const Result result = run_all({run.request}, options);
   row.wall_seconds = result.host.wall_seconds;
   const RunResult& outcome = result.runs.front();
+  row.hypothetical = !outcome.hypothetical.empty();
   if (outcome.status == Status::failed || outcome.status == Status::interrupted) {
     row.error = std::string(name_of(outcome.status)) + ": " + outcome.error;
     return row;

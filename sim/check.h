@@ -56,6 +56,7 @@ struct CheckRow {
   std::string first_op;                 ///< whose bits differ first
   double wall_seconds = 0.0;
   std::optional<MovedTensor> moved = {};  ///< of any run, violations or not
+  bool hypothetical = false;  ///< the run has ops in formats that its NPU does not declare
   bool passed() const { return error.empty() && violations.empty(); }
 };
 

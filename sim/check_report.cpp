@@ -43,6 +43,11 @@ std::string failure_text(const CheckRow& row) {
   return text;
 }
 
+/// The name, marked where the run is hypothetical.
+std::string marked(const CheckRow& row) {
+  return row.name + (row.hypothetical ? " (hypothetical)" : "");
+}
+
 std::size_t failures(const CheckReport& report) {
   std::size_t count = 0;
   for (const CheckRow& row : report.rows) count += row.passed() ? 0 : 1;
@@ -54,7 +59,7 @@ std::size_t failures(const CheckReport& report) {
 std::string text_of(const CheckReport& report, bool bisect) {
   std::string text;
   for (const CheckRow& row : report.rows) {
-    text += fmt::format("{} {}{}\n", row.passed() ? "PASS" : "FAIL", row.name,
+    text += fmt::format("{} {}{}\n", row.passed() ? "PASS" : "FAIL", marked(row),
                         sentence_of(row.bits, row.first_op));
     if (!row.error.empty()) text += fmt::format("  {}\n", row.error);
     if (bisect && row.error.empty())
@@ -73,7 +78,7 @@ std::string junit_of(const CheckReport& report) {
                       xml_escaped(report.suite), report.rows.size(), failures(report));
   for (const CheckRow& row : report.rows) {
     text += fmt::format("  <testcase classname=\"{}\" name=\"{}\" time=\"{:.3f}\"",
-                        xml_escaped(report.suite), xml_escaped(row.name), row.wall_seconds);
+                        xml_escaped(report.suite), xml_escaped(marked(row)), row.wall_seconds);
     if (row.passed()) {
       text += "/>\n";
       continue;
@@ -92,10 +97,10 @@ std::string markdown_of(const CheckReport& report) {
     table.column(header);
   for (const CheckRow& row : report.rows) {
     if (row.violations.empty())
-      table.row({row.name, row.passed() ? "pass" : "**fail** " + row.error, "", "", "", ""});
+      table.row({marked(row), row.passed() ? "pass" : "**fail** " + row.error, "", "", "", ""});
     for (const Violation& v : row.violations)
-      table.row({row.name, "**fail**" + sentence_of(row.bits, row.first_op), v.pointer, v.baseline,
-                 v.current, v.limit});
+      table.row({marked(row), "**fail**" + sentence_of(row.bits, row.first_op), v.pointer,
+                 v.baseline, v.current, v.limit});
   }
   return fmt::format("### {}: {} of {} passed\n\n", report.suite,
                      report.rows.size() - failures(report), report.rows.size()) +
@@ -112,6 +117,7 @@ base::JsonValue json_of(const CheckReport& report) {
     base::JsonValue item = base::JsonValue::make_object();
     item.set("name", row.name);
     item.set("passed", row.passed());
+    if (row.hypothetical) item.set("hypothetical", true);
     item.set("error", row.error.empty() ? base::JsonValue::make_null()
                                         : base::JsonValue::make_string(row.error));
     base::JsonValue violations = base::JsonValue::make_array();

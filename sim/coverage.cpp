@@ -60,9 +60,12 @@ Coverage cover(const npu::NpuSpec& npu, const workloads::Graph& graph,
     ++coverage.counts[support];
     coverage.worst = std::max(coverage.worst, support);
     coverage.macs += macs;
+    if (!npu::cannot_run(verdict) && !verdict.stand_ins.empty()) ++coverage.hypothetical;
     if (support <= Support::decomposed) coverage.macs_on_npu += macs;
   }
-  coverage.verdict = verdict_of(coverage.worst, training);
+  coverage.verdict = coverage.hypothetical > 0 && coverage.worst < Support::unknown
+                         ? "runs hypothetically"
+                         : verdict_of(coverage.worst, training);
   add_reasons(coverage);
   return coverage;
 }

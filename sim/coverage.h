@@ -21,7 +21,8 @@ struct Coverage {
   std::int64_t macs_on_npu = 0;  ///< of native and decomposed ops
   /// Part of the array-cycles in which nothing waits for the host; only where it was simulated.
   std::optional<double> time_on_npu;
-  /// runs | runs with fallback | cannot run | cannot train | not known
+  std::int64_t hypothetical = 0;  ///< ops that run with stand-ins (npu_models/what_if.h)
+  /// runs | runs with fallback | runs hypothetically | cannot run | cannot train | not known
   std::string verdict;
   std::vector<std::string> reasons;  ///< of the worst ops, each once, at most kMostReasons
 };

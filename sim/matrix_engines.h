@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "npu_models/mapping.h"
@@ -123,6 +125,19 @@ class ReferenceEngine final : public workloads::MatrixEngine {
  private:
   const precision::ParallelFor& parallel_;
 };
+
+/// Does `work` of a node; a value that the op refuses is told with the node's name.
+template <class Work>
+void at_node(const workloads::Node& node, const Work& work) {
+  try {
+    work();
+  } catch (const base::InputError& error) {
+    std::vector<base::Diagnostic> mistakes = error.diagnostics();
+    for (base::Diagnostic& mistake : mistakes)
+      mistake.message = "node " + node.name + " (" + node.op + "): " + mistake.message;
+    throw base::InputError(std::move(mistakes));
+  }
+}
 
 /// The host's products: FP32 fused chain, K in canonical order.
 class HostEngine final : public workloads::MatrixEngine {

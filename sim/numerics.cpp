@@ -225,7 +225,8 @@ class Executor {
   void run_node(std::size_t index) {
     const Node& node = graph_.nodes[index];
     const npu::MappedOp* op = op_of_node_[index];
-    std::vector<Tensor> emulated = evaluate_emulated(node, op);
+    std::vector<Tensor> emulated;
+    at_node(node, [&] { emulated = evaluate_emulated(node, op); });
     for (std::size_t i = 0; i < emulated.size(); ++i)
       round(emulated[i], static_cast<std::size_t>(node.outputs[i]));
     const workloads::VectorArithmetic exact;

@@ -21,6 +21,7 @@
 #include "precision/error_metrics.h"
 #include "sim/cluster_timing.h"
 #include "sim/coverage.h"
+#include "sim/hypothetical.h"
 
 namespace npusim::sim {
 
@@ -134,7 +135,8 @@ struct RunResult {
   /// Attentions of a training step that the NPU file wants fused with their backward pass.
   std::vector<npu::AttentionInParts> attention_in_parts;
   std::optional<PinnedMapping> pinned;
-  base::JsonValue config;  ///< resolved {npu, workload, recipe}
+  HypotheticalOps hypothetical;  ///< with --what-if
+  base::JsonValue config;        ///< resolved {npu, workload, recipe}
   std::int64_t parameters = 0;
   std::optional<npu::Area> area;         ///< absent where the NPU file states no coefficients
   std::optional<Timing> timing;          ///< of one device
@@ -154,6 +156,7 @@ struct HostFacts {
 struct Result {
   HostFacts host;
   std::vector<RunResult> runs;
+  std::vector<std::string> warnings;  ///< what was given has no effect; with its place
 };
 
 /// Of a step on all devices, or on the one there is; absent without timing.

@@ -21,6 +21,10 @@ std::string label_of(const JsonValue& run) {
          " / " + text_at(run, "recipe");
 }
 
+bool is_hypothetical(const JsonValue& run) {
+  return run.find("hypothetical") != nullptr;
+}
+
 std::map<std::string, const JsonValue*> keyed(const JsonValue& document,
                                               std::vector<std::string>& order) {
   std::map<std::string, const JsonValue*> runs;
@@ -58,6 +62,7 @@ ResultDifference difference_of(const JsonValue& before, const JsonValue& after) 
     const JsonValue& run = *runs_before.at(key);
     RunDifference found;
     found.run = label_of(run);
+    found.hypothetical_before = is_hypothetical(run);
     const auto other = runs_after.find(key);
     if (other == runs_after.end()) {
       found.side = RunDifference::Side::only_before;
@@ -65,6 +70,7 @@ ResultDifference difference_of(const JsonValue& before, const JsonValue& after) 
       found.changes = changes_of(run, *other->second);
       found.bits = bits_moved(run, *other->second, &found.first_op);
       found.moved = first_moved_tensor(run, *other->second);
+      found.hypothetical_after = is_hypothetical(*other->second);
     }
     difference.runs.push_back(std::move(found));
   }
@@ -73,6 +79,7 @@ ResultDifference difference_of(const JsonValue& before, const JsonValue& after) 
     RunDifference found;
     found.run = label_of(*runs_after.at(key));
     found.side = RunDifference::Side::only_after;
+    found.hypothetical_after = is_hypothetical(*runs_after.at(key));
     difference.runs.push_back(std::move(found));
   }
   return difference;

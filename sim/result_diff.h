@@ -25,6 +25,8 @@ struct RunDifference {
   BitsMoved bits = BitsMoved::unknown;
   std::string first_op;  ///< whose bits differ first; "" if none does
   std::optional<MovedTensor> moved;
+  /// Ops in formats that the NPU does not declare, on which side.
+  bool hypothetical_before = false, hypothetical_after = false;
 };
 
 struct ResultDifference {

@@ -20,6 +20,7 @@
 #include "sim/dynamic_shapes.h"
 #include "sim/explain_mapping.h"
 #include "sim/numerics.h"
+#include "sim/pin_check.h"
 #include "sim/run_job.h"
 #include "sim/run_parts.h"
 #include "sim/tensor_files.h"
@@ -51,13 +52,18 @@ namespace {
 class Inputs {
  public:
   explicit Inputs(const RunOptions& options)
-      : npu_overrides_(overrides_of(options.overrides, "npu")),
+      : what_if_(options.what_if),
+        npu_overrides_(overrides_of(options.overrides, "npu")),
         workload_overrides_(overrides_of(options.overrides, "workload")),
         recipe_overrides_(overrides_of(options.overrides, "recipe")),
         cluster_overrides_(overrides_of(options.overrides, "cluster")) {}
 
   const npu::NpuSpec& npu(const std::string& file) {
-    return once(npus_, file, [&] { return npu::load_npu(file, npu_overrides_); });
+    return once(npus_, file, [&] {
+      npu::NpuSpec npu = npu::load_npu(file, npu_overrides_);
+      npu.what_if = what_if_;
+      return npu;
+    });
   }
   const workloads::Workload& workload(const std::string& file) {
     return once(workloads_, file,
@@ -77,6 +83,7 @@ class Inputs {
     return found != cache.end() ? found->second : cache.emplace(file, load()).first->second;
   }
 
+  bool what_if_;
   std::vector<base::Override> npu_overrides_, workload_overrides_, recipe_overrides_,
       cluster_overrides_;
   std::map<std::string, npu::NpuSpec> npus_;
@@ -248,6 +255,14 @@ void check_fidelity(const std::vector<Job>& jobs, const RunOptions& options) {
   }
 }
 
+/// The mistake with the workload in front of its message.
+base::InputError named(const base::InputError& error, const RunResult& run) {
+  std::vector<base::Diagnostic> mistakes = error.diagnostics();
+  for (base::Diagnostic& mistake : mistakes)
+    mistake.message = "workload " + run.workload + " (" + run.mode + "): " + mistake.message;
+  return base::InputError(std::move(mistakes));
+}
+
 void compute_numerics(const std::vector<Job>& jobs, const RunOptions& options,
                       std::vector<RunResult>& runs) {
   double macs = 0.0;
@@ -293,6 +308,10 @@ void compute_numerics(const std::vector<Job>& jobs, const RunOptions& options,
     } catch (const Interrupted& stopped) {
       run.status = Status::interrupted;
       run.error = "interrupted while computing numerics: " + stopped.done + " done";
+    } catch (const base::InputError& error) {
+      if (jobs.size() == 1 && !options.mistakes_fail_runs) throw named(error, run);
+      run.status = Status::failed;
+      run.error = named(error, run).what();
     }
   }
 }
@@ -319,6 +338,9 @@ Result run_all(const std::vector<RunRequest>& requests, const RunOptions& option
               dynamic_nodes(requests[i], jobs[i], options));
   }
   map_jobs(jobs, requests, options.pin_mapping, result.runs);
+  PinCheck pins;
+  for (const Job& job : jobs) pins.look(*job.npu, job.mapped ? &*job.mapped : nullptr);
+  result.warnings = pins.warnings();
   check_parameters(result.runs, options.dynamic, "--dynamic");
   check_fidelity(jobs, options);
   if (options.timing) time_jobs(jobs, options, result.runs);
@@ -344,14 +366,17 @@ Result coverage_all(const std::vector<RunRequest>& requests, const RunOptions& o
   std::vector<Job> jobs = load_jobs(requests, options, inputs);
   make_graphs(jobs, requests, options);
   Result result;
+  PinCheck pins;
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     result.runs.push_back(describe_run(requests[i], jobs[i], options.seed));
     result.runs.back().coverage =
         cover(*jobs[i].npu, jobs[i].graph, *jobs[i].recipe, requests[i].mode == Mode::training,
               dynamic_nodes(requests[i], jobs[i], options));
     map_job(jobs[i], result.runs.back());
+    pins.look(*jobs[i].npu, jobs[i].mapped ? &*jobs[i].mapped : nullptr);
     jobs[i].mapped.reset();
   }
+  result.warnings = pins.warnings();
   check_parameters(result.runs, options.dynamic, "--dynamic");
   result.host.cpu = cpu_name();
   result.host.simd = precision::simd_path();

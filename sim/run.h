@@ -39,13 +39,16 @@ struct RunOptions {
   npu::SimulationOptions simulation;
   /// Name of an NPU whose mapping the others take where they can; empty: each has its own.
   std::string pin_mapping;
-  std::string cluster_file;           ///< several devices; empty: one
+  bool what_if = false;      ///< undeclared formats run hypothetically (npu_models/what_if.h)
+  std::string cluster_file;  ///< several devices; empty: one
   std::int64_t max_numeric_macs = 0;  ///< above, products are sampled; 0: kMostNumericMacs
   /// What sampled products read as activations; absent: standard normal values.
   std::optional<workloads::Initializer> activations;
   std::string weights;  ///< .safetensors that replaces initialisers by name; empty: none
   std::map<std::string, std::string> inputs;  ///< graph input name -> .npy
-  std::string dump_outputs;           ///< folder for <output>.npy; empty: none (single runs only)
+  std::string dump_outputs;  ///< folder for <output>.npy; empty: none (single runs only)
+  /// Values that an op refuses (a label out of range) fail their run. Among several runs always.
+  bool mistakes_fail_runs = false;
   std::function<bool()> interrupted;  ///< polled; may be empty
 };
 

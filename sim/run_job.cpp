@@ -114,6 +114,7 @@ void map_job(Job& job, RunResult& run, const Job* reference) {
     run.mapping_hash = job.mapped->hash();
     run.mappings = mappings_of(*job.mapped);
     run.attention_in_parts = job.in_parts;
+    run.hypothetical = hypothetical_ops(*job.mapped);
     if (like != nullptr) run.pinned = pinned_mapping(*job.mapped, reference->npu->name);
     run.memory = RunMemory{job.mapped->memory, job.npu->dram.capacity_bytes, {}, {}};
     npu::check_fits(*job.npu, *job.mapped);
@@ -122,6 +123,7 @@ void map_job(Job& job, RunResult& run, const Job* reference) {
                                   *job.recipe);
   } catch (const npu::UnsupportedError& error) {
     job.mapped.reset();
+    run.hypothetical.clear();
     run.status = Status::unsupported;
     run.error = error.what();
     if (run.coverage) refuse(*run.coverage, error.what(), run.mode == name_of(Mode::training));

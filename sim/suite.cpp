@@ -65,6 +65,7 @@ SuiteRun read_run(const base::ValueReader& value, const std::string& folder, boo
   run.options.seed = static_cast<std::uint64_t>(reader.integer("seed", base::kNonNegative, 0));
   run.options.numerics = reader.boolean("numerics", true);
   run.options.timing = reader.boolean("timing", true);
+  run.options.what_if = reader.boolean("what_if", false);
   const std::vector<base::ValueReader> set = read_overrides(reader, run);
   if (const auto baseline = reader.required("baseline", "a file, relative to this one")) {
     run.baseline_file = (std::filesystem::path(folder) / baseline->string()).string();

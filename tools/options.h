@@ -50,9 +50,10 @@ struct RunArguments {
   std::string weights;
   std::vector<std::string> inputs;  ///< NAME=F.npy
   std::string dump_outputs;
-  std::string base;                 ///< compare: an NPU of the selection, by name
-  std::string pin_mapping;          ///< compare: likewise
-  std::string cluster;              ///< file or name; empty: one device
+  std::string base;         ///< compare: an NPU of the selection, by name
+  std::string pin_mapping;  ///< compare: likewise
+  std::string cluster;      ///< file or name; empty: one device
+  bool what_if = false;
   std::vector<std::string> pareto;  ///< compare: names of metrics
 };
 
@@ -62,6 +63,7 @@ struct CoverageArguments {
   std::string require;  ///< native | decomposed | host, or ""
   bool time = false;    ///< simulate timing for the share of time on the NPU
   bool details = false;
+  bool what_if = false;
   std::vector<std::string> dynamic;  ///< parameters of the workload
 };
 
@@ -155,6 +157,7 @@ struct TrainArguments {
   sim::TrainOptions options;
   bool reference = true;
   bool timing = true;
+  bool what_if = false;
   std::string log;      ///< JSON lines
   std::string cluster;  ///< file or name; empty: one device
 };

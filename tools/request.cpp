@@ -79,6 +79,11 @@ void report_problems(const sim::Result& result) {
            sim::name_of(run.status) + (run.error.empty() ? "" : ": " + run.error));
 }
 
+void report_warnings(const std::vector<std::string>& warnings, bool quiet) {
+  if (quiet) return;
+  for (const std::string& text : warnings) note("npusim: warning: " + text);
+}
+
 int print_configs(const std::vector<sim::RunRequest>& requests, const sim::RunOptions& options) {
   sim::coverage_all(requests, options);
   ConfigListing listing;

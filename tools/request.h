@@ -32,6 +32,9 @@ bool stdout_taken(const OutputFiles& files);
 /// Rows that failed, for people who look at stderr only.
 void report_problems(const sim::Result& result);
 
+/// "npusim: warning: ..." on stderr, unless quiet.
+void report_warnings(const std::vector<std::string>& warnings, bool quiet);
+
 /// --print-config: validates everything that would run, then prints each file once; returns 0.
 int print_configs(const std::vector<sim::RunRequest>& requests, const sim::RunOptions& options);
 

@@ -109,8 +109,10 @@ std::string Trace::json(const NpuSpec& npu, const MappedGraph& mapped) const {
   std::string text =
       "{\"displayTimeUnit\":\"ns\",\"otherData\":{\"npu\":" + quoted(npu.name) +
       ",\"workload\":" + quoted(mapped.graph.name) + ",\"clock_mhz\":" + number(npu.clock_mhz) +
-      ",\"truncated\":" + (truncated_ ? "true" : "false") + "},\n\"traceEvents\":[\n";
-  append_metadata(text, "process_name", 0, npu.name);
+      ",\"truncated\":" + (truncated_ ? "true" : "false") +
+      (mapped.stand_ins.empty() ? "" : ",\"hypothetical\":true") + "},\n\"traceEvents\":[\n";
+  append_metadata(text, "process_name", 0,
+                  npu.name + (mapped.stand_ins.empty() ? "" : " (hypothetical)"));
   for (std::size_t i = 0; i < kTracks; ++i)
     append_metadata(text, "thread_name", static_cast<int>(i) + 1, name_of(static_cast<Track>(i)));
   for (const Event& event : events_) {

@@ -151,6 +151,8 @@ class PointEvaluator::Files {
     std::optional<CalibratedValues> calibrated;
   };
 
+  explicit Files(bool what_if) : what_if_(what_if) {}
+
   /// With job.npu as the point wants it.
   Graph& of(const PointRequest& point) {
     std::vector<base::ParsedOverride> overrides;
@@ -161,8 +163,11 @@ class PointEvaluator::Files {
     const RunRequest& request = point.request;
     const std::vector<base::Override> of_units = overrides_of(overrides, "unit");
     const std::string npu_key = key_of(request.npu_file, of_npu) + key_of("", of_units);
-    npu::NpuSpec& npu =
-        npus_.get(npu_key, [&] { return npu::load_npu(request.npu_file, of_npu, of_units); });
+    npu::NpuSpec& npu = npus_.get(npu_key, [&] {
+      npu::NpuSpec loaded = npu::load_npu(request.npu_file, of_npu, of_units);
+      loaded.what_if = what_if_;
+      return loaded;
+    });
     const std::string recipe_file =
         request.recipe_file.empty() ? find_file("recipe", npu.default_recipe) : request.recipe_file;
     const std::string workload_key = key_of(request.workload_file, of_workload);
@@ -187,6 +192,7 @@ class PointEvaluator::Files {
   }
 
  private:
+  bool what_if_;
   Recent<npu::NpuSpec> npus_{kRecent};
   Recent<Graph> graphs_{kRecent};
 };
@@ -196,6 +202,7 @@ PointSetup setup_of(const Sweep& sweep) {
   setup.seed = sweep.seed;
   setup.timing = sweep.timing;
   setup.numerics = sweep.numerics;
+  setup.what_if = sweep.what_if;
   setup.limits = sweep.limits;
   return setup;
 }
@@ -205,6 +212,7 @@ std::string to_text(const PointSetup& setup) {
   object.set("seed", static_cast<std::int64_t>(setup.seed));
   object.set("timing", setup.timing);
   object.set("numerics", setup.numerics);
+  object.set("what_if", setup.what_if);
   object.set("seconds", setup.limits.seconds);
   object.set("memory_gib", setup.limits.memory_gib);
   object.set("reuse_numerics", setup.reuse_numerics);
@@ -217,6 +225,7 @@ PointSetup setup_of_text(const std::string& text) {
   setup.seed = static_cast<std::uint64_t>(object.find("seed")->integer());
   setup.timing = object.find("timing")->boolean();
   setup.numerics = object.find("numerics")->boolean();
+  setup.what_if = object.find("what_if")->boolean();
   setup.limits.seconds = object.find("seconds")->number();
   setup.limits.memory_gib = object.find("memory_gib")->number();
   setup.reuse_numerics = object.find("reuse_numerics")->boolean();
@@ -224,7 +233,7 @@ PointSetup setup_of_text(const std::string& text) {
 }
 
 PointEvaluator::PointEvaluator(const PointSetup& setup)
-    : setup_(setup), files_(std::make_unique<Files>()) {
+    : setup_(setup), files_(std::make_unique<Files>(setup.what_if)) {
   limit_memory(setup.limits.memory_gib);
 }
 

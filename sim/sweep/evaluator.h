@@ -16,7 +16,7 @@ namespace npusim::sim {
 /// What all points of a sweep have in common beside their configs.
 struct PointSetup {
   std::uint64_t seed = 0;
-  bool timing = true, numerics = false;
+  bool timing = true, numerics = false, what_if = false;
   PointLimits limits;
   /// Points whose mappings give numerics the same to do share its outcome.
   bool reuse_numerics = true;

@@ -83,6 +83,10 @@ const std::vector<SweepMetric>& sweep_metrics() {
        }},
       {"rel_error", "worst relative Frobenius error of an output against FP64", true, false,
        "numerics", [](const Run& run, const Npu&) { return value_of(run, Metric::error); }},
+      {"hypothetical_ops", "ops in formats that the NPU does not declare", true, true, "what_if",
+       [](const Run& run, const Npu& npu) {
+         return npu.what_if ? Value(static_cast<double>(run.hypothetical.size())) : Value();
+       }},
   };
   return metrics;
 }

@@ -16,7 +16,7 @@ struct SweepMetric {
   const char* description;
   bool less_is_better;
   bool integral;
-  /// What a sweep has to compute for it: "" (nothing), "timing" or "numerics"; "area":
+  /// What a sweep has to compute for it: "" (nothing), "timing", "numerics" or "what_if"; "area":
   /// what an NPU file has to state.
   const char* needs;
   std::optional<double> (*value)(const RunResult& run, const npu::NpuSpec& npu);

@@ -129,6 +129,7 @@ StoreHeader header_of(const Sweep& sweep) {
   identity.set("seed", static_cast<std::int64_t>(sweep.seed));
   identity.set("timing", sweep.timing);
   identity.set("numerics", sweep.numerics);
+  if (sweep.what_if) identity.set("what_if", true);
   // Names as they stand in the file: shards may run in other folders. What is in the files is part
   // of the config hashes.
   for (const char* key : {"npu", "workload", "recipe", "set"})

@@ -148,8 +148,9 @@ void read_points(base::ObjectReader& root, Sweep& sweep) {
 std::size_t read_metric(const base::ValueReader& value, const Sweep& sweep) {
   const std::size_t metric = value.choice(sweep_metric_names());
   const std::string needs = sweep_metrics()[metric].needs;
-  const bool missing =
-      (needs == "timing" && !sweep.timing) || (needs == "numerics" && !sweep.numerics);
+  const bool missing = (needs == "timing" && !sweep.timing) ||
+                       (needs == "numerics" && !sweep.numerics) ||
+                       (needs == "what_if" && !sweep.what_if);
   if (missing && value.json().is_string() && value.json().string() == sweep_metrics()[metric].name)
     value.error("not-computed", value.json().string() + " needs \"" + needs + "\": true",
                 "a metric that this sweep computes");
@@ -220,6 +221,7 @@ Sweep read_sweep(base::ObjectReader& root, const std::string* folder) {
   sweep.seed = static_cast<std::uint64_t>(root.integer("seed", base::kNonNegative, 0));
   sweep.timing = root.boolean("timing", true);
   sweep.numerics = root.boolean("numerics", false);
+  sweep.what_if = root.boolean("what_if", false);
   for (const base::ValueReader& item : root.optional_array("set"))
     sweep.overrides.push_back(item.string());
   read_search(root, sweep);

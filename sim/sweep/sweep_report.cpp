@@ -20,6 +20,7 @@ using base::JsonValue;
 constexpr int kSweepSchemaVersion = 1;
 constexpr std::size_t kMostRows = 40;
 constexpr std::size_t kReasonsShown = 5;
+const char* const kHypotheticalOps = "hypothetical_ops";
 /// Of points off the front: a page with all of 100,000 would not open.
 constexpr std::size_t kMostOnPage = 5000;
 
@@ -66,12 +67,23 @@ std::string metric_cell(const PointOutcome& outcome, std::size_t metric) {
                                           : fmt::format("{:.5g}", *value);
 }
 
-/// Objectives, then what is constrained and no objective.
+void add_metric(std::vector<std::size_t>& metrics, std::size_t metric) {
+  if (std::find(metrics.begin(), metrics.end(), metric) == metrics.end()) metrics.push_back(metric);
+}
+
+/// Objectives, then what is constrained and no objective; with what_if how much is hypothetical.
 std::vector<std::size_t> metrics_shown(const Sweep& sweep) {
   std::vector<std::size_t> metrics = sweep.objectives;
-  for (const Constraint& constraint : sweep.constraints)
-    if (std::find(metrics.begin(), metrics.end(), constraint.metric) == metrics.end())
-      metrics.push_back(constraint.metric);
+  for (const Constraint& constraint : sweep.constraints) add_metric(metrics, constraint.metric);
+  if (sweep.what_if) add_metric(metrics, *find_metric(kHypotheticalOps));
+  return metrics;
+}
+
+/// Every metric; without what_if nothing is hypothetical.
+std::vector<std::size_t> metrics_written(const Sweep& sweep) {
+  std::vector<std::size_t> metrics;
+  for (std::size_t m = 0; m < sweep_metrics().size(); ++m)
+    if (sweep.what_if || m != *find_metric(kHypotheticalOps)) metrics.push_back(m);
   return metrics;
 }
 
@@ -121,7 +133,7 @@ JsonValue point_json(const SweepResult& result, std::size_t i) {
   object.set("status", name_of(point.outcome.status));
   object.set("reason", point.outcome.reason);
   JsonValue metrics = JsonValue::make_object();
-  for (std::size_t m = 0; m < sweep_metrics().size(); ++m)
+  for (const std::size_t m : metrics_written(result.sweep))
     metrics.set(sweep_metrics()[m].name, metric_value(m, metric_at(point.outcome, m)));
   object.set("metrics", std::move(metrics));
   object.set("feasible", is_feasible(result.sweep, point.outcome));
@@ -194,8 +206,9 @@ SweepResult result_of(Sweep sweep, const SweepStore& store,
 std::string summary_of(const SweepResult& result) {
   std::map<PointStatus, std::int64_t> counts;
   std::map<std::string, std::int64_t> reasons;
-  std::int64_t feasible = 0;
+  std::int64_t feasible = 0, hypothetical = 0;
   for (const StoredPoint& point : result.points) {
+    hypothetical += metric_at(point.outcome, *find_metric(kHypotheticalOps)).value_or(0.0) > 0.0;
     ++counts[point.outcome.status];
     feasible += is_feasible(result.sweep, point.outcome) ? 1 : 0;
     if (point.outcome.status != PointStatus::ok)
@@ -205,6 +218,9 @@ std::string summary_of(const SweepResult& result) {
   for (const auto& [status, count] : counts) text += fmt::format(" {} {},", count, name_of(status));
   text += fmt::format(" {} within the constraints, {} on the Pareto front\n", feasible,
                       std::count(result.front.begin(), result.front.end(), true));
+  if (hypothetical > 0)
+    text += fmt::format("{} points are hypothetical: formats that their NPU does not declare\n",
+                        hypothetical);
   std::vector<std::pair<std::int64_t, std::string>> most;
   for (const auto& [reason, count] : reasons) most.emplace_back(-count, reason);
   std::sort(most.begin(), most.end());
@@ -231,7 +247,8 @@ std::string csv_of(const SweepResult& result) {
   table.column("config_hash");
   for (const std::string& path : paths) table.column(path);
   for (const char* name : {"status", "reason"}) table.column(name);
-  for (const SweepMetric& metric : sweep_metrics()) table.column(metric.name);
+  const std::vector<std::size_t> metrics = metrics_written(result.sweep);
+  for (const std::size_t m : metrics) table.column(sweep_metrics()[m].name);
   for (const char* name : {"feasible", "pareto"}) table.column(name);
   for (std::size_t i = 0; i < result.points.size(); ++i) {
     const auto& [assignment, outcome] = result.points[i];
@@ -239,7 +256,7 @@ std::string csv_of(const SweepResult& result) {
     for (const std::string& path : paths) cells.push_back(setting_cell(assignment, path));
     cells.emplace_back(name_of(outcome.status));
     cells.push_back(outcome.reason);
-    for (std::size_t m = 0; m < sweep_metrics().size(); ++m) {
+    for (const std::size_t m : metrics) {
       const JsonValue value = metric_value(m, metric_at(outcome, m));
       cells.push_back(value.is_number() ? base::dump_json(value, -1) : "");
     }

@@ -52,6 +52,7 @@ struct Sweep {
   std::vector<std::string> overrides;  ///< of every point, as of --set
   std::uint64_t seed = 0;
   bool timing = true, numerics = false;
+  bool what_if = false;  ///< undeclared formats run hypothetically (npu_models/what_if.h)
   Search search = Search::grid;
   std::int64_t samples = 0;       ///< random, latin_hypercube
   std::uint64_t sample_seed = 0;  ///< of the choice of points

@@ -28,11 +28,12 @@ Family family_of(const npu::NpuSpec& npu) {
         npu.mac_array.inputs.begin(), npu.mac_array.inputs.end(),
         [&](const npu::InputMode& mode) { return npu::operands_of(mode).name() == format; });
   };
-  if (takes("bf16"))
-    return {"bf16_fp32_master",          "bf16_fp32_accumulate",
-            "bf16_last_layer_fp32",      "bf16_activations_fp32_weights",
-            "bf16_fp32_norm_statistics", "bf16_dynamic_scale"};
+  const Family bf16 = {"bf16_fp32_master",          "bf16_fp32_accumulate",
+                       "bf16_last_layer_fp32",      "bf16_activations_fp32_weights",
+                       "bf16_fp32_norm_statistics", "bf16_dynamic_scale"};
+  if (takes("bf16")) return bf16;
   if (takes("fp16")) return {"fp16_fp32_master", "", "", "", "", "fp16_dynamic_scale"};
+  if (npu.what_if) return bf16;
   throw npu::UnsupportedError(npu.name + " takes neither BF16 nor FP16 operands");
 }
 
@@ -41,6 +42,7 @@ class Adviser {
   Adviser(const TrainRequest& request, const AdviceLimits& limits)
       : request_(request), limits_(limits) {
     npu_ = npu::load_npu(request.npu_file, overrides_of(request.overrides, "npu"));
+    npu_.what_if = request.what_if;
     workload_ = workloads::load_workload(request.workload_file,
                                          overrides_of(request.overrides, "workload"));
     family_ = family_of(npu_);
@@ -101,8 +103,9 @@ class Adviser {
     const Evaluation& a = run.evaluations.back();
     const TrainRun& fp32 = advice_.experiment.reference;
     const Evaluation b = fp32.evaluations.empty() ? Evaluation{} : fp32.evaluations.back();
-    return fmt::format("{}: accuracy {:.2f} % (FP32 {:.2f} %), loss {:.4f} (FP32 {:.4f})",
-                       name_of(run.status), 100.0 * a.accuracy, 100.0 * b.accuracy, a.loss, b.loss);
+    return fmt::format("{}{}: accuracy {:.2f} % (FP32 {:.2f} %), loss {:.4f} (FP32 {:.4f})",
+                       name_of(run.status), mark_of(run.hypothetical), 100.0 * a.accuracy,
+                       100.0 * b.accuracy, a.loss, b.loss);
   }
 
   /// Scenario 1 is good enough: is the memory full of activations?

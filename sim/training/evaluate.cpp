@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "sim/calibration.h"
 #include "sim/training/batch_feed.h"
 #include "workloads/detmath.h"
 #include "workloads/initializer.h"
@@ -15,11 +16,13 @@ namespace npusim::sim {
 
 Evaluator::Evaluator(const workloads::Workload& workload, const npu::MappedGraph& forward,
                      const precision::Format& internal, const workloads::Dataset& test,
-                     std::uint64_t seed, const precision::ParallelFor& parallel)
+                     std::uint64_t seed, const precision::ParallelFor& parallel,
+                     const std::function<bool()>& interrupted)
     : workload_(workload),
       test_(test),
       parallel_(parallel),
-      executor_(forward, internal, seed, parallel),
+      interrupted_(interrupted),
+      executor_(forward, internal, seed, parallel, interrupted),
       logits_(forward.graph.find(workload.training->logits)) {
   const std::vector<int> writer = workloads::writers(forward.graph);
   for (std::size_t i = 0; i < forward.graph.tensors.size(); ++i) {
@@ -44,6 +47,7 @@ Evaluation Evaluator::run(
   std::iota(order.begin(), order.end(), 0);
   Evaluation sums;
   for (std::int64_t first = 0; first + workload_.batch <= test_.size(); first += workload_.batch) {
+    if (interrupted_ && interrupted_()) throw Interrupted{};
     const Batch batch = read_batch(test_, sample, order, first, workload_.batch, parallel_);
     executor_.load(data.input, batch.input);
     executor_.run(0, {}, {});

@@ -22,8 +22,9 @@ class Evaluator {
  public:
   Evaluator(const workloads::Workload& workload, const npu::MappedGraph& forward,
             const precision::Format& internal, const workloads::Dataset& test, std::uint64_t seed,
-            const precision::ParallelFor& parallel);
-  /// Values of each weight and statistic by name; whole batches of the test set.
+            const precision::ParallelFor& parallel, const std::function<bool()>& interrupted = {});
+  /// Values of each weight and statistic by name; whole batches of the test set. Throws Interrupted
+  /// (calibration.h) before the next batch or node when `interrupted` says so.
   Evaluation run(const std::function<const std::vector<double>*(const std::string&)>& values);
 
  private:
@@ -37,6 +38,7 @@ class Evaluator {
   const workloads::Workload& workload_;
   const workloads::Dataset& test_;
   const precision::ParallelFor& parallel_;
+  std::function<bool()> interrupted_;
   StepExecutor executor_;
   workloads::TensorId logits_;
 };

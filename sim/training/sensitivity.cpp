@@ -139,6 +139,7 @@ class Search {
     base.describe(base_.name, base_.description);
     result_.base_row = measure(base, "base", nullptr);
     progress.advance(1.0, base_.name);
+    if (result_.interrupted) return std::move(result_);
     if (result_.base_row.status != TrainStatus::ok)
       throw base::InputError(
           "the base recipe " + base_.name + " does not train: " + result_.base_row.error,
@@ -160,7 +161,10 @@ class Search {
     base::Diagnostics diagnostics;
     const auto of = [&](const char* kind) { return overrides_of(request_.overrides, kind); };
     if (!request_.npu_file.empty())
-      diagnostics.collect([&] { npu_ = npu::load_npu(request_.npu_file, of("npu")); });
+      diagnostics.collect([&] {
+        npu_ = npu::load_npu(request_.npu_file, of("npu"));
+        npu_->what_if = request_.what_if;
+      });
     diagnostics.collect(
         [&] { workload_ = workloads::load_workload(request_.workload_file, of("workload")); });
     diagnostics.collect(
@@ -223,6 +227,8 @@ class Search {
       const TrainMappings mappings = npu_ ? map_training(*npu_, workload_, draft.recipe())
                                           : map_training(workload_, draft.recipe());
       row.bytes = bytes_of(mappings.step);
+      row.hypothetical = hypothetical_ops(mappings.step);
+      add_new(hypothetical_ops(mappings.forward), row.hypothetical);
       TrainOptions options = request_.options;
       options.progress = nullptr;
       options.log = nullptr;
@@ -310,7 +316,10 @@ class Search {
     Draft last = drafted();
     last.describe(
         workload_.name + "_mixed",
-        "The cheapest assignment that a greedy search found within the bound, from " + base_.name);
+        "The cheapest assignment that a greedy search found within the bound, from " + base_.name +
+            (result_.assignment.hypothetical.empty()
+                 ? ""
+                 : "; hypothetical: " + npu_->name + " does not declare all of its formats"));
     result_.recipe = last.json();
   }
 

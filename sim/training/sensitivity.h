@@ -45,6 +45,7 @@ struct SensitivityRow {
   double loss = 0.0, accuracy = 0.0, agreement = 0.0;  ///< on the test samples, at the end
   double loss_change = 0.0, accuracy_change = 0.0;     ///< candidate - base
   double bytes = 0.0;                                  ///< cost
+  HypotheticalOps hypothetical = {};                   ///< with --what-if
 };
 
 struct Sensitivity {

@@ -17,7 +17,8 @@ std::vector<std::string> cells_of(const SensitivityRow& row, const SensitivityRo
   cells.push_back(ran ? fmt::format("{:+.2f}", 100.0 * row.accuracy_change) : "-");
   cells.push_back(ran ? fmt::format("{:.2f}", 100.0 * row.agreement) : "-");
   cells.push_back(ran ? fmt::format("{:.2f}", 100.0 * row.bytes / base.bytes) : "-");
-  cells.push_back(std::string(name_of(row.status)) + (row.error.empty() ? "" : ": " + row.error));
+  cells.push_back(name_of(row.status) + std::string(mark_of(row.hypothetical)) +
+                  (row.error.empty() ? "" : ": " + row.error));
   return cells;
 }
 
@@ -44,6 +45,7 @@ JsonValue json_of(const SensitivityRow& row) {
   v.set("loss_change", row.loss_change);
   v.set("accuracy_change", row.accuracy_change);
   v.set("bytes", row.bytes);
+  if (!row.hypothetical.empty()) v.set("hypothetical", sim::json_of(row.hypothetical));
   return v;
 }
 
@@ -55,17 +57,19 @@ JsonValue list_of(const std::vector<SensitivityRow>& rows) {
 
 std::string conclusion(const Sensitivity& result) {
   if (result.interrupted) return "Interrupted: no assignment was searched for.\n";
-  std::string text = fmt::format("Base {}: loss {:.4f}, accuracy {:.2f} %\n", result.base,
-                                 result.base_row.loss, 100.0 * result.base_row.accuracy);
+  std::string text =
+      fmt::format("Base {}: loss {:.4f}, accuracy {:.2f} %{}\n", result.base, result.base_row.loss,
+                  100.0 * result.base_row.accuracy, mark_of(result.base_row.hypothetical));
   if (result.chosen.empty()) return text + "No part can be lowered within the bound.\n";
   text += "Within the bound together:";
   for (const SensitivityRow& row : result.chosen)
     text += fmt::format(" {} {} in {};", name_of(row.part), row.name, row.candidate);
   text.back() = '.';
-  return text + fmt::format(" Loss {:+.6f}, accuracy {:+.2f} points, {:.2f} % of the bytes.\n",
-                            result.assignment.loss_change,
-                            100.0 * result.assignment.accuracy_change,
-                            100.0 * result.assignment.bytes / result.base_row.bytes);
+  text += fmt::format(" Loss {:+.6f}, accuracy {:+.2f} points, {:.2f} % of the bytes.\n",
+                      result.assignment.loss_change, 100.0 * result.assignment.accuracy_change,
+                      100.0 * result.assignment.bytes / result.base_row.bytes);
+  const std::string hypothetical = text_of(result.assignment.hypothetical);
+  return hypothetical.empty() ? text : text + hypothetical + "\n";
 }
 
 }  // namespace

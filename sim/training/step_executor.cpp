@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "precision/indexed_rounding.h"
+#include "sim/calibration.h"
 #include "sim/matrix_engines.h"
 #include "sim/training/random_keys.h"
 #include "workloads/op.h"
@@ -70,11 +71,13 @@ struct StepExecutor::Buffers {
 };
 
 StepExecutor::StepExecutor(const npu::MappedGraph& mapped, const precision::Format& internal,
-                           std::uint64_t seed, const precision::ParallelFor& parallel)
+                           std::uint64_t seed, const precision::ParallelFor& parallel,
+                           std::function<bool()> interrupted)
     : mapped_(mapped),
       internal_(internal),
       seed_(seed),
       parallel_(parallel),
+      interrupted_(std::move(interrupted)),
       compiled_(std::make_unique<Compiled>()),
       buffers_(std::make_unique<Buffers>()) {
   compile();
@@ -204,9 +207,10 @@ bool StepExecutor::run(std::uint64_t step, const Watch& watch, const std::vector
   std::vector<double> before;
   bool going = true;
   for (std::size_t n = 0; n < compiled_->steps.size() && going; ++n) {
-    run_node(n, step);
-    Compiled::Step& s = compiled_->steps[n];
+    if (interrupted_ && interrupted_()) throw Interrupted{};
     const Node& node = graph().nodes[n];
+    at_node(node, [&] { run_node(n, step); });
+    Compiled::Step& s = compiled_->steps[n];
     for (std::size_t o = 0; o < s.outputs.size(); ++o) {
       const bool seen = watch && watched[at(node.outputs[o])] != 0;
       if (seen) before = s.outputs[o].values;

@@ -23,9 +23,11 @@ class StepExecutor {
       std::function<bool(const workloads::Node& node, workloads::TensorId id,
                          const std::vector<double>& before, const workloads::Tensor& after)>;
 
-  /// `mapped` must outlive the executor. `internal`: of steps inside vector ops.
+  /// `mapped` must outlive the executor. `internal`: of steps inside vector ops. `interrupted` (may
+  /// be empty) is polled before every node.
   StepExecutor(const npu::MappedGraph& mapped, const precision::Format& internal,
-               std::uint64_t seed, const precision::ParallelFor& parallel);
+               std::uint64_t seed, const precision::ParallelFor& parallel,
+               std::function<bool()> interrupted = {});
   ~StepExecutor();
 
   const workloads::Graph& graph() const { return mapped_.graph; }
@@ -39,7 +41,8 @@ class StepExecutor {
 
   /// Runs every node of the phases up to `last`; `step` keys stochastic rounding.
   /// `watched` (may be empty) is called for tensors with a set flag only.
-  /// Returns false when a watch stopped the step.
+  /// Returns false when a watch stopped the step. Throws Interrupted (calibration.h); tensors that
+  /// no node writes are then what they were.
   bool run(std::uint64_t step, const Watch& watch, const std::vector<char>& watched);
 
  private:
@@ -54,6 +57,7 @@ class StepExecutor {
   precision::Format internal_;
   std::uint64_t seed_;
   const precision::ParallelFor& parallel_;
+  std::function<bool()> interrupted_;
   std::unique_ptr<Compiled> compiled_;
   std::unique_ptr<Buffers> buffers_;
 };

@@ -12,6 +12,7 @@
 #include "npu_models/training_graph.h"
 #include "sim/catalog.h"
 #include "sim/cluster_graphs.h"
+#include "sim/pin_check.h"
 #include "sim/run_parts.h"
 #include "sim/training/trainer.h"
 #include "workloads/training/transform.h"
@@ -43,6 +44,7 @@ class Experiment {
     base::Diagnostics diagnostics;
     const auto overrides = [&](const char* kind) { return overrides_of(request_.overrides, kind); };
     diagnostics.collect([&] { npu_ = npu::load_npu(request_.npu_file, overrides("npu")); });
+    npu_.what_if = request_.what_if;
     diagnostics.collect([&] {
       workload_ = workloads::load_workload(request_.workload_file, overrides("workload"));
     });
@@ -90,6 +92,7 @@ class Experiment {
   bool is_reference(std::size_t i) const { return request_.reference && i == 0; }
 
   void map() {
+    PinCheck pins;
     for (std::size_t i = 0; i < jobs_.size(); ++i) {
       Job& job = jobs_[i];
       job.run.recipe = job.recipe.name;
@@ -98,11 +101,17 @@ class Experiment {
           job.mappings = map_training(workload_of(i), job.recipe);
         else
           map_on_npu(job);
+        if (job.mappings) job.run.hypothetical = hypothetical_ops(job.mappings->step);
+        if (job.mappings) add_new(hypothetical_ops(job.mappings->forward), job.run.hypothetical);
       } catch (const npu::UnsupportedError& error) {
         job.run.status = TrainStatus::unsupported;
         job.run.error = error.what();
       }
+      if (is_reference(i)) continue;
+      pins.look(npu_, job.mappings ? &job.mappings->step : nullptr);
+      if (job.mappings) pins.look(npu_, &job.mappings->forward);
     }
+    result_.warnings = pins.warnings();
   }
 
   const workloads::Workload& workload_of(std::size_t i) const {
@@ -145,11 +154,20 @@ class Experiment {
         run.cluster = cluster_timing(*cluster_, npu_, *jobs_[todo[i]].one_device, timing.run,
                                      workload_.samples_per_step(), std::nullopt);
         run.step_seconds = run.cluster->step_seconds;
+      } else if (outcomes[i].error == "interrupted") {
+        // The caller's flag does not show a signal that the workers took.
+        run.error = "interrupted while simulating";
+        stopped_ = true;
       } else {
         run.status = TrainStatus::failed;
         run.error = "timing: " + outcomes[i].error;
       }
     }
+  }
+
+  bool is_stopped() {
+    stopped_ = stopped_ || (request_.options.interrupted && request_.options.interrupted());
+    return stopped_;
   }
 
   int threads() const {
@@ -171,6 +189,10 @@ class Experiment {
     for (std::size_t i = 0; i < jobs_.size(); ++i) {
       Job& job = jobs_[i];
       if (!job.mappings || job.run.status != TrainStatus::ok) continue;
+      if (is_stopped()) {
+        job.run.status = TrainStatus::interrupted;
+        continue;
+      }
       if (is_reference(i) || jobs_.size() > first() + 1) options.checkpoint.clear();
       if (is_reference(i)) options.resume.clear();
       if (!is_reference(i)) {
@@ -193,6 +215,7 @@ class Experiment {
   std::optional<workloads::Workload> one_device_, reference_;  ///< with a cluster
   TrainData data_;
   std::vector<Job> jobs_;
+  bool stopped_ = false;  ///< by an interrupt
   TrainResult result_;
 };
 

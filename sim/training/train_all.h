@@ -19,6 +19,7 @@ struct TrainRequest {
   TrainOptions options;
   bool reference = true;  ///< train in FP32 too
   bool timing = true;
+  bool what_if = false;  ///< undeclared formats run hypothetically (npu_models/what_if.h)
   int jobs = 0;
   bool quiet = true;
 };

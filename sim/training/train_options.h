@@ -12,6 +12,7 @@
 
 #include "npu_models/memory_footprint.h"
 #include "sim/cluster_timing.h"
+#include "sim/hypothetical.h"
 #include "sim/training/gradient_statistics.h"
 
 namespace npusim::sim {
@@ -73,6 +74,7 @@ struct TrainRun {
   std::optional<double> step_seconds;
   std::optional<ClusterTiming> cluster;  ///< of a step on all devices; step_seconds is its
   std::optional<npu::MemoryFootprint> memory;
+  HypotheticalOps hypothetical;    ///< of the step and of the forward pass, with --what-if
   std::uint64_t weights_hash = 0;  ///< over the bits of the stored weights at the end
   double host_seconds = 0.0;
 };
@@ -83,6 +85,7 @@ struct TrainResult {
   std::int64_t batch = 0;
   TrainRun reference;  ///< FP32 everywhere, products as FP32 chains in canonical order
   std::vector<TrainRun> runs;
+  std::vector<std::string> warnings;  ///< what was given has no effect; with its place
 };
 
 }  // namespace npusim::sim

@@ -77,7 +77,8 @@ std::vector<std::string> row_of(const TrainResult& result, const TrainRun& run) 
       run.step_seconds && slowest > 0 ? fmt::format("{:.2f}", slowest / *run.step_seconds) : "-");
   cells.push_back(
       run.memory ? fmt::format("{:.2f}", static_cast<double>(run.memory->peak_bytes) / 1e6) : "-");
-  cells.push_back(std::string(name_of(run.status)) + (run.error.empty() ? "" : ": " + run.error));
+  cells.push_back(name_of(run.status) + std::string(mark_of(run.hypothetical)) +
+                  (run.error.empty() ? "" : ": " + run.error));
   return cells;
 }
 
@@ -194,6 +195,7 @@ JsonValue json_of(const TrainRun& run, const TrainRun& reference) {
   v.set("step_seconds",
         run.step_seconds ? JsonValue::make_real(*run.step_seconds) : JsonValue::make_null());
   if (run.cluster) v.set("cluster", sim::json_of(*run.cluster));
+  if (!run.hypothetical.empty()) v.set("hypothetical", sim::json_of(run.hypothetical));
   v.set("memory", run.memory ? sim::json_of(*run.memory) : JsonValue::make_null());
   v.set("weights_hash", base::hex64(run.weights_hash));
   JsonValue host = JsonValue::make_object();
@@ -234,6 +236,10 @@ base::JsonValue json_of(const TrainResult& result) {
   v.set("data", result.data);
   v.set("seed", static_cast<std::int64_t>(result.seed));
   v.set("batch", result.batch);
+  if (!result.warnings.empty())
+    v.set("warnings", list_of(result.warnings, [](const std::string& text) {
+            return JsonValue::make_string(text);
+          }));
   v.set("reference", result.reference.recipe.empty() ? JsonValue::make_null()
                                                      : json_of(result.reference, result.reference));
   v.set("runs",
@@ -245,6 +251,7 @@ std::string table_of(const TrainResult& result) {
   std::string text = table(result).aligned();
   for (const TrainRun& run : result.runs) {
     text += overlap_line(run, result.reference);
+    if (!run.hypothetical.empty()) text += run.recipe + ": " + text_of(run.hypothetical) + "\n";
     if (run.cluster) text += run.recipe + ": " + text_of(*run.cluster) + "\n";
     if (!run.scaling_verdict.empty())
       text += run.recipe + ": loss scaling " + run.scaling_verdict + "\n";
@@ -266,7 +273,11 @@ std::string table_of(const TrainResult& result) {
 }
 
 std::string markdown_of(const TrainResult& result) {
-  return table(result).markdown();
+  std::string text = table(result).markdown();
+  for (const TrainRun& run : result.runs)
+    if (!run.hypothetical.empty())
+      text += "\n" + run.recipe + ": " + text_of(run.hypothetical) + "\n";
+  return text;
 }
 
 std::string csv_of(const TrainResult& result) {

@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "base/hash.h"
+#include "sim/calibration.h"
 #include "sim/training/batch_feed.h"
 #include "sim/training/checkpoint.h"
 #include "sim/training/evaluate.h"
@@ -72,8 +73,9 @@ class Trainer {
         run_(run),
         graph_(mappings.step.graph),
         storage_(mappings.step.storage),
-        executor_(mappings.step, recipe.internal, options.seed, parallel),
-        evaluator_(workload, mappings.forward, recipe.internal, *data.test, options.seed, parallel),
+        executor_(mappings.step, recipe.internal, options.seed, parallel, options.interrupted),
+        evaluator_(workload, mappings.forward, recipe.internal, *data.test, options.seed, parallel,
+                   options.interrupted),
         scaler_(recipe.loss_scaling),
         carried_(carried_tensors(graph_)),
         tensors_(step_tensors(workload, graph_)),
@@ -87,23 +89,40 @@ class Trainer {
 
   void run() {
     if (!options_.resume.empty()) resume();
-    if (step_ == 0) evaluate();
-    while (step_ < total_ && run_.status == TrainStatus::ok) {
-      if (options_.interrupted && options_.interrupted()) {
-        run_.status = TrainStatus::interrupted;
-        break;
-      }
-      one_step();
-      if (step_ % per_epoch_ == 0 || step_ == total_) {
-        if (run_.status == TrainStatus::ok) evaluate();
-        save();
-      }
+    try {
+      go_on();
+    } catch (const Interrupted&) {
+      run_.status = TrainStatus::interrupted;
+      forget_begun_step();
     }
     if (run_.status == TrainStatus::interrupted) save();
     finish();
   }
 
  private:
+  void go_on() {
+    if (waits_for_evaluation()) evaluate();
+    while (step_ < total_ && run_.status == TrainStatus::ok) {
+      one_step();
+      if (step_ % per_epoch_ != 0 && step_ != total_) continue;
+      if (run_.status == TrainStatus::ok) evaluate();
+      save();
+    }
+  }
+
+  /// At the start, and where an interrupt took the evaluation of an epoch.
+  bool waits_for_evaluation() const {
+    const bool due = step_ % per_epoch_ == 0 || step_ == total_;
+    return due && (run_.evaluations.empty() || run_.evaluations.back().step != step_);
+  }
+
+  /// What was seen of a step that was not finished.
+  void forget_begun_step() {
+    while (!run_.gradients.empty() && run_.gradients.back().step == step_)
+      run_.gradients.pop_back();
+    while (!run_.updates.empty() && run_.updates.back().step == step_) run_.updates.pop_back();
+  }
+
   void initialise() {
     const std::vector<int> writer = workloads::writers(graph_);
     for (std::size_t i = 0; i < graph_.tensors.size(); ++i) {
@@ -162,7 +181,7 @@ class Trainer {
     else
       ++run_.skipped_steps;
     run_.steps.push_back(record);
-    if (options_.log) options_.log(log_line(run_.recipe, record));
+    if (options_.log) options_.log(log_line(run_, record));
     if (options_.progress) options_.progress(1.0 / static_cast<double>(total_), run_.recipe);
     ++step_;
     if (!weights_finite()) diverged();
@@ -268,7 +287,7 @@ class Trainer {
     Evaluation evaluation =
         evaluator_.run([this](const std::string& name) { return stored_value(name); });
     evaluation.step = step_;
-    if (options_.log) options_.log(log_line(run_.recipe, evaluation));
+    if (options_.log) options_.log(log_line(run_, evaluation));
     run_.evaluations.push_back(std::move(evaluation));
   }
 

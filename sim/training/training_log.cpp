@@ -9,9 +9,10 @@ namespace npusim::sim {
 
 using base::JsonValue;
 
-std::string log_line(const std::string& recipe, const StepRecord& record) {
+std::string log_line(const TrainRun& run, const StepRecord& record) {
   JsonValue line = JsonValue::make_object();
-  line.set("recipe", recipe);
+  line.set("recipe", run.recipe);
+  if (!run.hypothetical.empty()) line.set("hypothetical", true);
   line.set("step", record.step);
   line.set("loss", record.loss);
   line.set("learning_rate", record.learning_rate);
@@ -20,9 +21,10 @@ std::string log_line(const std::string& recipe, const StepRecord& record) {
   return base::dump_json(line, -1);
 }
 
-std::string log_line(const std::string& recipe, const Evaluation& evaluation) {
+std::string log_line(const TrainRun& run, const Evaluation& evaluation) {
   JsonValue line = JsonValue::make_object();
-  line.set("recipe", recipe);
+  line.set("recipe", run.recipe);
+  if (!run.hypothetical.empty()) line.set("hypothetical", true);
   line.set("step", evaluation.step);
   line.set("test_loss", evaluation.loss);
   line.set("test_accuracy", evaluation.accuracy);

@@ -9,8 +9,9 @@
 
 namespace npusim::sim {
 
-std::string log_line(const std::string& recipe, const StepRecord& record);
-std::string log_line(const std::string& recipe, const Evaluation& evaluation);
+/// `run`: whose recipe it is, and whether it is hypothetical.
+std::string log_line(const TrainRun& run, const StepRecord& record);
+std::string log_line(const TrainRun& run, const Evaluation& evaluation);
 
 /// Skipped steps are normal while the scale is found and once each growth interval; a scale that
 /// keeps falling, or reached 0, is not.

@@ -29,6 +29,13 @@ TextTable table_of(const RunDifference& run, bool details) {
   return table;
 }
 
+/// Formats that an NPU does not declare must not pass for those that it does.
+const char* hypothetical_text(const RunDifference& run) {
+  if (run.hypothetical_before && run.hypothetical_after) return " (hypothetical)";
+  if (run.hypothetical_before) return " (hypothetical in the first file)";
+  return run.hypothetical_after ? " (hypothetical in the second file)" : "";
+}
+
 std::string summary(const RunDifference& run, bool details) {
   if (run.side != Side::both)
     return run.side == Side::only_before ? "only in the first file" : "only in the second file";
@@ -51,7 +58,7 @@ const char* name_of_side(Side side) {
 std::string text_of(const ResultDifference& difference, bool details) {
   std::string text;
   for (const RunDifference& run : difference.runs) {
-    text += run.run + ": " + summary(run, details) + "\n";
+    text += run.run + hypothetical_text(run) + ": " + summary(run, details) + "\n";
     const TextTable table = table_of(run, details);
     if (table.rows() != 0) text += table.aligned() + "\n";
   }
@@ -61,7 +68,7 @@ std::string text_of(const ResultDifference& difference, bool details) {
 std::string markdown_of(const ResultDifference& difference, bool details) {
   std::string text;
   for (const RunDifference& run : difference.runs) {
-    text += "### " + run.run + "\n\n" + summary(run, details) + "\n\n";
+    text += "### " + run.run + hypothetical_text(run) + "\n\n" + summary(run, details) + "\n\n";
     const TextTable table = table_of(run, details);
     if (table.rows() != 0) text += table.markdown() + "\n";
   }
@@ -75,6 +82,12 @@ base::JsonValue json_of(const ResultDifference& difference) {
     JsonValue item = JsonValue::make_object();
     item.set("run", run.run);
     item.set("in", name_of_side(run.side));
+    if (run.hypothetical_before || run.hypothetical_after) {
+      JsonValue hypothetical = JsonValue::make_object();
+      hypothetical.set("before", run.hypothetical_before);
+      hypothetical.set("after", run.hypothetical_after);
+      item.set("hypothetical", std::move(hypothetical));
+    }
     item.set("bits", name_of(run.bits));
     item.set("first_op",
              run.first_op.empty() ? JsonValue::make_null() : JsonValue::make_string(run.first_op));

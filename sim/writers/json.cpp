@@ -65,6 +65,17 @@ JsonValue energy(const npu::Energy& e) {
   return object;
 }
 
+/// Which ops are hypothetical, and in what.
+using Labels = std::map<std::string, std::vector<std::string>>;
+
+void add_label(JsonValue& row, const Labels& labels, const std::string& node) {
+  const auto found = labels.find(node);
+  if (found == labels.end()) return;
+  JsonValue texts = JsonValue::make_array();
+  for (const std::string& text : found->second) texts.push_back(JsonValue::make_string(text));
+  row.set("hypothetical", std::move(texts));
+}
+
 JsonValue op_timing(const npu::OpTiming& op) {
   JsonValue item = JsonValue::make_object();
   item.set("node", op.node);
@@ -94,7 +105,7 @@ JsonValue op_timing(const npu::OpTiming& op) {
   return item;
 }
 
-JsonValue timing(const Timing& t) {
+JsonValue timing(const Timing& t, const Labels& labels) {
   JsonValue object = JsonValue::make_object();
   object.set("cycles", t.run.cycles);
   object.set("seconds", t.seconds);
@@ -119,7 +130,10 @@ JsonValue timing(const Timing& t) {
   object.set("energy_mj", t.run.energy.total_mj());
   object.set("energy", energy(t.run.energy));
   JsonValue by_op = JsonValue::make_array();
-  for (const npu::OpTiming& op : t.run.ops) by_op.push_back(op_timing(op));
+  for (const npu::OpTiming& op : t.run.ops) {
+    by_op.push_back(op_timing(op));
+    add_label(by_op.items().back(), labels, op.node);
+  }
   object.set("by_op", std::move(by_op));
   return object;
 }
@@ -148,7 +162,7 @@ JsonValue distributions(const std::vector<TensorDistribution>& all) {
   return array;
 }
 
-JsonValue sampled(const SampledNumerics& n) {
+JsonValue sampled(const SampledNumerics& n, const Labels& labels) {
   JsonValue object = JsonValue::make_object();
   object.set("macs", n.macs);
   object.set("max_numeric_macs", n.most_macs);
@@ -167,6 +181,7 @@ JsonValue sampled(const SampledNumerics& n) {
     item.set("rel_fro_low", op.rel_fro_low);
     item.set("rel_fro_high", op.rel_fro_high);
     item.set("inputs", distributions(op.inputs));
+    add_label(item, labels, op.node);
     by_op.push_back(std::move(item));
   }
   object.set("by_op", std::move(by_op));
@@ -174,9 +189,10 @@ JsonValue sampled(const SampledNumerics& n) {
   return object;
 }
 
-JsonValue numerics(const Numerics& n) {
+JsonValue numerics(const Numerics& n, const Labels& labels) {
   JsonValue object = JsonValue::make_object();
-  object.set("sampled", section(n.sampled, sampled));
+  object.set("sampled",
+             section(n.sampled, [&](const SampledNumerics& s) { return sampled(s, labels); }));
   object.set("outputs", outputs(n.outputs, "fp64 of the unrounded tensors"));
   object.set(
       "outputs_propagated",
@@ -208,6 +224,7 @@ JsonValue numerics(const Numerics& n) {
     item.set("total", metrics(op.total));
     item.set("inputs", distributions(op.inputs));
     item.set("output", section(op.output, distribution));
+    add_label(item, labels, op.node);
     by_op.push_back(std::move(item));
   }
   object.set("by_op", std::move(by_op));
@@ -217,6 +234,7 @@ JsonValue numerics(const Numerics& n) {
 JsonValue coverage(const Coverage& c) {
   JsonValue object = JsonValue::make_object();
   for (const auto& [level, count] : c.counts) object.set(npu::name_of(level), count);
+  if (c.hypothetical > 0) object.set("hypothetical", c.hypothetical);
   object.set("worst", npu::name_of(c.worst));
   object.set("macs", c.macs);
   object.set("macs_on_npu", c.macs_on_npu);
@@ -234,6 +252,12 @@ JsonValue coverage(const Coverage& c) {
     item.set("support", npu::name_of(row.verdict.support));
     item.set("reason", row.verdict.reason);
     item.set("gap", npu::name_of(row.verdict.gap));
+    if (!row.verdict.stand_ins.empty()) {
+      JsonValue texts = JsonValue::make_array();
+      for (const npu::StandIn& stand_in : row.verdict.stand_ins)
+        texts.push_back(JsonValue::make_string(npu::text_of(stand_in)));
+      item.set("hypothetical", std::move(texts));
+    }
     ops.push_back(std::move(item));
   }
   object.set("ops", std::move(ops));
@@ -304,9 +328,13 @@ JsonValue json_of(const RunResult& run) {
     object.set("attention_in_parts", std::move(in_parts));
   }
   if (run.area) object.set("area", area(*run.area));
-  object.set("timing", section(run.timing, timing));
+  if (!run.hypothetical.empty()) object.set("hypothetical", json_of(run.hypothetical));
+  const Labels of_rows = labels_of(run.hypothetical, true);
+  const Labels of_nodes = labels_of(run.hypothetical, false);
+  object.set("timing", section(run.timing, [&](const Timing& t) { return timing(t, of_rows); }));
   if (run.cluster) object.set("cluster", json_of(*run.cluster));
-  object.set("numerics", section(run.numerics, numerics));
+  object.set("numerics",
+             section(run.numerics, [&](const Numerics& n) { return numerics(n, of_nodes); }));
   object.set("memory", section(run.memory, [](const RunMemory& m) { return json_of(m); }));
   object.set("coverage", section(run.coverage, coverage));
   object.set("training", JsonValue::make_null());
@@ -328,6 +356,12 @@ JsonValue json_of(const Result& result) {
   host.set("jobs", result.host.jobs);
   host.set("wall_seconds", result.host.wall_seconds);
   object.set("host", std::move(host));
+  if (!result.warnings.empty()) {
+    JsonValue warnings = JsonValue::make_array();
+    for (const std::string& text : result.warnings)
+      warnings.push_back(JsonValue::make_string(text));
+    object.set("warnings", std::move(warnings));
+  }
   JsonValue runs = JsonValue::make_array();
   for (const RunResult& run : result.runs) runs.push_back(json_of(run));
   object.set("runs", std::move(runs));
@@ -349,7 +383,9 @@ JsonValue json_of(const Result& result, const ComparisonOptions& options) {
     item.set("pareto", run.pareto ? JsonValue::make_bool(*run.pareto) : JsonValue::make_null());
     for (std::size_t m = 0; m < metric_names().size(); ++m)
       item.set(metric_names()[m] + "_ratio", optional_number(run.ratio[m]));
-    item.set("pinned_mapping", section(result.runs[index++].pinned, pinned_mapping));
+    const RunResult& of = result.runs[index++];
+    if (!of.hypothetical.empty()) item.set("hypothetical", true);
+    item.set("pinned_mapping", section(of.pinned, pinned_mapping));
     runs.push_back(std::move(item));
   }
   object.set("runs", std::move(runs));

@@ -47,14 +47,17 @@ std::string origin_of(const npu::MappedOp& op) {
   return "";
 }
 
+std::string origin_of(const npu::MappedGraph& mapped, const npu::MappedOp& op) {
+  return origin_of(op) + (mapped.stand_ins.count(op.node) != 0 ? " (hypothetical)" : "");
+}
+
 struct Roof {
   std::string macs_per_byte, name;
 };
 
 Roof roof_of(const npu::NpuSpec& npu, const npu::MappedOp& op, std::int64_t bytes) {
   const double per_byte = static_cast<double>(op.macs) / static_cast<double>(bytes);
-  const double ridge =
-      npu::peak_macs_per_cycle(npu, op.unit()) / npu.dram.bandwidth_bytes_per_cycle;
+  const double ridge = npu::peak_macs_per_cycle(npu, op) / npu.dram.bandwidth_bytes_per_cycle;
   return {fmt::format("{:.1f}", per_byte), per_byte >= ridge ? "compute" : "memory"};
 }
 
@@ -118,8 +121,9 @@ std::vector<std::string> attention_row(const npu::NpuSpec& npu, const npu::Mappe
       std::to_string(2 * totals.steps),
       std::to_string(totals.array_cycles)};
   if (columns.ports) cells.insert(cells.end(), {"-", "-"});
-  cells.insert(cells.end(), {fmt::format("{:.1f}", static_cast<double>(totals.total_bytes()) / 1e3),
-                             "0.0", roof.macs_per_byte, roof.name, "Softmax", origin_of(op)});
+  cells.insert(cells.end(),
+               {fmt::format("{:.1f}", static_cast<double>(totals.total_bytes()) / 1e3), "0.0",
+                roof.macs_per_byte, roof.name, "Softmax", origin_of(mapped, op)});
   if (columns.forms) cells.push_back(form_of(mapped, op));
   return cells;
 }
@@ -144,9 +148,10 @@ std::vector<std::string> gradient_row(const npu::NpuSpec& npu, const npu::Mapped
       std::to_string(tiles),
       std::to_string(totals.array_cycles)};
   if (columns.ports) cells.insert(cells.end(), {"-", "-"});
-  cells.insert(cells.end(), {fmt::format("{:.1f}", static_cast<double>(totals.total_bytes()) / 1e3),
-                             fmt::format("{:.1f}", static_cast<double>(totals.spilled_bytes) / 1e3),
-                             roof.macs_per_byte, roof.name, "SoftmaxGradient", origin_of(op)});
+  cells.insert(cells.end(),
+               {fmt::format("{:.1f}", static_cast<double>(totals.total_bytes()) / 1e3),
+                fmt::format("{:.1f}", static_cast<double>(totals.spilled_bytes) / 1e3),
+                roof.macs_per_byte, roof.name, "SoftmaxGradient", origin_of(mapped, op)});
   if (columns.forms) cells.push_back(form_of(mapped, op));
   return cells;
 }
@@ -198,7 +203,7 @@ std::string mapping_table_of(const npu::NpuSpec& npu, const npu::MappedGraph& ma
     for (std::string& cell : std::vector<std::string>{
              fmt::format("{:.1f}", bytes / 1e3),
              fmt::format("{:.1f}", static_cast<double>(spilled) / 1e3), roof.macs_per_byte,
-             roof.name, fused_of(mapped, op), origin_of(op)})
+             roof.name, fused_of(mapped, op), origin_of(mapped, op)})
       cells.push_back(std::move(cell));
     if (columns.forms) cells.push_back(form_of(mapped, op));
     table.row(std::move(cells));

@@ -28,6 +28,12 @@ void add_inputs(const Error& error, std::vector<std::string>& cells) {
       cells.push_back(std::move(cell));
 }
 
+/// The node, marked where it is hypothetical.
+template <class Labels>
+std::string marked(const std::string& node, const Labels& labels) {
+  return labels.count(node) == 0 ? node : node + " (hypothetical)";
+}
+
 void add_columns(TextTable& table, const std::vector<const char*>& numbers) {
   table.column("op");
   table.column("node");
@@ -37,12 +43,13 @@ void add_columns(TextTable& table, const std::vector<const char*>& numbers) {
       table.column(std::string(input) + " " + figure, true);
 }
 
-std::string sampled_table(const SampledNumerics& sampled) {
+std::string sampled_table(const SampledNumerics& sampled, const HypotheticalOps& hypothetical) {
   TextTable table;
+  const auto labels = labels_of(hypothetical, false);
   add_columns(table, {"elements", "local error", "95% from", "to", "ULP mean"});
   for (const SampledOpError& op : sampled.by_op) {
     std::vector<std::string> cells = {op.op,
-                                      op.node,
+                                      marked(op.node, labels),
                                       std::to_string(op.elements),
                                       error_text(op.local),
                                       fmt::format("{:.2e}", op.rel_fro_low),
@@ -66,12 +73,13 @@ std::string sampled_table(const SampledNumerics& sampled) {
 
 std::string numerics_table_of(const RunResult& run) {
   if (!run.numerics) return {};
-  if (run.numerics->sampled) return sampled_table(*run.numerics->sampled);
+  if (run.numerics->sampled) return sampled_table(*run.numerics->sampled, run.hypothetical);
   TextTable table;
+  const auto labels = labels_of(run.hypothetical, false);
   add_columns(table, {"local error", "propagated", "total error", "ULP mean"});
   for (const OpError& op : run.numerics->by_op) {
     std::vector<std::string> cells = {op.op,
-                                      op.node,
+                                      marked(op.node, labels),
                                       error_text(op.local),
                                       error_text(op.propagated),
                                       error_text(op.total),

@@ -25,6 +25,7 @@ std::string coverage_cell(const Coverage& coverage) {
   for (const auto& [level, count] : coverage.counts)
     if (count > 0)
       text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, npu::name_of(level));
+  if (coverage.hypothetical > 0) text += fmt::format(" ({} hypothetical)", coverage.hypothetical);
   return text;
 }
 
@@ -66,6 +67,30 @@ std::vector<std::string> timing_cells(const RunResult& run, const RunComparison&
           marked(fmt::format("{:.3f}", t.run.energy.total_mj()), compared, Metric::energy)};
 }
 
+std::string label_cell(const std::map<std::string, std::vector<std::string>>& labels,
+                       const std::string& node) {
+  std::string text;
+  const auto found = labels.find(node);
+  if (found != labels.end())
+    for (const std::string& one : found->second) text += (text.empty() ? "" : ", ") + one;
+  return text.empty() ? "-" : text;
+}
+
+bool is_hypothetical(const Result& result) {
+  return std::any_of(result.runs.begin(), result.runs.end(),
+                     [](const RunResult& run) { return !run.hypothetical.empty(); });
+}
+
+/// A line for each hypothetical run.
+std::string hypothetical_lines(const Result& result) {
+  std::string text;
+  for (const RunResult& run : result.runs)
+    if (!run.hypothetical.empty())
+      text += "\n" + run.npu + " " + run.workload + " " + run.mode + " " + run.recipe + ": " +
+              text_of(run.hypothetical) + "\n";
+  return text;
+}
+
 bool states_area(const Result& result) {
   return std::any_of(result.runs.begin(), result.runs.end(),
                      [](const RunResult& run) { return run.area.has_value(); });
@@ -98,8 +123,8 @@ TextTable comparison(const Result& result, const ComparisonOptions& options) {
     if (several) cells.push_back(yes_or_no(compared[i].pareto));
     cells.push_back(run.timing ? run.timing->run.bound : "-");
     cells.push_back(run.coverage ? coverage_cell(*run.coverage) : "-");
-    cells.push_back(run.error.empty() ? name_of(run.status)
-                                      : std::string(name_of(run.status)) + ": " + run.error);
+    cells.push_back(name_of(run.status) + std::string(mark_of(run.hypothetical)) +
+                    (run.error.empty() ? "" : ": " + run.error));
     table.row(std::move(cells));
   }
   return table;
@@ -138,10 +163,18 @@ TextTable coverage_counts(const Result& result) {
     cells.push_back(npu::name_of(run.coverage->worst));
     cells.push_back(run.coverage->verdict);
     cells.push_back(run.coverage->reasons.empty() ? "" : run.coverage->reasons.front());
-    cells.push_back(name_of(run.status));
+    cells.push_back(name_of(run.status) + std::string(mark_of(run.hypothetical)));
     table.row(std::move(cells));
   }
   return table;
+}
+
+/// Why an op is not native, and what it is hypothetical in.
+std::string reason_of(const npu::Verdict& verdict) {
+  std::string text = verdict.reason;
+  for (const npu::StandIn& stand_in : verdict.stand_ins)
+    text += (text.empty() ? "hypothetical: " : "; hypothetical: ") + npu::text_of(stand_in);
+  return text;
 }
 
 TextTable coverage_gaps(const Result& result) {
@@ -150,9 +183,9 @@ TextTable coverage_gaps(const Result& result) {
     rows.column(header);
   for (const RunResult& run : result.runs)
     for (const npu::CoverageRow& row : run.coverage->ops)
-      if (row.verdict.support != npu::Support::native)
+      if (row.verdict.support != npu::Support::native || !row.verdict.stand_ins.empty())
         rows.row({run.npu, run.workload, row.node, row.op, npu::name_of(row.verdict.support),
-                  npu::name_of(row.verdict.gap), row.verdict.reason});
+                  npu::name_of(row.verdict.gap), reason_of(row.verdict)});
   return rows;
 }
 
@@ -164,6 +197,7 @@ std::string table_of(const Result& result, const ComparisonOptions& options) {
     if (run.cluster)
       text += "\n" + run.npu + " " + run.workload + " " + run.recipe + ": " +
               text_of(*run.cluster) + "\n";
+  text += hypothetical_lines(result);
   for (const RunResult& run : result.runs)
     if (run.timing && run.timing->run.layers_apart != 0)
       return text + "\nlayers apart: nothing overlaps the begin of a layer that repeats\n";
@@ -171,7 +205,7 @@ std::string table_of(const Result& result, const ComparisonOptions& options) {
 }
 
 std::string markdown_of(const Result& result, const ComparisonOptions& options) {
-  return comparison(result, options).markdown();
+  return comparison(result, options).markdown() + hypothetical_lines(result);
 }
 
 std::string csv_of(const Result& result, const ComparisonOptions& options) {
@@ -214,6 +248,8 @@ std::string csv_of(const Result& result, const ComparisonOptions& options) {
     table.column(header);
   const bool area = states_area(result);
   if (area) table.column("area_mm2");
+  const bool hypothetical = is_hypothetical(result);
+  if (hypothetical) table.column("hypothetical");
   const std::vector<RunComparison> compared = compare_runs(result, options);
   for (std::size_t i = 0; i < result.runs.size(); ++i) {
     const RunResult& run = result.runs[i];
@@ -250,6 +286,7 @@ std::string csv_of(const Result& result, const ComparisonOptions& options) {
     for (const std::optional<double>& ratio : compared[i].ratio)
       cells.push_back(ratio ? exact(*ratio) : "");
     if (area) cells.push_back(run.area ? exact(run.area->total_mm2()) : "");
+    if (hypothetical) cells.push_back(text_of(run.hypothetical));
     table.row(std::move(cells));
   }
   return table.csv();
@@ -263,6 +300,8 @@ std::string op_table_of(const RunResult& run) {
   for (const char* number : {"end cycle", "util [%]", "busy", "load", "vector", "store",
                              "other stalls", "DRAM [kB]", "local error", "total error"})
     table.column(number, true);
+  const auto labels = labels_of(run.hypothetical, true);
+  if (!labels.empty()) table.column("hypothetical");
   std::map<std::string, const OpError*> errors;
   if (run.numerics)
     for (const OpError& error : run.numerics->by_op) errors[error.node] = &error;
@@ -279,14 +318,22 @@ std::string op_table_of(const RunResult& run) {
     }
     const auto error = errors.find(op.node);
     const bool known = error != errors.end();
-    table.row(
-        {op.op, op.node, op.engine, grouped(op.end_cycle),
-         op.engine == "matrix" ? fmt::format("{:.1f}", op.utilization * 100.0) : std::string("-"),
-         grouped(op.array_busy_cycles), grouped(shown["load"]), grouped(shown["vector"]),
-         grouped(shown["store"]), grouped(other),
-         fmt::format("{:.1f}", static_cast<double>(op.dram_read_bytes + op.dram_write_bytes) / 1e3),
-         known ? error_text(error->second->local) : "-",
-         known ? error_text(error->second->total) : "-"});
+    std::vector<std::string> cells = {
+        op.op,
+        op.node,
+        op.engine,
+        grouped(op.end_cycle),
+        op.engine == "matrix" ? fmt::format("{:.1f}", op.utilization * 100.0) : std::string("-"),
+        grouped(op.array_busy_cycles),
+        grouped(shown["load"]),
+        grouped(shown["vector"]),
+        grouped(shown["store"]),
+        grouped(other),
+        fmt::format("{:.1f}", static_cast<double>(op.dram_read_bytes + op.dram_write_bytes) / 1e3),
+        known ? error_text(error->second->local) : "-",
+        known ? error_text(error->second->total) : "-"};
+    if (!labels.empty()) cells.push_back(label_cell(labels, op.node));
+    table.row(std::move(cells));
   }
   return table.aligned();
 }

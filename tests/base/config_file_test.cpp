@@ -161,6 +161,20 @@ TEST(ConfigFile, OverridesOfNothingAreErrorsAllAtOnce) {
   }
 }
 
+TEST(ConfigFile, OverridesMakeTheObjectsThatAFileMayLeaveOut) {
+  const TemporaryFolder folder;
+  const std::string path = folder.write("x.json", npu("\"dram\":{}"));
+  const JsonValue document = load_config(
+      path, "npu", overrides({"npu.mapping.fused_attention=true", "npu.dram.timing.banks=8"}));
+  EXPECT_EQ(dump_json(document, -1),
+            R"({"schema_version":1,"kind":"npu","dram":{"timing":{"banks":8}},)"
+            R"("mapping":{"fused_attention":true}})");
+  EXPECT_EQ(*document.find("mapping")->origin().file, "--set npu.mapping.fused_attention=true");
+  // Others stay mistakes, and so does what a list lacks.
+  EXPECT_EQ(load_error(path, overrides({"npu.maping.search=quick"})).pointer, "/maping");
+  EXPECT_EQ(load_error(path, overrides({"npu.mapping.pins[0].op=fc1"})).pointer, "/mapping/pins");
+}
+
 TEST(Override, IsSplitAtTheFirstEqualsSign) {
   const ParsedOverride parsed = parse_override("recipe.a.b=c=d");
   EXPECT_EQ(parsed.kind, "recipe");

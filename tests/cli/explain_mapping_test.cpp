@@ -133,7 +133,7 @@ TEST(ExplainMapping, BackwardAttentionIsOneRowOrSaysWhyNot) {
   ruled.insert(ruled.end(), {"--recipe", "bf16_last_layer_fp32"});
   const Outcome parts = npusim(ruled);
   ASSERT_EQ(parts.exit_code, 0) << parts.err;
-  EXPECT_THAT(parts.out, HasSubstr("stays in parts, its backward pass too: the recipe has a rule"));
+  EXPECT_THAT(parts.out, HasSubstr("stays in parts, its backward pass too: the recipe gives "));
   document = base::parse_json(read_text(result), result);
   EXPECT_EQ(at(document, "/runs/0/attention_in_parts").items().size(), 4U);
 }

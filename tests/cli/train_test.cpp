@@ -96,6 +96,33 @@ TEST_F(TrainProcess, CtrlCWritesACheckpointThatGoesOnBitForBit) {
   EXPECT_EQ(hash_of(epochs, {"--resume", checkpoint_}), hash_of(epochs));
 }
 
+/// The workers that simulate a step take the signal: no recipe is trained then.
+TEST_F(TrainProcess, CtrlCWhileAStepIsSimulatedEndsAllRecipes) {
+  const std::string json = folder_.path("r.json"), log = folder_.path("log");
+  std::vector<std::string> words = {npusim_binary(),  "train",   "--npu",    "systolic_8x8_fp32",
+                                    "--workload",     network_,  "--recipe", "bf16",
+                                    "fp16",           "--data",  "spirals",  "--train-samples",
+                                    "8192",           "--quiet", "--jobs",   "1",
+                                    "--test-samples", "8192",    "--json",   json,
+                                    "--log",          log};
+  for (const char* set : {"workload.parameters.batch=8192", "workload.parameters.hidden=4096",
+                          "npu.scratchpad.kib=8", "npu.mac_array.accumulator.memory_kib=2"})
+    words.insert(words.end(), {"--set", set});
+  Child child(words);
+  // A worker is a child of the process.
+  const std::string children =
+      "/proc/" + std::to_string(child.pid()) + "/task/" + std::to_string(child.pid()) + "/children";
+  while (read_text(children).empty()) pause_ms(1);
+  kill(-child.pid(), SIGINT);
+  const Outcome outcome = child.wait();
+  EXPECT_EQ(outcome.exit_code, 130) << outcome.err;
+  EXPECT_EQ(read_text(log), "");  // not a step, not an evaluation
+  const base::JsonValue document = base::parse_json(read_text(json), json);
+  EXPECT_EQ(at(document, "/reference/status").string(), "interrupted");
+  for (const base::JsonValue& run : at(document, "/runs").items())
+    EXPECT_EQ(at(run, "/status").string(), "interrupted");
+}
+
 TEST_F(TrainProcess, AKillLeavesAWholeCheckpoint) {
   for (const int wait : {0, 3, 11, 17, 29}) {
     const std::string log = folder_.path("log");

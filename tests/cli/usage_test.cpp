@@ -38,6 +38,25 @@ TEST(Usage, EveryCommandHasHelpWithAnExample) {
   }
 }
 
+TEST(Usage, OptionsStandInTheHelpOfTheCommandsThatTakeThem) {
+  const auto commands_with = [](const std::string& text) {
+    std::vector<std::string> found;
+    for (const std::string& command : kCommands) {
+      std::string words;  // help is wrapped
+      for (const std::string& line : lines_of(npusim({command, "--help"}).out)) {
+        const std::size_t first = line.find_first_not_of(' ');
+        if (first != std::string::npos) words += line.substr(first) + " ";
+      }
+      if (words.find(text) != std::string::npos) found.push_back(command);
+    }
+    return found;
+  };
+  EXPECT_THAT(commands_with("--what-if"),
+              testing::UnorderedElementsAre("run", "compare", "coverage", "train", "advise",
+                                            "sensitivity"));
+  EXPECT_EQ(commands_with("with --cluster also cluster"), commands_with("--cluster FILE|NAME"));
+}
+
 TEST(Usage, VersionNamesProgramVersionAndGitId) {
   const Outcome version = npusim({"--version"});
   EXPECT_EQ(version.exit_code, 0);

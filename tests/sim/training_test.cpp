@@ -16,6 +16,7 @@
 #include "sim/numerics.h"
 #include "sim/training/advise.h"
 #include "sim/training/step_executor.h"
+#include "sim/training/train_all.h"
 #include "sim/training/trainer.h"
 #include "tests/source_dir.h"
 #include "workloads/initializer.h"
@@ -217,6 +218,98 @@ TEST(Training, ACheckpointGoesOnBitForBit) {
   half.checkpoint = "/dev/full/none";
   EXPECT_THROW(run(workload, r, half), base::InputError);
   EXPECT_TRUE(fs::exists(folder.file("c.safetensors")));
+}
+
+/// An interrupt that comes when the flag was asked for so many times.
+struct InterruptAfter {
+  explicit InterruptAfter(std::int64_t after) : left(after) {}
+  std::function<bool()> flag() {
+    return [this] {
+      ++polls;
+      return left-- <= 0;
+    };
+  }
+  std::int64_t left, polls = 0;
+};
+
+TEST(Training, AnInterruptWaitsForOneNode) {
+  const Workload workload = spirals(kSgd);
+  const Recipe r = recipe("bf16_fp32_master");
+  TrainOptions o = options(32, 2);  // 8 steps, 3 evaluations of 12 batches
+  InterruptAfter never(std::int64_t{1} << 40);
+  o.interrupted = never.flag();
+  EXPECT_EQ(run(workload, r, o).status, TrainStatus::ok);
+  const TrainMappings mappings = map_training(workload, r);
+  const auto nodes = [](const npu::MappedGraph& mapped) {
+    return static_cast<std::int64_t>(mapped.graph.nodes.size());
+  };
+  // Asked before every node of every step and evaluation, and before every batch of a test.
+  EXPECT_EQ(never.polls, 8 * nodes(mappings.step) + 3 * 12 * (nodes(mappings.forward) + 1));
+  for (const std::int64_t after : {std::int64_t{0}, std::int64_t{5}, never.polls / 2 + 1}) {
+    InterruptAfter now(after);
+    o.interrupted = now.flag();
+    const TrainRun stopped = run(workload, r, o);
+    EXPECT_EQ(stopped.status, TrainStatus::interrupted) << after;
+    EXPECT_EQ(now.polls, after + 1) << "no node behind the one that ran";
+  }
+}
+
+TEST(Training, WhatAnInterruptLeavesGoesOnBitForBit) {
+  const Folder folder;
+  const Workload workload = spirals(R"({"kind": "adamw", "learning_rate": 0.01})");
+  const Recipe r = recipe("fp16_dynamic_scale");
+  TrainOptions o = options(24, 2);  // 6 steps, 3 evaluations
+  o.statistics_every = 1;
+  InterruptAfter never(std::int64_t{1} << 40);
+  o.interrupted = never.flag();
+  const TrainRun whole = run(workload, r, o);
+  const std::int64_t polls = never.polls;
+  for (std::int64_t after = 0; after < polls; after += polls / 23) {
+    SCOPED_TRACE(after);
+    InterruptAfter now(after);
+    TrainOptions begun = o;
+    begun.interrupted = now.flag();
+    begun.checkpoint = folder.file("c.safetensors");
+    const TrainRun stopped = run(workload, r, begun);
+    ASSERT_EQ(stopped.status, TrainStatus::interrupted);
+    // Of a step that was begun nothing is kept.
+    EXPECT_EQ(stopped.updates.size(), stopped.steps.size());
+    for (const GradientStatistics& seen : stopped.gradients)
+      EXPECT_LT(seen.step, static_cast<std::int64_t>(stopped.steps.size()));
+    TrainOptions rest = o;
+    rest.interrupted = nullptr;
+    rest.resume = begun.checkpoint;
+    const TrainRun resumed = run(workload, r, rest);
+    EXPECT_EQ(resumed.status, TrainStatus::ok);
+    EXPECT_EQ(resumed.weights_hash, whole.weights_hash);
+    ASSERT_EQ(resumed.steps.size(), whole.steps.size());
+    for (std::size_t i = 0; i < whole.steps.size(); ++i)
+      EXPECT_EQ(resumed.steps[i].loss, whole.steps[i].loss) << i;
+    ASSERT_EQ(resumed.evaluations.size(), whole.evaluations.size());
+    for (std::size_t i = 0; i < whole.evaluations.size(); ++i) {
+      EXPECT_EQ(resumed.evaluations[i].step, whole.evaluations[i].step);
+      EXPECT_EQ(resumed.evaluations[i].loss, whole.evaluations[i].loss);
+    }
+  }
+}
+
+TEST(Training, AnInterruptEndsTheWholeExperiment) {
+  const Folder folder;
+  TrainRequest request;
+  request.npu_file = shipped("configs/npus/systolic_32x32_fp32.json");
+  request.workload_file = shipped("workloads/lenet5.json");
+  request.recipe_files.assign(2, shipped("configs/recipes/fp32.json"));
+  request.options = options(64, 1);
+  request.options.data = "digits";
+  request.timing = false;
+  request.jobs = 1;
+  InterruptAfter now(40);
+  request.options.interrupted = now.flag();
+  const TrainResult result = train_all(request);
+  EXPECT_EQ(exit_code_of(result), 130);
+  EXPECT_EQ(result.reference.status, TrainStatus::interrupted);
+  for (const TrainRun& run : result.runs) EXPECT_EQ(run.status, TrainStatus::interrupted);
+  EXPECT_LE(now.polls, 41 + 2);
 }
 
 TEST(Training, ScalingByAPowerOfTwoLeavesNoTrace) {

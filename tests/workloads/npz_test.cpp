@@ -2,6 +2,7 @@
 // .npz files as numpy writes them, and archives that lie, are cut off or broken.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "base/array_file.h"
 #include "base/error.h"
@@ -126,6 +127,22 @@ TEST(Npz, MissingArraysAreToldWithThoseThereAre) {
               AllOf(HasSubstr("has no array x"), HasSubstr("x_train")));
   EXPECT_THAT(mistake("this is no archive at all, however long it may become"),
               HasSubstr("f.npz: no .npz file that can be read"));
+}
+
+TEST(Npz, APipeIsRefusedBeforeItIsRead) {
+  const TempFolder folder;
+  const std::string path = folder.path("pipe.npz");
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  for (const std::string& file : {path, std::string("/dev/zero")}) {
+    try {
+      NpzArchive archive(file);
+      FAIL() << file;
+    } catch (const base::InputError& error) {
+      EXPECT_THAT(error.what(), AllOf(HasSubstr(file + ": is a pipe or a device"),
+                                      HasSubstr("save it as a regular file")));
+      EXPECT_EQ(error.diagnostics()[0].code, "unreadable-file");
+    }
+  }
 }
 
 TEST(Npz, TruncatedArchivesAreRefused) {

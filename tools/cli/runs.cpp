@@ -11,13 +11,17 @@
 namespace npusim::tools {
 namespace {
 
+/// What --set reaches where --cluster may name a file.
+constexpr const char* kWithCluster = "npu, workload or recipe, with --cluster also cluster";
+
 /// What the commands that run or judge (NPU, workload, recipe) triples share.
-void add_run_common(CLI::App& sub, CommonOptions& common) {
+void add_run_common(CLI::App& sub, CommonOptions& common,
+                    const std::string& kinds = "npu, workload or recipe") {
   add_json(sub, common);
   add_csv(sub, common);
   add_markdown(sub, common);
   add_html(sub, common);
-  add_overrides(sub, common, "npu, workload or recipe");
+  add_overrides(sub, common, kinds);
   add_print_config(sub, common);
   add_quiet(sub, common);
 }
@@ -81,8 +85,16 @@ void add_cluster(CLI::App& sub, std::string& cluster) {
       ->type_name("FILE|NAME");
 }
 
+void add_what_if(CLI::App& sub, bool& what_if) {
+  sub.add_flag(
+      "--what-if", what_if,
+      "Run formats that the NPU does not declare too: in the cycles of the nearest that it "
+      "does, with their own bits, labelled hypothetical");
+}
+
 void add_run_parts(CLI::App& sub, RunArguments& arguments) {
   add_cluster(sub, arguments.cluster);
+  add_what_if(sub, arguments.what_if);
   sub.add_flag_callback(
       "--no-numerics", [&arguments] { arguments.numerics = false; },
       "Skip the arithmetic: cycles and coverage only");
@@ -122,12 +134,14 @@ void add_count(CLI::App& sub, const std::string& option, std::int64_t& value,
       ->check(CLI::Range(least, std::int64_t{1} << 40));
 }
 
-void add_training(CLI::App& sub, TrainArguments& arguments) {
+void add_training(CLI::App& sub, TrainArguments& arguments,
+                  const std::string& kinds = "npu, workload or recipe") {
   sim::TrainOptions& options = arguments.options;
   options.data = "digits";
   sub.add_option("--npu", arguments.npu, "NPU")->type_name("FILE|NAME")->required();
   sub.add_option("--workload", arguments.workload, "Workload")->type_name("FILE|NAME")->required();
   sub.add_option("--data", options.data, data_help())->type_name("SOURCE");
+  add_what_if(sub, arguments.what_if);
   add_count(sub, "--epochs", options.epochs, "Passes over the training samples (default 1)", 1);
   add_count(sub, "--max-steps", options.max_steps, "Stop after so many steps", 1);
   add_count(sub, "--train-samples", options.train_samples, "Default 10000", 1);
@@ -139,7 +153,7 @@ void add_training(CLI::App& sub, TrainArguments& arguments) {
   add_jobs(sub, arguments.common);
   add_json(sub, arguments.common);
   add_markdown(sub, arguments.common);
-  add_overrides(sub, arguments.common, "npu, workload or recipe");
+  add_overrides(sub, arguments.common, kinds);
   add_quiet(sub, arguments.common);
 }
 
@@ -177,7 +191,7 @@ void define_run(CLI::App& app, Chosen& chosen) {
       ->type_name("DIR");
   add_seed(sub, arguments->common);
   add_jobs(sub, arguments->common);
-  add_run_common(sub, arguments->common);
+  add_run_common(sub, arguments->common, kWithCluster);
   add_verbose(sub, arguments->common);
 }
 
@@ -202,7 +216,7 @@ void define_compare(CLI::App& app, Chosen& chosen) {
   add_run_parts(sub, *arguments);
   add_seed(sub, arguments->common);
   add_jobs(sub, arguments->common);
-  add_run_common(sub, arguments->common);
+  add_run_common(sub, arguments->common, kWithCluster);
   add_verbose(sub, arguments->common);
 }
 
@@ -220,6 +234,7 @@ void define_coverage(CLI::App& app, Chosen& chosen) {
                  "A parameter of the workload that changes from run to run, as batch or sequence: "
                  "ops with such shapes then need an NPU that takes them")
       ->type_name("NAME");
+  add_what_if(sub, arguments->what_if);
   sub.add_flag("--time", arguments->time, "Simulate, for the share of the time on the NPU");
   sub.add_flag("-v,--details", arguments->details, "One line for each op that is not native");
   add_run_common(sub, arguments->common);
@@ -249,7 +264,7 @@ void define_train(CLI::App& app, Chosen& chosen) {
       "--statistics-every 50 --json -");
   auto arguments = command(sub, chosen, train);
   sim::TrainOptions& options = arguments->options;
-  add_training(sub, *arguments);
+  add_training(sub, *arguments, kWithCluster);
   add_files(sub, "--recipe", arguments->recipes, "Mixed-precision recipes", true)->required();
   add_cluster(sub, arguments->cluster);
   sub.add_option("--checkpoint", options.checkpoint, "Written after each epoch and on Ctrl-C")

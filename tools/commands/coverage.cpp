@@ -16,14 +16,22 @@ npu::Support level_of(const std::string& name) {
   return npu::Support::host;
 }
 
-/// Ops below the required level, one line each on stderr; true when there are none.
+/// Ops below the required level (hypothetical ones are below all), one line each on stderr; true
+/// when there are none.
 bool meets(const sim::Result& result, const std::string& required) {
   const npu::Support level = level_of(required);
   bool met = true;
   for (const sim::RunResult& run : result.runs)
     for (const npu::CoverageRow& row : run.coverage->ops) {
-      if (row.verdict.support <= level) continue;
+      const bool hypothetical = !row.verdict.stand_ins.empty();
+      if (row.verdict.support <= level && !hypothetical) continue;
       met = false;
+      if (hypothetical) {
+        note("gap: " + run.npu + " " + run.workload + " " + run.mode + " " + run.recipe + ": " +
+             row.node + " (" + row.op + ") is hypothetical, " +
+             npu::text_of(row.verdict.stand_ins.front()) + ", required " + required);
+        continue;
+      }
       note("gap: " + run.npu + " " + run.workload + " " + run.mode + " " + run.recipe + ": " +
            row.node + " (" + row.op + ") is " + npu::name_of(row.verdict.support) + ", required " +
            required + (row.verdict.reason.empty() ? "" : ": " + row.verdict.reason));
@@ -41,12 +49,14 @@ int coverage(const CoverageArguments& arguments) {
   if (common.print_config) return print_configs(requests, options);
   options.numerics = false;
   options.dynamic = arguments.dynamic;
+  options.what_if = arguments.what_if;
   const sim::Result result =
       arguments.time ? sim::run_all(requests, options) : sim::coverage_all(requests, options);
   if (!stdout_taken(files)) print(sim::coverage_table_of(result, arguments.details));
   write_files(result, files,
               files.markdown.empty() ? "" : sim::coverage_markdown_of(result, arguments.details),
               common.quiet);
+  report_warnings(result.warnings, common.quiet);
   if (!arguments.require.empty() && !meets(result, arguments.require)) return kCheckFailed;
   return kOk;
 }

@@ -160,6 +160,7 @@ int run_requests(const RunArguments& arguments) {
   if (!arguments.cluster.empty())
     options.cluster_file = sim::find_file("cluster", arguments.cluster);
   if (common.print_config) return print_configs(requests, options);
+  options.what_if = arguments.what_if;
   options.timing = arguments.timing;
   options.numerics = arguments.numerics;
   options.simulation = simulation;
@@ -190,6 +191,7 @@ int run_requests(const RunArguments& arguments) {
   }
   write_files(result, files, files.markdown.empty() ? "" : sim::markdown_of(result, comparison),
               common.quiet, result.runs.size() > 1 ? &comparison : nullptr);
+  report_warnings(result.warnings, common.quiet);
   report_problems(result);
   return sim::exit_code_of(result);
 }

@@ -46,6 +46,7 @@ sim::TrainRequest request_of(const TrainArguments& arguments) {
   request.options.interrupted = interrupted;
   request.reference = arguments.reference;
   request.timing = arguments.timing;
+  request.what_if = arguments.what_if;
   request.jobs = arguments.common.jobs;
   request.quiet = arguments.common.quiet;
   const auto find = [&](const char* kind, const std::string& name, std::string& file) {
@@ -86,6 +87,7 @@ int train(const TrainArguments& arguments) {
     throw UsageError("--checkpoint and --resume take a single recipe");
   check_destinations({files.json, files.csv, files.markdown, files.html, arguments.log});
   const sim::TrainResult result = with_log(arguments, sim::train_all);
+  report_warnings(result.warnings, arguments.common.quiet);
   if (!stdout_taken(files)) print(sim::table_of(result));
   if (!files.json.empty())
     write_to(files.json, base::dump_json(sim::json_of(result)) + "\n", arguments.common.quiet);
@@ -102,6 +104,7 @@ int advise(const TrainArguments& arguments) {
   check_destinations({files.json, files.markdown, arguments.log});
   const sim::Advice advice =
       with_log(arguments, [](const sim::TrainRequest& request) { return sim::advise(request); });
+  report_warnings(advice.experiment.warnings, arguments.common.quiet);
   if (!stdout_taken(files)) print(sim::text_of(advice));
   if (!files.json.empty())
     write_to(files.json, base::dump_json(sim::json_of(advice)) + "\n", arguments.common.quiet);

@@ -4,6 +4,7 @@
 #include <zip.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <limits>
 
 #include "base/element_kind.h"
@@ -149,6 +150,14 @@ struct NpzArchive::State {
 };
 
 NpzArchive::NpzArchive(const std::string& path) : state_(new State{path, 0, nullptr}) {
+  std::error_code failed;
+  const auto kind = std::filesystem::status(path, failed).type();
+  using Type = std::filesystem::file_type;
+  if (!failed && kind != Type::regular && kind != Type::directory && kind != Type::not_found)
+    fail(path,
+         "is a pipe or a device; arrays of a .npz file are found through the directory at its end, "
+         "more than once: save it as a regular file",
+         "unreadable-file");
   state_->bytes = base::InputBytes(path).size();
   ZipError error;
   state_->archive =

@@ -11,6 +11,7 @@ function section(id, title, note, children) {
 function runSections(runs) {
   return [
     ...section('runs', 'Runs', 'The best value of a column among runs of the same workload and mode is marked. A header sorts.', [comparison(runs)]),
+    ...section('hypothetical', 'Hypothetical', hypotheticalNote, hypothetical(runs)),
     ...section('pareto', 'Error and throughput', null, errorAgainstThroughput(runs)),
     ...section('ops', 'Op by op', 'Open a run.', runs.filter(run => run.timing || run.numerics).map(details)),
     ...section('memory', 'Memory', 'Bytes; the most of each kind that is alive at once.', memoryUse(runs)),

@@ -2,7 +2,10 @@
 // What the page says of a result: each function takes the result's own objects and returns elements.
 'use strict';
 
-const nameOf = run => [run.npu, run.workload, run.mode, run.recipe].join(' / ');
+// With --what-if an op may run in formats that its NPU does not declare.
+const mark = of => of.hypothetical ? ' (hypothetical)' : '';
+const nameOf = run => [run.npu, run.workload, run.mode, run.recipe].join(' / ') + mark(run);
+const opName = op => op.node + mark(op);
 const timing = (run, key) => run.timing ? run.timing[key] : null;
 // Of all devices, where there are several.
 const throughput = run => run.cluster ? run.cluster.samples_per_s : timing(run, 'samples_per_s');
@@ -26,7 +29,7 @@ function isPareto(run, runs) {
 function comparison(runs) {
   return table('Runs', [
     {title: 'NPU', of: run => run.npu}, {title: 'workload', of: run => run.workload}, {title: 'mode', of: run => run.mode},
-    {title: 'recipe', of: run => run.recipe}, {title: 'status', of: run => run.status},
+    {title: 'recipe', of: run => run.recipe}, {title: 'status', of: run => run.status + mark(run)},
     {title: 'cycles', of: run => timing(run, 'cycles'), better: 'low'},
     {title: 'time [ms]', of: run => stepSeconds(run) === null ? null : stepSeconds(run) * 1e3, better: 'low'},
     {title: 'samples/s', of: run => throughput(run), better: 'high'},
@@ -40,6 +43,17 @@ function comparison(runs) {
     {title: 'reason', of: run => run.error},
   ], runs, run => run.workload + ' ' + run.mode);
 }
+
+/** Formats that NPUs do not declare, and the declared ones that ran in their place. */
+function hypothetical(runs) {
+  const rows = runs.filter(run => run.hypothetical).flatMap(run => run.hypothetical.stand_ins.map(row => ({run, row})));
+  if (!rows.length) return [];
+  return [table('Hypothetical', [
+    {title: 'run', of: ({run}) => run.npu ? nameOf(run) : run.recipe}, {title: 'what', of: ({row}) => row.role},
+    {title: 'format', of: ({row}) => row.format}, {title: 'runs as', of: ({row}) => row.as}, {title: 'ops', of: ({row}) => row.ops},
+  ], rows)];
+}
+const hypotheticalNote = 'Formats that the NPU does not declare: cycles are those of the declared format that stands in, bits those of the format asked for.';
 
 function errorAgainstThroughput(runs) {
   const points = runs.filter(run => throughput(run) !== null && worstError(run) !== null).map(run => ({
@@ -60,9 +74,9 @@ function timeByCause(run) {
   const causes = Object.keys(run.timing.stall_cycles).filter(cause => ops.some(op => op.stall_cycles[cause] > 0));
   const series = [{label: 'busy', values: ops.map(op => op.array_busy_cycles)}]
     .concat(causes.map(cause => ({label: cause, values: ops.map(op => op.stall_cycles[cause])})));
-  const columns = [{title: 'node', of: op => op.node}, {title: 'op', of: op => op.op}, {title: 'busy', of: op => op.array_busy_cycles}]
+  const columns = [{title: 'node', of: opName}, {title: 'op', of: op => op.op}, {title: 'busy', of: op => op.array_busy_cycles}]
     .concat(causes.map(cause => ({title: cause, of: op => op.stall_cycles[cause]})));
-  return stackedBars('Array cycles by cause', ops.map(op => op.node), series, 'cycles x arrays', table('Array cycles by cause', columns, ops));
+  return stackedBars('Array cycles by cause', ops.map(opName), series, 'cycles x arrays', table('Array cycles by cause', columns, ops));
 }
 
 const sum = values => values.reduce((total, value) => total + value, 0);
@@ -74,7 +88,7 @@ function roofline(run) {
   const ops = run.timing.by_op.filter(op => op.macs > 0 && op.end_cycle > op.start_cycle &&
     op.dram_read_bytes + op.dram_write_bytes > 0).map(op => ({
       x: 2 * op.macs / (op.dram_read_bytes + op.dram_write_bytes),
-      y: 2 * op.macs / ((op.end_cycle - op.start_cycle) / clock) / 1e12, label: op.node, group: 'ops',
+      y: 2 * op.macs / ((op.end_cycle - op.start_cycle) / clock) / 1e12, label: opName(op), group: 'ops',
     }));
   if (!ops.length) return [];
   const made = scatter('Roofline', ops, axis('operations per DRAM byte', {type: 'logarithmic'}), axis('TOPS', {type: 'logarithmic'}),
@@ -102,9 +116,9 @@ function errorByOp(run) {
   const kinds = ['local', 'propagated', 'total'].filter(kind => ops.some(op => op[kind]));
   const of = (op, kind) => op[kind] ? op[kind].rel_fro : null;
   const series = kinds.map(kind => ({label: kind, values: ops.map(op => of(op, kind) || null)}));
-  const columns = [{title: 'node', of: op => op.node}, {title: 'op', of: op => op.op}]
+  const columns = [{title: 'node', of: opName}, {title: 'op', of: op => op.op}]
     .concat(kinds.map(kind => ({title: kind, of: op => of(op, kind)})));
-  return lines('Relative error op by op', ops.map(op => op.node), series, 'relative Frobenius error', true, table('Relative error op by op', columns, ops));
+  return lines('Relative error op by op', ops.map(opName), series, 'relative Frobenius error', true, table('Relative error op by op', columns, ops));
 }
 
 function details(run) {
@@ -136,8 +150,8 @@ function coverageMap(runs) {
   return [element('p', {class: 'note'}, 'The worst support of each op in each run.'), table('Coverage', columns, ops)];
 }
 
-const verdicts = ['runs', 'runs with fallback', 'not known', 'cannot train', 'cannot run'];
-const verdictClass = {'runs': 'native', 'runs with fallback': 'decomposed', 'not known': 'unknown', 'cannot train': 'host', 'cannot run': 'unsupported'};
+const verdicts = ['runs', 'runs with fallback', 'runs hypothetically', 'not known', 'cannot train', 'cannot run'];
+const verdictClass = {'runs': 'native', 'runs with fallback': 'decomposed', 'runs hypothetically': 'unknown', 'not known': 'unknown', 'cannot train': 'host', 'cannot run': 'unsupported'};
 
 /** What each NPU makes of each scenario (or workload): the worst verdict of its runs. */
 function verdictMap(runs) {

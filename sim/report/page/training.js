@@ -10,7 +10,7 @@ const trained = result => (result.reference ? [result.reference] : []).concat(re
 
 function trainingRuns(result) {
   return table('Recipes', [
-    {title: 'recipe', of: run => run.recipe}, {title: 'status', of: run => run.status},
+    {title: 'recipe', of: run => run.recipe}, {title: 'status', of: run => run.status + mark(run)},
     {title: 'loss', of: run => finalOf(run, 'loss'), better: 'low'},
     {title: 'accuracy', of: run => finalOf(run, 'accuracy'), better: 'high'},
     {title: 'same as FP32', of: run => run.agreement},
@@ -28,8 +28,8 @@ function overSteps(title, runs, listOf, key, unit, logarithmic) {
   if (!steps.length) return [];
   const byStep = runs.map(run => new Map(listOf(run).map(item => [item.step, item[key]])));
   const at = (i, step) => byStep[i].has(step) ? byStep[i].get(step) : null;
-  const series = runs.map((run, i) => ({label: run.recipe, values: steps.map(step => at(i, step))}));
-  const columns = [{title: 'step', of: step => step}].concat(runs.map((run, i) => ({title: run.recipe, of: step => at(i, step)})));
+  const series = runs.map((run, i) => ({label: run.recipe + mark(run), values: steps.map(step => at(i, step))}));
+  const columns = [{title: 'step', of: step => step}].concat(runs.map((run, i) => ({title: run.recipe + mark(run), of: step => at(i, step)})));
   return [lines(title, steps, series, unit, logarithmic, table(title, columns, steps))];
 }
 
@@ -72,6 +72,7 @@ function trainingSections(result) {
   const scaled = runs.filter(run => run.loss_scaling);
   return [
     ...section('recipes', 'Recipes', `${result.workload} on ${result.npu}, ${result.data}, batch ${result.batch}, seed ${result.seed}`, [trainingRuns(result)]),
+    ...section('hypothetical', 'Hypothetical', hypotheticalNote, hypothetical(runs)),
     ...section('loss', 'Loss', null, [
       ...overSteps('Loss of each step', runs, run => run.steps, 'loss', 'loss', false),
       ...overSteps('Accuracy on the test samples', runs, run => run.evaluations, 'accuracy', 'share of labels', false)]),
