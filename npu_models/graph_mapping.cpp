@@ -21,6 +21,7 @@
 #include "workloads/decompose.h"
 #include "workloads/operand_order.h"
 #include "workloads/ops/conv_phases.h"
+#include "workloads/parallel/tensor_parallel.h"
 
 namespace npusim::npu {
 namespace {
@@ -134,7 +135,7 @@ class GraphMapper {
   void decide_fusion(const Node& node) {
     Verdict& verdict = verdicts_.at(node.name);
     if (node.op == "Attention" && verdict.fused && has_reference_ &&
-        reference_.count(node.name) == 0) {
+        in_reference(node.name) == nullptr) {
       verdict.support = Support::decomposed;
       verdict.fused = false;
     }
@@ -226,19 +227,31 @@ class GraphMapper {
       work.push_back(std::move(part));
   }
 
+  /// A product of the reference.
+  struct ReferenceProduct {
+    MappingPin pin;
+    std::optional<WinogradForm> winograd;
+  };
+
   void find_reference(const MappedGraph& reference) {
+    const auto add = [&](const MappedOp& op, const MappingPin& pin) {
+      const std::string& name = reference.graph.nodes[static_cast<std::size_t>(op.node)].name;
+      const ReferenceProduct product{pin, op.gemm ? op.gemm->winograd : std::nullopt};
+      reference_.emplace(name, product);
+      reference_copies_.emplace(workloads::plain_name(name), product);
+    };
     for (const MappedOp& op : reference.ops) {
       MappingPin pin;
       if (op.attention) {
         pin.attention = {true, {}, op.attention->blocks.queries, op.attention->blocks.keys};
         pin.split = op.attention->scores.split;
-        reference_.emplace(reference.graph.nodes[static_cast<std::size_t>(op.node)].name, pin);
+        add(op, pin);
       }
       if (op.attention_gradient) {
         const AttentionGradientMapping& gradient = *op.attention_gradient;
         pin.attention = {true, true, gradient.blocks.queries, gradient.blocks.keys};
         pin.split = gradient.scores.split;
-        reference_.emplace(reference.graph.nodes[static_cast<std::size_t>(op.node)].name, pin);
+        add(op, pin);
       }
       if (!op.gemm) continue;
       const GemmMapping& gemm = *op.gemm;
@@ -248,22 +261,30 @@ class GraphMapper {
       pin.loop_order = gemm.loop_order;
       pin.split = gemm.split;
       pin.winograd = gemm.winograd ? gemm.winograd->outputs : 0;
-      reference_.emplace(reference.graph.nodes[static_cast<std::size_t>(op.node)].name, pin);
+      add(op, pin);
     }
   }
 
-  /// As the reference does, else as the file says, else as the search finds. `map(pin)` makes the
-  /// mapping with the pin (nullptr: none), or throws IllegalPin.
+  /// By name, else as the copy for another batch or device that is there.
+  const ReferenceProduct* in_reference(const std::string& name) const {
+    if (const auto found = reference_.find(name); found != reference_.end()) return &found->second;
+    const auto copy = reference_copies_.find(workloads::plain_name(name));
+    return copy == reference_copies_.end() ? nullptr : &copy->second;
+  }
+
+  /// As the reference does, else as the file says, else as the search finds. `map(pin, like)` makes
+  /// the mapping with the pin (nullptr: none) and transforms as `like` has them (nullptr: as the
+  /// NPU), or throws IllegalPin.
   template <class Map>
   auto mapping_by(MappedOp& mapped, const Map& map) {
     const std::string& name = node(static_cast<std::size_t>(mapped.node)).name;
     if (has_reference_) {
-      const auto found = reference_.find(name);
-      if (found == reference_.end()) {
+      const ReferenceProduct* const found = in_reference(name);
+      if (found == nullptr) {
         mapped.not_pinned = "the reference has no such product";
       } else {
         try {
-          auto mapping = map(&found->second);
+          auto mapping = map(&found->pin, found->winograd ? &*found->winograd : nullptr);
           mapped.mapping_origin = MappingOrigin::reference;
           return mapping;
         } catch (const IllegalPin& illegal) {
@@ -276,34 +297,57 @@ class GraphMapper {
     const bool fused = verdicts_.at(origins_[static_cast<std::size_t>(mapped.node)]).fused;
     if (fused && pin && !pin->attention) pin = nullptr;
     try {
-      auto mapping = map(pin);
+      auto mapping = map(pin, nullptr);
       if (pin != nullptr) mapped.mapping_origin = MappingOrigin::file;
       return mapping;
     } catch (const IllegalPin& illegal) {
       base::Diagnostic mistake = pin->place;
       mistake.code = "illegal-mapping";
       mistake.message = name + " cannot be mapped so: " + illegal.what();
-      mistake.allowed = "what fits, as " + describe_mapping(map(nullptr));
+      mistake.allowed = "what fits, as " + describe_mapping(map(nullptr, nullptr));
       throw base::InputError({mistake});
     }
   }
 
   void map_product(const workloads::Contraction& contraction, MappedOp& mapped) {
     const Product product = product_of(contraction, mapped);
-    mapped.gemm = mapping_by(mapped, [&](const MappingPin* pin) { return gemm_of(product, pin); });
-    const WinogradOptions& options = npu_.mapping.winograd;
-    if (mapped.gemm->winograd || options.output_tiles.empty() || !is_convolution(*product.node) ||
-        mapped.mapping_origin != MappingOrigin::search)
-      return;
-    mapped.not_winograd = why_not_winograd(case_of(product), options.output_tiles.front());
-    if (mapped.not_winograd.empty()) mapped.not_winograd = "direct takes no longer";
+    mapped.gemm = mapping_by(mapped, [&](const MappingPin* pin, const WinogradForm* like) {
+      Product as_there = product;
+      as_there.like = like;
+      return gemm_of(as_there, pin);
+    });
+    const bool open = mapped.mapping_origin == MappingOrigin::search && !mapped.gemm->winograd;
+    if (open && is_convolution(*product.node)) mapped.not_winograd = why_direct(product);
+  }
+
+  struct Product;
+
+  /// Of a convolution that the search has left so: a reason for each output tile listed, said once
+  /// where it is the same.
+  std::string why_direct(const Product& p) {
+    const std::map<std::int64_t, std::string>& unfit = found_for(p, nullptr).unfit;
+    std::vector<std::pair<std::int64_t, std::string>> reasons;
+    for (const std::int64_t outputs : npu_.mapping.winograd.output_tiles) {
+      std::string reason = why_not_winograd(case_of(p), outputs);
+      if (const auto found = unfit.find(outputs); found != unfit.end()) reason = found->second;
+      reasons.emplace_back(outputs, reason.empty() ? "direct takes no longer" : reason);
+    }
+    const bool alike = std::all_of(reasons.begin(), reasons.end(), [&](const auto& reason) {
+      return reason.second == reasons.front().second;
+    });
+    if (alike) return reasons.empty() ? "" : reasons.front().second;
+    std::string text;
+    for (const auto& [outputs, reason] : reasons)
+      text += (text.empty() ? "" : "; ") + output_tile_name(outputs) + ": " + reason;
+    return text;
   }
 
   void map_fused_attention(MappedOp& mapped) {
     const Node& attention = node(static_cast<std::size_t>(mapped.node));
     if (attention.op == workloads::kAttentionGradient) return map_attention_backward(mapped);
-    mapped.attention =
-        mapping_by(mapped, [&](const MappingPin* pin) { return attention_of(attention, pin); });
+    mapped.attention = mapping_by(mapped, [&](const MappingPin* pin, const WinogradForm*) {
+      return attention_of(attention, pin);
+    });
     mapped.macs = mapped.attention->blocks.macs();
     for (const auto& [function, elements] : attention_totals(npu_, *mapped.attention).work)
       mapped.vector_work.push_back({function, elements});
@@ -311,7 +355,7 @@ class GraphMapper {
 
   void map_attention_backward(MappedOp& mapped) {
     const Node& attention = node(static_cast<std::size_t>(mapped.node));
-    mapped.attention_gradient = mapping_by(mapped, [&](const MappingPin* pin) {
+    mapped.attention_gradient = mapping_by(mapped, [&](const MappingPin* pin, const WinogradForm*) {
       const std::string key = key_of(attention, pin);
       const auto known = attention_gradients_.find(key);
       if (known != attention_gradients_.end()) return known->second;
@@ -357,6 +401,7 @@ class GraphMapper {
     OperandFormats operands;
     precision::Format accumulator;
     std::int64_t output_bytes;
+    const WinogradForm* like = nullptr;  ///< of a reference
   };
 
   Product product_of(const workloads::Contraction& contraction, const MappedOp& mapped) const {
@@ -372,7 +417,8 @@ class GraphMapper {
 
   ConvolutionCase case_of(const Product& p) const {
     return {npu_,          mapped_.graph, *p.node,
-            p.contraction, p.operands,    p.node->internal.value_or(recipe_.internal)};
+            p.contraction, p.operands,    p.node->internal.value_or(recipe_.internal),
+            p.like};
   }
 
   /// Sides of the output tiles that are tried, 0: direct. A pin that fixes tiles and does not speak
@@ -392,6 +438,12 @@ class GraphMapper {
     return forms;
   }
 
+  /// What the search found for a product.
+  struct Found {
+    GemmMapping gemm;
+    std::map<std::int64_t, std::string> unfit;  ///< output tiles without a tile that fits, and why
+  };
+
   GemmMapping map_as(const Product& p, std::int64_t outputs, const MappingPin* pin) const {
     const bool n_first = workloads::names_n_side_first(p.node->op);
     if (outputs == 0)
@@ -401,9 +453,9 @@ class GraphMapper {
   }
 
   /// The form with the least estimate, the first of several.
-  GemmMapping best_of(const Product& p, const std::vector<std::int64_t>& forms,
-                      const MappingPin* pin) const {
-    GemmMapping best = map_as(p, forms.front(), pin);
+  Found best_of(const Product& p, const std::vector<std::int64_t>& forms,
+                const MappingPin* pin) const {
+    Found best{map_as(p, forms.front(), pin), {}};
     const auto cost = [&](const GemmMapping& gemm) {
       const std::int64_t bytes = std::max(gemm.unit.a.storage_bytes(), gemm.unit.b.storage_bytes());
       return estimated_cycles(npu_, bytes, p.output_bytes, gemm);
@@ -411,23 +463,31 @@ class GraphMapper {
     for (std::size_t i = 1; i < forms.size(); ++i) {
       try {
         GemmMapping other = map_as(p, forms[i], pin);
-        if (cost(other) < cost(best)) best = std::move(other);
-      } catch (const IllegalPin&) {  // its tiles do not fit
+        if (cost(other) < cost(best.gemm)) best.gemm = std::move(other);
+      } catch (const IllegalPin& illegal) {
+        best.unfit[forms[i]] = illegal.what();
       }
     }
     return best;
   }
 
   /// Repeated layers are mapped once.
-  GemmMapping gemm_of(const Product& p, const MappingPin* pin) {
+  const Found& found_for(const Product& p, const MappingPin* pin) {
     const std::vector<std::int64_t> forms = forms_of(p, pin);
     std::string key = key_of(p.contraction, p.operands.name(), p.output_bytes) +
                       (workloads::names_n_side_first(p.node->op) ? " n first" : "") + key_of(pin);
     for (const std::int64_t outputs : forms)
-      if (outputs > 0) key += " winograd " + describe(winograd_form(case_of(p), outputs));
-    auto known = gemms_.find(key);
-    if (known == gemms_.end()) known = gemms_.emplace(key, best_of(p, forms, pin)).first;
-    GemmMapping gemm = known->second;
+      if (outputs > 0) {
+        const WinogradForm form = winograd_form(case_of(p), outputs);
+        key += " " + describe(form) + " at " + name_of(form.stage);
+      }
+    auto known = found_.find(key);
+    if (known == found_.end()) known = found_.emplace(key, best_of(p, forms, pin)).first;
+    return known->second;
+  }
+
+  GemmMapping gemm_of(const Product& p, const MappingPin* pin) {
+    GemmMapping gemm = found_for(p, pin).gemm;
     // Inputs by number and all that does not shape the mapping.
     if (!gemm.winograd) {
       gemm.contraction = p.contraction;
@@ -458,6 +518,7 @@ class GraphMapper {
     for (std::int64_t value : {c.groups, c.m, c.n}) key += " " + std::to_string(value);
     for (const precision::ReduceDim& dim : c.dims)
       key += " " + dim.name + std::to_string(dim.extent);
+    if (c.bias_input >= 0) key += " with bias";  // transforms of outputs add it
     if (!c.window) return key;
     const workloads::Window& w = *c.window;
     for (std::int64_t value :
@@ -470,12 +531,13 @@ class GraphMapper {
   const NpuSpec& npu_;
   const workloads::Recipe& recipe_;
   const bool has_reference_;
-  std::map<std::string, MappingPin> reference_;  ///< by name of the node
+  std::map<std::string, ReferenceProduct> reference_;         ///< by name of the node
+  std::map<std::string, ReferenceProduct> reference_copies_;  ///< by plain name, the first
   MappedGraph mapped_;
   std::vector<std::string> origins_;
   std::map<std::string, Verdict> verdicts_;  ///< by name of the original node
   std::vector<Engine> engines_;
-  std::map<std::string, GemmMapping> gemms_;
+  std::map<std::string, Found> found_;
   std::optional<OperandTransposes> transposes_;  ///< where they cost something
   std::map<std::string, AttentionMapping> attentions_;
   std::map<std::string, AttentionGradientMapping> attention_gradients_;

@@ -47,7 +47,7 @@ class TileSearch {
       try_split();
       ++tried;
     }
-    if (!found_) return reason_.empty() ? "no tile fits the buffers" : reason_;
+    if (!found_) return reason_.empty() ? why_none() : reason_;
     gemm_ = best_;
     return {};
   }
@@ -129,6 +129,22 @@ class TileSearch {
         try_order(LoopOrder::weight_resident);
       if (!exhaustive_ && ++tried == kFinerSplits) break;
     }
+  }
+
+  /// Not even the least tile on one array.
+  std::string why_none() {
+    gemm_.split = {};
+    gemm_.loop_order = LoopOrder::output_resident;
+    gemm_.spills = false;
+    gemm_.tile_m = position_sizes().back();
+    gemm_.tile_n = sizes(gemm_.contraction.n, cost_.granule().n, pin_.tile_n).back();
+    gemm_.tile_k = term_sizes().back();
+    const std::string reason = cost_.why_not(gemm_);
+    return "no tile fits the buffers" + (reason.empty()
+                                             ? ""
+                                             : ": in one of " + std::to_string(gemm_.tile_m) +
+                                                   " x " + std::to_string(gemm_.tile_n) + " x " +
+                                                   std::to_string(gemm_.tile_k) + " " + reason);
   }
 
   bool is_pinned() const { return pin_.fixes_tiles(); }
@@ -227,6 +243,22 @@ ArrayCycles array_cycles_by_cause(const NpuSpec& npu, const GemmMapping& gemm) {
   };
   for_each_tile(gemm, by_resumption, add);
   return cycles;
+}
+
+OperandPasses operand_passes(const NpuSpec& npu, const GemmMapping& gemm) {
+  const TileShape granule = find_organisation(npu.mac_array.organisation)->granule(npu.mac_array);
+  // Blocks are of positions and channels: every term passes as often as one would alone.
+  const ArraySplit split{gemm.split.groups, gemm.split.m, gemm.split.n, 1};
+  OperandPasses passes;
+  for (const auto& [m, m_count] : parts(gemm.contraction.m, gemm.tile_m))
+    for (const auto& [n, n_count] : parts(gemm.contraction.n, gemm.tile_n)) {
+      const model::SramAccesses accesses =
+          model::sram_accesses(granule, shares_of(split, {1, m, n, 1, 1}));
+      const std::int64_t alike = gemm.contraction.groups * m_count * n_count * gemm.contraction.k();
+      passes.streamed += alike * accesses.m_side;
+      passes.stationary += alike * accesses.n_side;
+    }
+  return passes;
 }
 
 std::int64_t operand_reads(const NpuSpec& npu, const GemmMapping& gemm) {

@@ -23,6 +23,12 @@ inline std::int64_t array_cycles(const NpuSpec& npu, const GemmMapping& gemm) {
   return array_cycles_by_cause(npu, gemm).total();
 }
 
+/// Elements of a single product, without padding, that pass into the arrays.
+struct OperandPasses {
+  std::int64_t streamed = 0, stationary = 0;
+};
+OperandPasses operand_passes(const NpuSpec& npu, const GemmMapping& gemm);
+
 /// Bytes that the arrays read from the scratchpad for their operands.
 std::int64_t operand_reads(const NpuSpec& npu, const GemmMapping& gemm);
 

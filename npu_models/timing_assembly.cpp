@@ -79,7 +79,7 @@ Energy energy_of(const NpuSpec& npu, const MappedOp& op, const OpRecord& r) {
     energy.vector_mj += model::vector_energy_pj(npu, {{"copy", copied}}) * kMillijoulePerPicojoule;
   if (op.gemm && op.gemm->winograd) {
     // Additions cost the same wherever they are.
-    std::vector<workloads::VectorWork> work = operand_transforms(*op.gemm);
+    std::vector<workloads::VectorWork> work = operand_transforms(npu, *op.gemm);
     if (op.gemm->winograd->stage == WinogradStage::array_edge) {
       const WinogradTotals totals = winograd_totals(*op.gemm);
       for (auto& part : output_transforms(*op.gemm->winograd, totals.outputs, totals.biased))

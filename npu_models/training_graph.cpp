@@ -7,6 +7,7 @@
 
 #include "base/name_pattern.h"
 #include "workloads/decompose.h"
+#include "workloads/parallel/tensor_parallel.h"
 #include "workloads/training/transform.h"
 
 namespace npusim::npu {
@@ -53,7 +54,8 @@ class Choice {
   static bool is_whole(const MappedGraph& reference, const std::string& name) {
     return std::any_of(reference.graph.nodes.begin(), reference.graph.nodes.end(),
                        [&](const Node& node) {
-                         return node.op == workloads::kAttentionWithStatistics && node.name == name;
+                         return node.op == workloads::kAttentionWithStatistics &&
+                                workloads::plain_name(node.name) == workloads::plain_name(name);
                        });
   }
 

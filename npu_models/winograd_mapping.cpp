@@ -55,6 +55,10 @@ std::string missing_function(const VectorUnitSpec& unit, const WinogradForm& for
 
 }  // namespace
 
+std::string output_tile_name(std::int64_t outputs) {
+  return std::to_string(outputs) + "x" + std::to_string(outputs);
+}
+
 std::string describe(const WinogradForm& form) {
   return name_of(form) + ", transforms in " + precision::describe(form.arithmetic) + ", weights " +
          (form.offline_weights ? "offline" : "on the fly");
@@ -78,7 +82,10 @@ std::string why_not_winograd(const ConvolutionCase& c, std::int64_t outputs) {
   if (form.offline_weights &&
       changes(c.graph, c.node.inputs[static_cast<std::size_t>(c.contraction.n_input)]))
     return "weights are made or changed in the graph, so not transformed offline";
-  if (form.stage == WinogradStage::array_edge) return {};
+  if (form.stage == WinogradStage::array_edge)
+    return c.npu.mapping.winograd.stage == form.stage
+               ? ""
+               : "the reference transforms at the array's edge, where this design has no adders";
   const VectorUnitSpec& unit = c.npu.vector_unit;
   if (const std::string lacks = missing_function(unit, form); !lacks.empty())
     return "the vector unit has no " + lacks;
@@ -92,9 +99,10 @@ WinogradForm winograd_form(const ConvolutionCase& c, std::int64_t outputs) {
   const WinogradOptions& options = c.npu.mapping.winograd;
   WinogradForm form;
   form.outputs = outputs;
-  form.stage = options.stage;
-  form.offline_weights = options.offline_weights;
+  form.stage = c.like != nullptr ? c.like->stage : options.stage;
+  form.offline_weights = c.like != nullptr ? c.like->offline_weights : options.offline_weights;
   form.arithmetic = {options.arithmetic.value_or(c.internal), precision::Rounding::rne};
+  if (c.like != nullptr) form.arithmetic = c.like->arithmetic;
   form.convolution = c.contraction;
   return form;
 }

@@ -6,6 +6,8 @@
 #include "npu_models/gemm_traffic.h"
 #include "npu_models/modules/vector_cost.h"
 #include "npu_models/tile_bytes.h"
+#include "npu_models/tiling.h"
+#include "npu_models/winograd_mapping.h"
 #include "workloads/winograd.h"
 
 namespace npusim::npu {
@@ -42,8 +44,7 @@ const char* name_of(WinogradStage stage) {
 }
 
 std::string name_of(const WinogradForm& form) {
-  const std::string side = std::to_string(form.outputs);
-  return "winograd " + side + "x" + side;
+  return "winograd " + output_tile_name(form.outputs);
 }
 
 std::vector<VectorWork> input_transforms(const WinogradForm& form, std::int64_t count) {
@@ -102,8 +103,13 @@ WinogradTotals winograd_totals(const GemmMapping& gemm) {
   return totals;
 }
 
-std::vector<VectorWork> operand_transforms(const GemmMapping& gemm) {
-  const WinogradTotals totals = winograd_totals(gemm);
+std::vector<VectorWork> operand_transforms(const NpuSpec& npu, const GemmMapping& gemm) {
+  WinogradTotals totals = winograd_totals(gemm);
+  if (!on_vector_unit(gemm)) {
+    const OperandPasses passes = operand_passes(npu, gemm);
+    totals.inputs = passes.streamed;
+    if (totals.weights > 0) totals.weights = passes.stationary;
+  }
   Work work = input_transforms(*gemm.winograd, totals.inputs);
   append(work, weight_transforms(*gemm.winograd, totals.weights));
   return work;
@@ -126,7 +132,7 @@ WinogradCycles winograd_cycles(const NpuSpec& npu, const GemmMapping& gemm) {
   if (!on_vector_unit(gemm)) return {};
   const WinogradTotals totals = winograd_totals(gemm);
   const GemmTileCounts tiles = gemm_tile_counts(gemm);
-  return {cycles_of(npu, operand_transforms(gemm), totals.input_loads + totals.weight_loads),
+  return {cycles_of(npu, operand_transforms(npu, gemm), totals.input_loads + totals.weight_loads),
           cycles_of(npu, output_transforms(*gemm.winograd, totals.outputs, totals.biased),
                     tiles.groups * tiles.m * tiles.n)};
 }

@@ -2,8 +2,9 @@
 // What the transforms of a convolution by Winograd are: work of the vector unit (or of adders at
 // the array's edge), in all and tile by tile, and what transformed operands take of the scratchpad.
 // One transform of an input or of a sum is that of one tile of one channel, one of a weight that of
-// a pair of channels; workloads/winograd.h counts their operations, `add` and `mul`. Operands are
-// transformed each time they are loaded, terms of padding never.
+// a pair of channels; workloads/winograd.h counts their operations, `add` and `mul`. The vector
+// unit transforms operands each time they are loaded, terms of padding never; an array's edge each
+// time they pass it.
 #pragma once
 
 #include <vector>
@@ -31,14 +32,16 @@ std::int64_t transformed_weights(const GemmMapping& gemm, std::int64_t groups, s
 /// The vector unit's part of a product: the transforms of its sums, in front of an epilogue.
 void add_output_transforms(const GemmMapping& gemm, std::vector<workloads::VectorWork>& work);
 
-/// All that a mapped product transforms.
+/// All that the vector unit transforms of a mapped product, or would.
 struct WinogradTotals {
   std::int64_t input_loads = 0, weight_loads = 0;  ///< each a piece of work
   std::int64_t inputs = 0, weights = 0, outputs = 0, biased = 0;
 };
 WinogradTotals winograd_totals(const GemmMapping& gemm);
-/// The same as work, without that of the outputs.
-std::vector<workloads::VectorWork> operand_transforms(const GemmMapping& gemm);
+/// All additions and multiplications for the operands of a mapped product. At an array's edge
+/// operands are transformed whenever they pass it: inputs for every block of output channels that
+/// an array takes at once, weights for every block of positions (sram_accesses.h).
+std::vector<workloads::VectorWork> operand_transforms(const NpuSpec& npu, const GemmMapping& gemm);
 
 /// The stationary side's tensor of a matrix op with a single product.
 workloads::TensorId weights_of(const MappedGraph& mapped, const MappedOp& op);

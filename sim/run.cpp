@@ -295,8 +295,7 @@ void compute_numerics(const std::vector<Job>& jobs, const RunOptions& options,
     };
     std::shared_ptr<const CalibratedValues>& statistics = calibrated[run.workload + run.mode];
     std::optional<npu::MappedGraph> all;
-    if (jobs[i].all_devices)
-      all = npu::map_graph(*jobs[i].npu, *jobs[i].all_devices, *jobs[i].recipe);
+    if (jobs[i].all_devices) all = map_all_devices(jobs[i]);
     const npu::MappedGraph& mapped = all ? *all : *jobs[i].mapped;
     const bool whole = !is_sampled(mapped.graph, numeric);
     try {

@@ -60,6 +60,12 @@ void make_graph(Job& job, Mode mode, const npu::MappedGraph* reference) {
   if (job.cluster != nullptr) set_reduction_formats(job.graph, *job.cluster, *job.recipe);
 }
 
+void make_all_devices(Job& job, Mode mode, const npu::MappedGraph* reference) {
+  job.all_devices =
+      graph_of(*job.npu, on_all_devices(*job.workload, *job.cluster), *job.recipe, mode, reference);
+  set_reduction_formats(*job.all_devices, *job.cluster, *job.recipe);
+}
+
 }  // namespace
 
 const char* name_of(Mode mode) {
@@ -73,15 +79,14 @@ void make_graph(Job& job, Mode mode) {
 
 void make_all_devices(Job& job, Mode mode) {
   if (job.cluster == nullptr) return;
-  job.all_devices =
-      graph_of(*job.npu, on_all_devices(*job.workload, *job.cluster), *job.recipe, mode);
-  set_reduction_formats(*job.all_devices, *job.cluster, *job.recipe);
+  make_all_devices(job, mode, nullptr);
 }
 
 workloads::Graph graph_of(const npu::NpuSpec& npu, const workloads::Workload& workload,
-                          const workloads::Recipe& recipe, Mode mode) {
+                          const workloads::Recipe& recipe, Mode mode,
+                          const npu::MappedGraph* reference) {
   return mode == Mode::inference ? workloads::apply_recipe(workload.graph, recipe)
-                                 : npu::training_graph(npu, workload, recipe).graph;
+                                 : npu::training_graph(npu, workload, recipe, reference).graph;
 }
 
 RunResult describe_run(const RunRequest& request, const Job& job, std::uint64_t seed) {
@@ -109,7 +114,10 @@ void map_job(Job& job, RunResult& run, const Job* reference) {
       reference != nullptr && reference->mapped ? &*reference->mapped : nullptr;
   const Mode mode = run.mode == name_of(Mode::training) ? Mode::training : Mode::inference;
   try {
-    if (like != nullptr && mode == Mode::training) make_graph(job, mode, like);
+    if (like != nullptr && mode == Mode::training) {
+      make_graph(job, mode, like);
+      if (job.all_devices) make_all_devices(job, mode, like);
+    }
     job.mapped = npu::map_graph(*job.npu, job.graph, *job.recipe, like);
     run.mapping_hash = job.mapped->hash();
     run.mappings = mappings_of(*job.mapped);
@@ -128,6 +136,10 @@ void map_job(Job& job, RunResult& run, const Job* reference) {
     run.error = error.what();
     if (run.coverage) refuse(*run.coverage, error.what(), run.mode == name_of(Mode::training));
   }
+}
+
+npu::MappedGraph map_all_devices(const Job& job) {
+  return npu::map_graph(*job.npu, *job.all_devices, *job.recipe, &*job.mapped);
 }
 
 void set_timing(RunResult& run, const Job& job, npu::TimingResult timing) {

@@ -45,6 +45,9 @@ RunResult describe_run(const RunRequest& request, const Job& job, std::uint64_t 
 /// they can.
 void map_job(Job& job, RunResult& run, const Job* reference = nullptr);
 
+/// After map_job: the graph of all devices, each mapped as the one that is timed.
+npu::MappedGraph map_all_devices(const Job& job);
+
 void set_timing(RunResult& run, const Job& job, npu::TimingResult timing);
 /// After set_timing. `single`: of job.single, where there is one.
 void set_cluster_timing(RunResult& run, const Job& job, const npu::TimingResult* single);

@@ -2,7 +2,7 @@
 // Steps of a run that tests and other commands use on their own.
 #pragma once
 
-#include "npu_models/npu_spec.h"
+#include "npu_models/mapping.h"
 #include "sim/run.h"
 #include "workloads/recipe.h"
 #include "workloads/workload.h"
@@ -19,9 +19,11 @@ base::Override parameter_override(const std::string& name, std::int64_t value);
 /// The recipe a run takes: its own, or else the NPU's default.
 std::string recipe_file_of(const RunRequest& request, const npu::NpuSpec& npu);
 
-/// What runs: the forward graph or a training step, with the recipe's formats, as the NPU takes it.
+/// What runs: the forward graph or a training step, with the recipe's formats, as the NPU takes it
+/// (npu::training_graph has the reference).
 workloads::Graph graph_of(const npu::NpuSpec& npu, const workloads::Workload& workload,
-                          const workloads::Recipe& recipe, Mode mode);
+                          const workloads::Recipe& recipe, Mode mode,
+                          const npu::MappedGraph* reference = nullptr);
 
 /// The overrides whose path starts with this kind word.
 std::vector<base::Override> overrides_of(const std::vector<base::ParsedOverride>& all,

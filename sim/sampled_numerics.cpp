@@ -400,8 +400,11 @@ SampledNumerics sample_numerics(const npu::MappedGraph& mapped, const NumericOpt
     const npu::MappedOp& op = mapped.ops[static_cast<std::size_t>(i)];
     errors[static_cast<std::size_t>(i)] = sampler.sample(op);
     ++done;
+    // As the total counts them: by Winograd arrays multiply less.
+    const bool winograd = op.gemm && op.gemm->winograd;
+    const std::int64_t macs = winograd ? op.gemm->winograd->convolution.macs() : op.macs;
     if (options.progress)
-      options.progress(static_cast<double>(op.macs),
+      options.progress(static_cast<double>(macs),
                        mapped.graph.nodes[static_cast<std::size_t>(op.node)].name);
   };
   // Files are read one at a time.

@@ -9,6 +9,7 @@
 
 #include "npu_models/modules/op_program.h"
 #include "npu_models/rearrangement.h"
+#include "npu_models/winograd_steps.h"
 #include "precision/unit_text.h"
 
 namespace npusim::npu::model {
@@ -208,14 +209,17 @@ class Signatures {
     return " " + workloads::to_string(mapped_.graph.tensors[at].shape) +
            mapped_.storage[at].format.name + std::to_string(mapped_.elements(id)) +
            (mapped_.on_chip[at] ? "c" : "") + "#" + std::to_string(same) + "@" +
-           std::to_string(layout_.address(id) % period_) + "/" +
-           std::to_string(layout_.weight_address(id) % period_);
+           std::to_string(layout_.address(id) % period_);
   }
 
   std::string text_of(std::size_t op) const {
     const MappedOp& mapped_op = mapped_.ops[op];
     std::string text = model::text_of(mapped_op);
     if (rows_ && uses_memory_behind_tensors(mapped_op)) text += " " + std::to_string(op);
+    if (const std::int64_t bytes = transformed_weight_bytes(mapped_, mapped_op); bytes > 0)
+      text += " weights @" +
+              std::to_string(layout_.transformed_address(weights_of(mapped_, mapped_op), bytes) %
+                             period_);
     std::vector<TensorId> before;
     for (const workloads::Node* node : nodes_of(op)) {
       text += "\n" + node->op;

@@ -205,7 +205,7 @@ std::uint64_t Sequencer::weight_address(const MatrixRun& run, std::int64_t part,
   const MappedOp& op = mapped_.ops[static_cast<std::size_t>(run.op)];
   const std::int64_t transformed = transformed_weight_bytes(mapped_, op);
   if (transformed == 0) return operand_address(run.n_side, weights, part, whole);
-  return layout_.weight_address(weights) +
+  return layout_.transformed_address(weights, transformed) +
          static_cast<std::uint64_t>(share_of(transformed, 0, part, whole));
 }
 

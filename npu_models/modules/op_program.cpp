@@ -97,9 +97,8 @@ TensorLayout::TensorLayout(const MappedGraph& mapped) {
   }
   for (const MappedOp& op : mapped.ops) {
     const std::int64_t bytes = transformed_weight_bytes(mapped, op);
-    if (bytes == 0) continue;
-    transformed_[weights_of(mapped, op)] = end_;
-    end_ += aligned(bytes);
+    if (bytes > 0 && transformed_.emplace(std::pair(weights_of(mapped, op), bytes), end_).second)
+      end_ += aligned(bytes);
   }
   for (const MappedOp& op : mapped.ops) {
     if (op.engine != Engine::view) continue;

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <map>
+#include <utility>
 #include <vector>
 
 #include "npu_models/gemm_traffic.h"
@@ -31,10 +32,9 @@ class TensorLayout {
 
   std::int64_t bytes(TensorId id) const { return bytes_[static_cast<std::size_t>(id)]; }
   std::uint64_t address(TensorId id) const { return address_[static_cast<std::size_t>(root(id))]; }
-  /// Of the weights of a convolution by Winograd that are stored transformed; else as address().
-  std::uint64_t weight_address(TensorId id) const {
-    const auto found = transformed_.find(id);
-    return found == transformed_.end() ? address(id) : found->second;
+  /// Of weights that are stored transformed, for convolutions by Winograd, in so many bytes.
+  std::uint64_t transformed_address(TensorId id, std::int64_t bytes) const {
+    return transformed_.at({id, bytes});
   }
   std::uint64_t end_address() const { return end_; }  ///< partial sums spill behind it
   /// The tensor that was written; itself unless a view made it.
@@ -44,7 +44,8 @@ class TensorLayout {
   std::vector<std::int64_t> bytes_;
   std::vector<std::uint64_t> address_;
   std::vector<TensorId> root_;
-  std::map<TensorId, std::uint64_t> transformed_;  ///< addresses
+  /// Addresses; convolutions with different output tiles may share weights.
+  std::map<std::pair<TensorId, std::int64_t>, std::uint64_t> transformed_;
   std::uint64_t end_ = 0;
 };
 

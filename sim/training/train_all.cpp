@@ -129,7 +129,7 @@ class Experiment {
     job.one_device = npu::map_graph(npu_, step, job.recipe);
     job.run.memory = job.one_device->memory;
     npu::check_fits(npu_, *job.one_device);
-    job.mappings = map_training(npu_, *cluster_, workload_, job.recipe);
+    job.mappings = map_training(npu_, *cluster_, workload_, job.recipe, *job.one_device);
   }
 
   const npu::MappedGraph& timed(const Job& job) const {

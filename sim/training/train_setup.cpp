@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "npu_models/training_graph.h"
+#include "npu_models/winograd_mapping.h"
 #include "sim/cluster_graphs.h"
 #include "sim/training/batch_feed.h"
 #include "sim/training/trainer.h"
@@ -32,25 +33,53 @@ Graph forward_graph(const workloads::Workload& workload, const workloads::Recipe
   return workloads::apply_recipe(std::move(graph), recipe);
 }
 
+/// With pins that make an evaluation take each convolution as the step does, whose weights change
+/// and whose neighbours are others.
+npu::NpuSpec with_forms_of(const npu::MappedGraph& step, npu::NpuSpec npu) {
+  std::vector<npu::MappingPin>& all = npu.mapping.pins;
+  if (npu.mapping.winograd.output_tiles.empty() &&
+      std::none_of(all.begin(), all.end(), [](const auto& pin) { return pin.winograd; }))
+    return npu;
+  std::vector<npu::MappingPin> pins;
+  for (const npu::MappedOp& op : step.ops) {
+    const workloads::Node& node = step.graph.nodes[static_cast<std::size_t>(op.node)];
+    if (!op.gemm || node.phase != workloads::Phase::forward || !npu::is_convolution(node)) continue;
+    const npu::MappingPin* const own = npu::find_pin(npu.mapping, node.name);
+    npu::MappingPin pin = own != nullptr ? *own : npu::MappingPin{};
+    pin.op = node.name;
+    pin.winograd = op.gemm->winograd ? op.gemm->winograd->outputs : 0;
+    pins.push_back(std::move(pin));
+  }
+  all.insert(all.begin(), pins.begin(), pins.end());
+  return npu;
+}
+
+TrainMappings map_both(const npu::NpuSpec& npu, const Graph& step, const Graph& forward,
+                       const workloads::Recipe& recipe, const npu::MappedGraph* one_device) {
+  TrainMappings mappings;
+  mappings.step = npu::map_graph(npu, step, recipe, one_device);
+  mappings.forward = npu::map_graph(with_forms_of(mappings.step, npu), forward, recipe);
+  return mappings;
+}
+
 }  // namespace
 
 TrainMappings map_training(const npu::NpuSpec& npu, const workloads::Workload& workload,
                            const workloads::Recipe& recipe) {
-  TrainMappings mappings = {
-      npu::map_graph(npu, npu::training_graph(npu, workload, recipe).graph, recipe),
-      npu::map_graph(npu, forward_graph(workload, recipe), recipe)};
+  TrainMappings mappings = map_both(npu, npu::training_graph(npu, workload, recipe).graph,
+                                    forward_graph(workload, recipe), recipe, nullptr);
   npu::check_fits(npu, mappings.step);
   npu::check_fits(npu, mappings.forward);
   return mappings;
 }
 
 TrainMappings map_training(const npu::NpuSpec& npu, const npu::ClusterSpec& cluster,
-                           const workloads::Workload& all_devices,
-                           const workloads::Recipe& recipe) {
-  Graph step = npu::training_graph(npu, all_devices, recipe).graph;
+                           const workloads::Workload& all_devices, const workloads::Recipe& recipe,
+                           const npu::MappedGraph& one_device) {
+  Graph step = npu::training_graph(npu, all_devices, recipe, &one_device).graph;
   Graph forward = forward_graph(all_devices, recipe);
   for (Graph* graph : {&step, &forward}) set_reduction_formats(*graph, cluster, recipe);
-  return {npu::map_graph(npu, step, recipe), npu::map_graph(npu, forward, recipe)};
+  return map_both(npu, step, forward, recipe, &one_device);
 }
 
 TrainMappings map_training(const workloads::Workload& workload, const workloads::Recipe& recipe) {

@@ -20,13 +20,15 @@ struct TrainMappings {
   npu::MappedGraph step;
   npu::MappedGraph forward;
 };
-/// On an NPU. Throws npu::UnsupportedError.
+/// On an NPU, convolutions of the forward pass in the form (direct, by Winograd) that the step has.
+/// Throws npu::UnsupportedError.
 TrainMappings map_training(const npu::NpuSpec& npu, const workloads::Workload& workload,
                            const workloads::Recipe& recipe);
-/// A workload with the nodes of all devices of a cluster (cluster_graphs.h). That it fits is a
-/// question to the graph of one device.
+/// A workload with the nodes of all devices of a cluster (cluster_graphs.h), whose steps are mapped
+/// as that of one device. That it fits is a question to the graph of one device.
 TrainMappings map_training(const npu::NpuSpec& npu, const npu::ClusterSpec& cluster,
-                           const workloads::Workload& all_devices, const workloads::Recipe& recipe);
+                           const workloads::Workload& all_devices, const workloads::Recipe& recipe,
+                           const npu::MappedGraph& one_device);
 /// On a machine that does everything in the recipe's formats, products as FP32 chains.
 TrainMappings map_training(const workloads::Workload& workload, const workloads::Recipe& recipe);
 

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "graphs.h"
+#include "npu_models/modules/op_program.h"
 #include "npu_models/tiling.h"
 #include "npu_models/winograd_steps.h"
 #include "support.h"
@@ -263,6 +264,153 @@ TEST(Winograd, ReferencesAreFollowed) {
   NpuSpec slow = npu;
   slow.dram.bandwidth_bytes_per_cycle /= 64;
   EXPECT_EQ(mapped(slow, {}, &free).hash(), free.hash());
+}
+
+TEST(Winograd, ReferencesHandOnWhatIsInTheBits) {
+  const MappedGraph there =
+      mapped(npu_with(pinned("\"winograd\": \"4x4\"",
+                             ", \"weights\": \"on_the_fly\", \"arithmetic\": \"bf16\"")),
+             {});
+  for (const std::string& own :
+       {std::string("{}"), pinned("\"winograd\": \"direct\""), std::string(kBoth)}) {
+    const MappedOp op = mapped(npu_with(own), {}, &there).ops.front();
+    EXPECT_EQ(op.mapping_origin, MappingOrigin::reference) << op.not_pinned;
+    EXPECT_EQ(describe_plan(*op.gemm), describe_plan(*there.ops.front().gemm)) << own;
+    EXPECT_EQ(op.gemm->winograd->stage, WinogradStage::vector_unit) << own;
+  }
+  // Adders that another design does not have.
+  const MappedGraph edge = mapped(npu_with(kBoth), {});
+  ASSERT_TRUE(edge.ops.front().gemm->winograd);
+  const MappedOp without = mapped(npu_with("{}"), {}, &edge).ops.front();
+  EXPECT_EQ(without.mapping_origin, MappingOrigin::search);
+  EXPECT_FALSE(without.gemm->winograd);
+  EXPECT_EQ(without.not_pinned,
+            "no Winograd: the reference transforms at the array's edge, where this design has no "
+            "adders");
+}
+
+TEST(Winograd, CopiesOfANodeAreMappedAsTheOneInTheReference) {
+  const auto graph_named = [](const std::vector<std::string>& names) {
+    GraphBuilder b;
+    const auto x = b.input("x", {1, 64, 28, 28});
+    const auto w = b.input("w", {64, 64, 3, 3}, workloads::TensorRole::weight);
+    std::vector<workloads::TensorId> outputs;
+    for (const std::string& name : names)
+      outputs.push_back(b.node("Conv", name, {x, w}, {{"pads", std::vector<std::int64_t>(4, 1)}}));
+    workloads::Graph graph = b.finish(outputs);
+    graph.tensors[static_cast<std::size_t>(w)].initializer = workloads::Initializer{};
+    return graph;
+  };
+  const workloads::Recipe recipe = uniform_recipe(precision::fp16());
+  // A pin by exact name fits one of them only.
+  const std::string section =
+      "{\"winograd\": {\"output_tiles\": [\"2x2\", \"4x4\"], "
+      "\"transforms\": \"array_edge\"}, \"pins\": [{\"op\": \"";
+  for (const std::string name : {"conv", "conv.device0"}) {
+    const NpuSpec npu = npu_with(section + name + "\", \"winograd\": \"direct\"}]}");
+    const MappedGraph one = map_graph(npu, graph_named({name}), recipe);
+    ASSERT_FALSE(one.ops.front().gemm->winograd);
+    const workloads::Graph all = graph_named({name, "conv.batch1", "conv.device3"});
+    for (const MappedOp& op : map_graph(npu, all, recipe, &one).ops) {
+      EXPECT_FALSE(op.gemm->winograd);
+      EXPECT_EQ(describe_mapping(*op.gemm), describe_mapping(*one.ops.front().gemm));
+    }
+  }
+}
+
+TEST(Winograd, EveryOutputTileHasAReasonOfItsOwn) {
+  NpuSpec npu = npu_with("{\"winograd\": {\"output_tiles\": [\"4x4\", \"2x2\"]}}");
+  npu.vector_unit.cycles_per_element.erase("mul");
+  npu.vector_unit.lanes = 1;
+  EXPECT_EQ(mapped(npu, {}).ops.front().not_winograd,
+            "4x4: the vector unit has no mul; 2x2: direct takes no longer");
+  npu = npu_with(kBoth);
+  npu.mac_array.accumulator.memory_bytes = 16 * 1024;
+  const MappedOp op = mapped(npu, {}).ops.front();
+  EXPECT_FALSE(op.gemm->winograd);
+  EXPECT_THAT(op.not_winograd, HasSubstr("2x2: no tile fits the buffers: in one of "));
+  EXPECT_THAT(op.not_winograd, HasSubstr("; 4x4: no tile fits the buffers: in one of "));
+  EXPECT_THAT(op.not_winograd, HasSubstr("half of accumulator memory has 8192 bytes"));
+  npu = npu_with(pinned("\"winograd\": \"4x4\""));
+  npu.mac_array.accumulator.memory_bytes = 16 * 1024;
+  try {
+    mapped(npu, {});
+    FAIL() << "a pin whose tiles do not fit";
+  } catch (const base::InputError& error) {
+    EXPECT_THAT(error.diagnostics().front().message, HasSubstr("sums take "));
+  }
+}
+
+TEST(Winograd, ABiasCountsInTheChoice) {
+  // Equal but for the bias, in one graph and each alone.
+  int differ = 0;
+  for (std::int64_t lanes = 4; lanes <= 4096; lanes += lanes / 4) {
+    NpuSpec npu = npu_with("{\"winograd\": {\"output_tiles\": [\"2x2\"]}}");
+    npu.vector_unit.lanes = lanes;
+    Layer plain, biased;
+    biased.bias = true;
+    GraphBuilder b;
+    const auto x = b.input("x", {1, 64, 28, 28});
+    const auto w = b.input("w", {64, 64, 3, 3}, workloads::TensorRole::weight);
+    const auto bias = b.input("b", {64}, workloads::TensorRole::weight);
+    const Attributes attributes = {{"pads", std::vector<std::int64_t>(4, 1)}};
+    workloads::Graph graph = b.finish({b.node("Conv", "plain", {x, w}, attributes),
+                                       b.node("Conv", "biased", {x, w, bias}, attributes)});
+    graph.tensors[static_cast<std::size_t>(w)].initializer = workloads::Initializer{};
+    const MappedGraph both = map_graph(npu, graph, uniform_recipe(precision::fp16()));
+    const std::string first = describe_mapping(*mapped(npu, plain).ops.front().gemm);
+    const std::string second = describe_mapping(*mapped(npu, biased).ops.front().gemm);
+    EXPECT_EQ(describe_mapping(*both.ops.at(0).gemm), first) << lanes;
+    EXPECT_EQ(describe_mapping(*both.ops.at(1).gemm), second) << lanes;
+    differ += first != second ? 1 : 0;
+  }
+  EXPECT_GT(differ, 0);
+}
+
+TEST(Winograd, WeightsThatTwoOutputTilesShareLieInTwoPlaces) {
+  GraphBuilder b;
+  const auto x = b.input("x", {1, 64, 28, 28});
+  const auto w = b.input("w", {64, 64, 3, 3}, workloads::TensorRole::weight);
+  const Attributes attributes = {{"pads", std::vector<std::int64_t>(4, 1)}};
+  std::vector<workloads::TensorId> outputs;
+  for (const char* name : {"small", "large", "again"})
+    outputs.push_back(b.node("Conv", name, {x, w}, attributes));
+  workloads::Graph graph = b.finish(outputs);
+  graph.tensors[static_cast<std::size_t>(w)].initializer = workloads::Initializer{};
+  const MappedGraph both =
+      map_graph(npu_with("{\"pins\": [{\"op\": \"large\", \"winograd\": \"4x4\"}, {\"op\": \"*\", "
+                         "\"winograd\": \"2x2\"}]}"),
+                graph, uniform_recipe(precision::fp16()));
+  const model::TensorLayout layout(both);
+  const std::int64_t small = 64 * 64 * 16 * 2, large = 64 * 64 * 36 * 2;
+  const std::uint64_t of_small = layout.transformed_address(w, small);
+  const std::uint64_t of_large = layout.transformed_address(w, large);
+  EXPECT_EQ(of_large, of_small + static_cast<std::uint64_t>(small));
+  EXPECT_EQ(layout.end_address(), of_large + static_cast<std::uint64_t>(large));
+}
+
+TEST(Winograd, NvdlaTakesLongerThanItsSheetWherePipelinesDrain) {
+  // MAC cycles of the 3x3 layers of ResNet-50 in nvdla/hw, perf/NVDLA_OpenSource_Performance.xlsx,
+  // column Winograd true: 25,088 with 2,048 multipliers. Ours has half as many. The sheet counts
+  // multiplications alone. Here the sums of all 16 points lie in accumulator memory together, so
+  // that tiles are small, and the pipeline drains behind each product.
+  const NpuSpec npu = load_shipped("nvdla_fp16_winograd",
+                                   {"mapping.pins=[{\"op\": \"*\", \"winograd\": \"2x2\"}]"});
+  const std::int64_t sheet = 25088 * 2;
+  for (const auto& [channels, size, cycles] :
+       {std::tuple{64, 56, 68096}, {128, 28, 63616}, {256, 14, 57856}}) {
+    Layer layer;
+    layer.channels = layer.outputs = channels;
+    layer.size = size;
+    const GemmMapping gemm = *mapped(npu, layer).ops.front().gemm;
+    ASSERT_TRUE(gemm.winograd);
+    const std::int64_t taken = array_cycles_by_cause(npu, gemm).array;
+    EXPECT_EQ(taken, cycles) << channels;
+    // 64 products in a tree of 6 levels, a multiplication and 4 cycles of an accumulation.
+    const std::int64_t drain = 1 + 6 + 4 - 1;
+    EXPECT_EQ(taken, sheet + gemm_tile_counts(gemm).total() * 16 * drain) << channels;
+    EXPECT_LE(16 * gemm.tile_m * gemm.tile_n * 4, npu.mac_array.accumulator.memory_bytes / 2);
+  }
 }
 
 TEST(Winograd, TransformedWeightsAreThereInTheirPlace) {

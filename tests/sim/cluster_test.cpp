@@ -10,6 +10,7 @@
 #include <map>
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "npu_models/npu_file.h"
 #include "precision/format.h"
 #include "sim/catalog.h"
@@ -18,6 +19,7 @@
 #include "sim/training/step_executor.h"
 #include "sim/training/train_all.h"
 #include "sim/training/train_report.h"
+#include "sim/training/trainer.h"
 #include "tests/base/temporary_folder.h"
 #include "workloads/initializer.h"
 #include "workloads/parallel/tensor_parallel.h"
@@ -214,6 +216,95 @@ TEST(Cluster, EveryDeviceIsMappedAsTheOneThatIsTimed) {
     EXPECT_EQ(plans_of(mapped(on_all_devices(w, devices))),
               plans_of(mapped(on_one_device(w, devices))))
         << name;
+  }
+}
+
+// A pin by exact name fits one device's copy of a node, and the reference of --pin-mapping has one
+// device: all are computed as the one that is timed.
+TEST(Cluster, EveryDeviceComputesConvolutionsInTheFormThatIsTimed) {
+  const auto runs = [&](const std::string& form) {
+    std::vector<RunRequest> requests(2);
+    for (RunRequest& request : requests) {
+      request.npu_file = find_file("npu", "google_tpu_v3");
+      request.workload_file = find_file("workload", "small_cnn");
+      request.recipe_file = find_file("recipe", "bf16_fp32_master");
+      request.mode = Mode::training;
+    }
+    requests.front().npu_file = find_file("npu", "systolic128_bf16");
+    RunOptions options;
+    options.quiet = true;
+    options.jobs = 1;
+    options.timing = false;
+    options.cluster_file = find_file("cluster", "ring4");
+    options.pin_mapping = "systolic128_bf16";
+    const std::string mapping =
+        "{\"winograd\": {\"output_tiles\": [\"2x2\"], \"transforms\": \"array_edge\", "
+        "\"weights\": \"on_the_fly\"}, \"pins\": [{\"op\": \"stage2.conv\", \"winograd\": \"" +
+        form + "\"}]}";
+    for (const std::string& set :
+         {"npu.mapping=" + mapping, std::string("workload.parameters.batch=1")})
+      options.overrides.push_back(base::parse_override(set));
+    return run_all(requests, options).runs;
+  };
+  for (const std::string form : {"direct", "2x2"}) {
+    for (const RunResult& run : runs(form)) {
+      SCOPED_TRACE(run.npu + " " + form);
+      ASSERT_EQ(run.status, Status::ok) << run.error;
+      std::map<std::string, std::uint64_t> timed;
+      for (const OpMapping& op : run.mappings) timed[workloads::plain_name(op.node)] = op.plan_hash;
+      int copies = 0;
+      for (const OpError& op : run.numerics->by_op) {
+        if (op.plan.empty()) continue;
+        const std::string name = workloads::plain_name(op.node);
+        EXPECT_EQ(base::fnv1a(op.plan), timed.at(name)) << op.node;
+        if (name != "stage2.conv") continue;
+        ++copies;
+        EXPECT_EQ(op.plan.rfind("winograd 2x2", 0) == 0, form == "2x2") << op.node;
+      }
+      EXPECT_EQ(copies, 4);
+    }
+  }
+}
+
+/// By node of the forward pass.
+std::map<std::string, std::string> forms_of(const npu::MappedGraph& mapped) {
+  std::map<std::string, std::string> forms;
+  for (const npu::MappedOp& op : mapped.ops) {
+    const Node& node = mapped.graph.nodes[static_cast<std::size_t>(op.node)];
+    if (op.gemm && node.op == "Conv")
+      forms[node.name] = op.gemm->winograd ? npu::describe(*op.gemm->winograd) : "direct";
+  }
+  return forms;
+}
+
+TEST(Evaluation, TakesConvolutionsAsTheStepsDo) {
+  const Recipe r = recipe("bf16_fp32_master");
+  for (const char* weights : {"offline", "on_the_fly"}) {
+    const std::string mapping =
+        "npu.mapping={\"winograd\": {\"output_tiles\": [\"2x2\", \"4x4\"], \"transforms\": "
+        "\"array_edge\", \"weights\": \"" +
+        std::string(weights) + "\"}}";
+    std::vector<base::Override> overrides;  // a small array that memory keeps busy
+    for (const std::string& set :
+         {mapping, std::string("npu.mac_array.rows=16"), std::string("npu.mac_array.cols=16"),
+          std::string("npu.dram.bandwidth_gb_per_s=1000")})
+      overrides.push_back(base::parse_override(set).override);
+    const npu::NpuSpec npu = npu::load_npu(find_file("npu", "systolic128_bf16"), overrides);
+    const TrainMappings one = map_training(npu, workload("small_cnn"), r);
+    EXPECT_EQ(forms_of(one.forward), forms_of(one.step));
+    EXPECT_EQ(forms_of(one.step).at("stage2.conv") == "direct", std::string(weights) == "offline");
+    // What is not trained may be transformed before the run.
+    EXPECT_NE(forms_of(npu::map_graph(npu, workload("small_cnn").graph, r)).at("stage2.conv"),
+              "direct");
+    const npu::ClusterSpec ring = cluster("ring4");
+    const Workload all = on_all_devices(workload("small_cnn"), ring);
+    const npu::MappedGraph device = npu::map_graph(
+        npu, workloads::make_training_step(on_one_device(workload("small_cnn"), ring), r), r);
+    const TrainMappings four = map_training(npu, ring, all, r, device);
+    for (const auto& [name, form] : forms_of(four.step))
+      EXPECT_EQ(form, forms_of(device).at(workloads::plain_name(name))) << name;
+    for (const auto& [name, form] : forms_of(four.forward))
+      EXPECT_EQ(form, forms_of(device).at(name)) << name;
   }
 }
 

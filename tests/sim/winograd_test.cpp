@@ -97,19 +97,37 @@ Square by_lines(const Square& rows, const std::function<Values(const Values&)>& 
   return result;
 }
 
-/// Where the values of a run round: operands, the array's sums, transforms, those of weights.
+/// Where the values of a run round: operands, the array's sums, transforms, those of weights. How
+/// it cuts K: tiles whose sums spill, parts that several arrays have; 0: not.
 struct Machine {
   Round operand = bf16, transform = fp32, weight_transform = fp32;
+  std::size_t spilling_tile = 0, part = 0;
+  Round spill = bf16;
 };
 
 /// The array's sum of an 8-row column: FP32 chains of 8, added up in FP32.
-double dot(const Values& a, const Values& b) {
+double dot(const Values& a, const Values& b, const Machine& machine) {
   double sum = 0.0;
   for (std::size_t begin = 0; begin < a.size(); begin += 8) {
     double chunk = 0.0;
     for (std::size_t i = begin; i < std::min(a.size(), begin + 8); ++i)
       chunk = fp32(chunk + a[i] * b[i]);
+    if (machine.spilling_tile > 0 && begin > 0 && begin % machine.spilling_tile == 0)
+      sum = machine.spill(sum);
     sum = begin == 0 ? chunk : fp32(sum + chunk);
+  }
+  return sum;
+}
+
+double dot_of_parts(const Values& a, const Values& b, const Machine& machine) {
+  if (machine.part == 0) return dot(a, b, machine);
+  double sum = 0.0;
+  for (std::size_t begin = 0; begin < a.size(); begin += machine.part) {
+    const auto from = static_cast<std::ptrdiff_t>(begin);
+    const auto to = static_cast<std::ptrdiff_t>(std::min(a.size(), begin + machine.part));
+    const double part =
+        dot({a.begin() + from, a.begin() + to}, {b.begin() + from, b.begin() + to}, machine);
+    sum = begin == 0 ? part : fp32(sum + part);
   }
   return sum;
 }
@@ -131,12 +149,16 @@ class Case {
 
   /// `tile`: direct, 2x2 or 4x4.
   npu::MappedGraph mapped(const std::string& tile, const std::string& options = "",
-                          const precision::Format& format = precision::bf16()) const {
+                          const precision::Format& format = precision::bf16(),
+                          const std::string& pin = "",
+                          const std::vector<std::string>& machine = {}) const {
+    std::vector<std::string> sets = {
+        "mac_array.rows=8", "mac_array.cols=8", "vector_unit.format=fp32",
+        "mapping={\"winograd\": {\"output_tiles\": [\"2x2\"]" + options +
+            "}, \"pins\": [{\"op\": \"*\", \"winograd\": \"" + tile + "\"" + pin + "}]}"};
+    sets.insert(sets.end(), machine.begin(), machine.end());
     const npu::NpuSpec npu =
-        load_shipped(format == precision::fp16() ? "systolic_8x8_fp32" : "systolic128_bf16",
-                     {"mac_array.rows=8", "mac_array.cols=8", "vector_unit.format=fp32",
-                      "mapping={\"winograd\": {\"output_tiles\": [\"2x2\"]" + options +
-                          "}, \"pins\": [{\"op\": \"*\", \"winograd\": \"" + tile + "\"}]}"});
+        load_shipped(format == precision::fp16() ? "systolic_8x8_fp32" : "systolic128_bf16", sets);
     return map_graph(npu, graph, uniform_recipe(format));
   }
 
@@ -252,7 +274,8 @@ class Case {
     }
     Square sums(side, Values(side));
     for (std::size_t p = 0; p < terms.size(); ++p)
-      sums[p / side][p % side] = machine.transform(dot(terms[p].first, terms[p].second));
+      sums[p / side][p % side] =
+          machine.transform(dot_of_parts(terms[p].first, terms[p].second, machine));
     return by_lines(sums, [&](const Values& line) { return output_line(line, machine.transform); });
   }
 };
@@ -303,6 +326,38 @@ TEST(WinogradValues, TransformsRoundInTheirArithmetic) {
   }
 }
 
+TEST(WinogradValues, FollowTheCutsOfK) {
+  Layer layer;
+  layer.channels = 43;
+  layer.groups = 2;
+  layer.bias = true;
+  const Case c(layer);
+  for (const std::int64_t m : {2, 4}) {
+    const std::string tile = m == 2 ? "2x2" : "4x4";
+    SCOPED_TRACE(tile);
+    const auto run = [&](const std::string& pin, const std::vector<std::string>& machine = {}) {
+      return c.run(
+          c.mapped(tile, ", \"weights\": \"on_the_fly\"", precision::bf16(), pin, machine));
+    };
+    Machine machine;
+    const Values whole = c.by_hand(m, machine);
+    EXPECT_EQ(run(", \"tile\": {\"k\": 16}"), whole) << "sums stay in accumulator memory";
+    machine.spilling_tile = 16;
+    EXPECT_EQ(run(", \"tile\": {\"m\": 4, \"k\": 16}, \"loop_order\": \"weight_resident\"",
+                  {"mac_array.accumulator.spill={\"format\": \"bf16\"}"}),
+              c.by_hand(m, machine));
+    EXPECT_NE(c.by_hand(m, machine), whole);
+    machine.spilling_tile = 0;
+    machine.part = 24;
+    EXPECT_EQ(run(", \"tile\": {\"k\": 24}, \"split\": {\"k\": 2}", {"mac_array.arrays=2"}),
+              c.by_hand(m, machine));
+    EXPECT_NE(c.by_hand(m, machine), whole);
+    machine.part = 16;
+    EXPECT_EQ(run(", \"tile\": {\"k\": 8}, \"split\": {\"k\": 3}", {"mac_array.arrays=3"}),
+              c.by_hand(m, machine));
+  }
+}
+
 constexpr const char* kExact =
     ", \"weights\": \"on_the_fly\", \"transforms\": \"array_edge\", \"arithmetic\": \"fp64\"";
 
@@ -327,6 +382,15 @@ TEST(WinogradValues, WithoutRoundingAreThoseOfTheDirectConvolution) {
     for (const char* tile : {"direct", "2x2", "4x4"})
       EXPECT_EQ(c.run(c.mapped(tile, kExact, precision::fp16())), direct) << tile;
   }
+}
+
+TEST(WinogradValues, BandsOfRowsMeetInsideAnImage) {
+  // 16 points of 1024 tiles a row and 43 channels: five of eight rows of tiles in the first band.
+  Layer wide;
+  wide.channels = 40;
+  wide.width = 2048;
+  const Case c = of_integers(wide);
+  EXPECT_EQ(c.run(c.mapped("2x2", kExact, precision::fp16())), c.direct());
 }
 
 double distance(const Values& y, const Values& reference) {
@@ -355,6 +419,61 @@ TEST(WinogradValues, ErrorsGrowWithTheTile) {
   }
 }
 
+/// The data gradient of a forward layer with this dy.
+Case gradient_of(const Case& forward, const Values& dy) {
+  const Layer& layer = forward.l;
+  const Shape dy_shape{layer.images, layer.groups * layer.outputs, forward.out_height(),
+                       forward.out_width()};
+  Case backward = forward;
+  backward.graph = {};
+  backward.l.bias = false;
+  std::vector<TensorId> inputs;
+  for (const auto& [name, shape] : {std::pair{"x", dy_shape}, {"w", forward.w_shape}}) {
+    TensorInfo info;
+    info.name = name;
+    info.shape = shape;
+    info.initializer = workloads::Initializer{};
+    inputs.push_back(backward.graph.add_tensor(info));
+  }
+  backward.x = dy;
+  workloads::Attributes attributes = forward.attributes();
+  attributes["x_shape"] = forward.x_shape;
+  backward.graph.outputs =
+      backward.graph.add_node("ConvDataGradient", "dgrad", inputs, attributes, {"dx"});
+  return backward;
+}
+
+TEST(WinogradValues, DataGradientsAreThoseOfEveryTileByHand) {
+  for (const Layer& layer : layers()) {
+    const Case forward(layer);
+    const Values dy = spread(
+        layer.images * layer.groups * layer.outputs * forward.out_height() * forward.out_width(), 7,
+        bf16);
+    // A convolution of dy, its weights turned and the other way round.
+    Layer turned = layer;
+    std::swap(turned.channels, turned.outputs);
+    turned.height = forward.out_height();
+    turned.width = forward.out_width();
+    turned.bias = false;
+    for (std::int64_t& pad : turned.pads) pad = 2 - pad;
+    Case convolution(turned);
+    convolution.x = dy;
+    for (std::int64_t g = 0; g < layer.groups; ++g)
+      for (std::int64_t k = 0; k < layer.outputs; ++k)
+        for (std::int64_t channel = 0; channel < layer.channels; ++channel)
+          for (std::int64_t tap = 0; tap < 9; ++tap)
+            convolution.w[static_cast<std::size_t>(
+                ((g * layer.channels + channel) * layer.outputs + k) * 9 + 8 - tap)] =
+                forward.weight(g * layer.outputs + k, channel, tap);
+    const Case backward = gradient_of(forward, dy);
+    for (const std::int64_t m : {2, 4})
+      EXPECT_EQ(
+          backward.run(backward.mapped(m == 2 ? "2x2" : "4x4", ", \"weights\": \"on_the_fly\"")),
+          convolution.by_hand(m, Machine{}))
+          << m << " " << layer.channels;
+  }
+}
+
 TEST(WinogradValues, TheDataGradientIsAConvolutionOfItsOwn) {
   for (const Layer& layer : layers()) {
     Case forward = of_integers(layer);
@@ -380,22 +499,7 @@ TEST(WinogradValues, TheDataGradientIsAConvolutionOfItsOwn) {
               gradient * forward.weight(output, c, tap);
         }
     });
-    Case backward = forward;
-    backward.graph = {};
-    backward.l.bias = false;
-    std::vector<TensorId> inputs;
-    for (const auto& [name, shape] : {std::pair{"x", dy_shape}, {"w", forward.w_shape}}) {
-      TensorInfo info;
-      info.name = name;
-      info.shape = shape;
-      info.initializer = workloads::Initializer{};
-      inputs.push_back(backward.graph.add_tensor(info));
-    }
-    backward.x = dy;
-    workloads::Attributes attributes = forward.attributes();
-    attributes["x_shape"] = forward.x_shape;
-    backward.graph.outputs =
-        backward.graph.add_node("ConvDataGradient", "dgrad", inputs, attributes, {"dx"});
+    const Case backward = gradient_of(forward, dy);
     for (const char* tile : {"direct", "2x2", "4x4"}) {
       const npu::MappedGraph mapped = backward.mapped(tile, kExact, precision::fp16());
       EXPECT_EQ(backward.run(mapped), dx) << tile;
@@ -417,8 +521,13 @@ TEST(WinogradValues, HashesFollowWhatIsInTheBits) {
   EXPECT_NE(c.mapped("2x2", ", \"transforms\": \"array_edge\"").hash(), c.mapped("2x2").hash());
 }
 
-TEST(WinogradValues, SamplesAreRefused) {
+TEST(WinogradValues, SamplesSkipThemAndCountTheirWork) {
   const Case c(Layer{});
+  double done = 0.0;
+  NumericOptions options;
+  options.progress = [&](double macs, const std::string&) { done += macs; };
+  sample_numerics(c.mapped("2x2"), options, precision::serial());
+  EXPECT_EQ(done, static_cast<double>(c.graph.mac_count())) << "what the total counts";
   const precision::ParallelFor serial = precision::serial();
   const auto skipped = [&](const std::string& tile) {
     return sample_numerics(c.mapped(tile), {}, serial).skipped;
@@ -474,7 +583,7 @@ TEST(WinogradTransforms, AreThePublishedMatrices) {
 }
 
 TEST(WinogradTransforms, CountTheirOperations) {
-  // F(2x2): 8, 7 and 6 lines of 4, 5 and 4 operations, as Lavin and Gray count additions.
+  // F(2x2): 8, 7 and 6 lines of 4, 5 and 4 operations.
   EXPECT_EQ(workloads::winograd_input_operations(2).add, 32);
   EXPECT_EQ(workloads::winograd_input_operations(2).mul, 0);
   EXPECT_EQ(workloads::winograd_weight_operations(2).add, 7 * 3);

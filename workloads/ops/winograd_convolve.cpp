@@ -10,8 +10,10 @@ namespace {
 using Tile = std::array<double, kMostWinogradPoints>;
 using Values = std::vector<double>;
 
-/// Numbers held at once of transformed inputs and sums; one image at least.
+/// Numbers held at once of transformed inputs and sums; a row of tiles at least.
 constexpr std::int64_t kMostValues = std::int64_t{1} << 22;
+
+constexpr std::size_t kTaps = kWinogradTaps * kWinogradTaps;
 
 /// A 3x3 convolution of stride 1; channels and outputs are those of a group.
 struct Layer {
@@ -44,16 +46,22 @@ class Convolution {
         columns_((layer.out_width + m_ - 1) / m_) {}
 
   void run() const {
-    const std::int64_t each = points_ * rows_ * columns_ * (l_.channels + l_.outputs);
+    const std::int64_t each = points_ * columns_ * (l_.channels + l_.outputs);
     const std::int64_t most = std::max<std::int64_t>(1, kMostValues / each);
+    const std::int64_t all = l_.images * rows_;
     for (std::int64_t group = 0; group < l_.groups; ++group) {
       const Values weights = transformed_weights(group);
-      for (std::int64_t image = 0; image < l_.images; image += most)
-        run_images(group, weights, image, std::min(most, l_.images - image));
+      for (std::int64_t row = 0; row < all; row += most)
+        run_band(group, weights, {row, std::min(most, all - row)});
     }
   }
 
  private:
+  /// Rows of tiles, counted through all images.
+  struct Band {
+    std::int64_t first, rows;
+  };
+
   /// [point][output][channel]
   Values transformed_weights(std::int64_t group) const {
     Values to(at(points_ * l_.outputs * l_.channels));
@@ -62,7 +70,7 @@ class Convolution {
       Tile taps{}, points{};
       for (std::int64_t c = 0; c < l_.channels; ++c) {
         l_.taps(group, output, c, taps.data());
-        for (std::size_t i = 0; i < 9; ++i) taps[i] = engine_.weight_arithmetic()(taps[i]);
+        for (std::size_t i = 0; i < kTaps; ++i) taps[i] = engine_.weight_arithmetic()(taps[i]);
         transforms.weights(taps.data(), points.data());
         for (std::int64_t p = 0; p < points_; ++p)
           to[at((p * l_.outputs + output) * l_.channels + c)] = engine_.operand()(points[at(p)]);
@@ -71,10 +79,9 @@ class Convolution {
     return to;
   }
 
-  void run_images(std::int64_t group, const Values& weights, std::int64_t first,
-                  std::int64_t images) const {
-    const std::int64_t positions = images * rows_ * columns_;
-    const Values inputs = transformed_inputs(group, first, images);
+  void run_band(std::int64_t group, const Values& weights, Band band) const {
+    const std::int64_t positions = band.rows * columns_;
+    const Values inputs = transformed_inputs(group, band);
     Values sums(at(points_ * l_.outputs * positions));
     for (std::int64_t p = 0; p < points_; ++p) {
       const precision::MatrixRows a(weights.data() + p * l_.outputs * l_.channels, l_.outputs,
@@ -84,34 +91,33 @@ class Convolution {
       precision::MatrixOutput out(sums.data() + p * l_.outputs * positions, positions);
       engine_.multiply(l_.channels, a, b, {}, out);
     }
-    write_outputs(group, sums, first, images);
+    write_outputs(group, sums, band);
   }
 
   /// [point][position][channel]
-  Values transformed_inputs(std::int64_t group, std::int64_t first, std::int64_t images) const {
-    const std::int64_t positions = images * rows_ * columns_;
+  Values transformed_inputs(std::int64_t group, Band band) const {
+    const std::int64_t positions = band.rows * columns_;
     Values to(at(points_ * positions * l_.channels));
     const WinogradTransforms transforms(m_, engine_.arithmetic());
-    parallel_(images * l_.channels, [&](std::int64_t i) {
-      const std::int64_t image = i / l_.channels, c = i % l_.channels;
-      const double* plane =
-          l_.x + ((first + image) * l_.groups * l_.channels + group * l_.channels + c) *
-                     l_.in_height * l_.in_width;
+    parallel_(band.rows * l_.channels, [&](std::int64_t i) {
+      const std::int64_t row = i / l_.channels, c = i % l_.channels;
+      const std::int64_t image = (band.first + row) / rows_;
+      const double* plane = l_.x + (image * l_.groups * l_.channels + group * l_.channels + c) *
+                                       l_.in_height * l_.in_width;
       Tile tile{}, points{};
-      for (std::int64_t position = 0; position < rows_ * columns_; ++position) {
-        read_tile(plane, position, tile);
+      for (std::int64_t column = 0; column < columns_; ++column) {
+        read_tile(plane, (band.first + row) % rows_, column, tile);
         transforms.input(tile.data(), points.data());
-        const std::int64_t row = image * rows_ * columns_ + position;
+        const std::int64_t position = row * columns_ + column;
         for (std::int64_t p = 0; p < points_; ++p)
-          to[at((p * positions + row) * l_.channels + c)] = engine_.operand()(points[at(p)]);
+          to[at((p * positions + position) * l_.channels + c)] = engine_.operand()(points[at(p)]);
       }
     });
     return to;
   }
 
-  void read_tile(const double* plane, std::int64_t position, Tile& tile) const {
-    const std::int64_t top = position / columns_ * m_ - l_.pad_top;
-    const std::int64_t left = position % columns_ * m_ - l_.pad_left;
+  void read_tile(const double* plane, std::int64_t row, std::int64_t column, Tile& tile) const {
+    const std::int64_t top = row * m_ - l_.pad_top, left = column * m_ - l_.pad_left;
     for (std::int64_t i = 0; i < side_; ++i)
       for (std::int64_t j = 0; j < side_; ++j) {
         const std::int64_t y = top + i, x = left + j;
@@ -120,31 +126,31 @@ class Convolution {
       }
   }
 
-  void write_outputs(std::int64_t group, const Values& sums, std::int64_t first,
-                     std::int64_t images) const {
-    const std::int64_t positions = images * rows_ * columns_;
+  void write_outputs(std::int64_t group, const Values& sums, Band band) const {
+    const std::int64_t positions = band.rows * columns_;
     const WinogradTransforms transforms(m_, engine_.arithmetic());
-    parallel_(images * l_.outputs, [&](std::int64_t i) {
-      const std::int64_t image = i / l_.outputs, output = i % l_.outputs;
+    parallel_(band.rows * l_.outputs, [&](std::int64_t i) {
+      const std::int64_t row = i / l_.outputs, output = i % l_.outputs;
+      const std::int64_t image = (band.first + row) / rows_;
       const std::int64_t channel = group * l_.outputs + output;
-      double* plane = l_.y + ((first + image) * l_.groups * l_.outputs + channel) * l_.out_height *
-                                 l_.out_width;
+      double* plane =
+          l_.y + (image * l_.groups * l_.outputs + channel) * l_.out_height * l_.out_width;
       Tile points{}, tile{};
-      for (std::int64_t position = 0; position < rows_ * columns_; ++position) {
-        const std::int64_t column = image * rows_ * columns_ + position;
+      for (std::int64_t column = 0; column < columns_; ++column) {
+        const std::int64_t position = row * columns_ + column;
         for (std::int64_t p = 0; p < points_; ++p)
           points[at(p)] =
-              engine_.arithmetic()(sums[at((p * l_.outputs + output) * positions + column)]);
+              engine_.arithmetic()(sums[at((p * l_.outputs + output) * positions + position)]);
         transforms.output(points.data(), tile.data());
-        write_tile(tile, position, channel, plane);
+        write_tile(tile, (band.first + row) % rows_, column, channel, plane);
       }
     });
   }
 
-  void write_tile(const Tile& tile, std::int64_t position, std::int64_t channel,
+  void write_tile(const Tile& tile, std::int64_t row, std::int64_t column, std::int64_t channel,
                   double* plane) const {
     const precision::Rounder& round = engine_.arithmetic();
-    const std::int64_t top = position / columns_ * m_, left = position % columns_ * m_;
+    const std::int64_t top = row * m_, left = column * m_;
     for (std::int64_t i = 0; i < m_ && top + i < l_.out_height; ++i)
       for (std::int64_t j = 0; j < m_ && left + j < l_.out_width; ++j) {
         const double value = tile[at(i * m_ + j)];
@@ -185,7 +191,7 @@ void convolve_by_winograd(const WinogradEngine& engine, const ConvGeometry& g, c
                     y.values.data(),
                     bias,
                     [&](std::int64_t group, std::int64_t output, std::int64_t c, double* taps) {
-                      std::copy_n(weights_of(g, w, group, output, c), 9, taps);
+                      std::copy_n(weights_of(g, w, group, output, c), kTaps, taps);
                     }};
   Convolution(engine, layer, parallel).run();
 }
@@ -208,7 +214,7 @@ void convolve_transposed_by_winograd(const WinogradEngine& engine, const ConvGeo
                     nullptr,
                     [&](std::int64_t group, std::int64_t output, std::int64_t c, double* taps) {
                       std::reverse_copy(weights_of(g, w, group, c, output),
-                                        weights_of(g, w, group, c, output) + 9, taps);
+                                        weights_of(g, w, group, c, output) + kTaps, taps);
                     }};
   Convolution(engine, layer, parallel).run();
 }

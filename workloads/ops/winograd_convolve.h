@@ -3,7 +3,9 @@
 // in the engine's arithmetic and rounded to operands, each of the (m + 2)^2 points is a product of
 // its own over the channels of a group, and the sums are transformed back; there the bias is added,
 // one operation more. Tiles lie side by side from the first output; what sticks out is left out,
-// padding and what lies outside of the image is +0. The caller rounds results to storage.
+// padding and what lies outside of the image is +0. The caller rounds results to storage. Rows of
+// tiles are taken in bands, so that little memory holds their points; the transformed weights of a
+// group are held whole.
 #pragma once
 
 #include "workloads/ops/conv_geometry.h"
