@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "npu_models/attention_blocks.h"
 
+#include <algorithm>
+#include <cmath>
+
+#include "npu_models/ceil_div.h"
+#include "npu_models/dma_rate.h"
 #include "npu_models/gemm_plan.h"
 
 namespace npusim::npu {
@@ -66,6 +71,53 @@ void set_block(const NpuSpec& npu, std::int64_t m, std::int64_t n, std::int64_t 
   product.tile_n = n;
   product.tile_k = product.ordered_k;
   product.split = split;
+}
+
+std::int64_t share_bytes(const GemmMapping& gemm, const TileExtents& tile) {
+  return ceil_div(tile.m, gemm.split.m) * tile.n * gemm.accumulator_bytes;
+}
+
+std::string why_not_split(const NpuSpec& npu, const ArraySplit& split, std::int64_t groups,
+                          std::int64_t rows) {
+  if (split.parts() > npu.mac_array.arrays)
+    return "a split in " + std::to_string(split.parts()) + " parts, and " +
+           std::to_string(npu.mac_array.arrays) + " arrays";
+  if (split.n > 1 || split.k > 1) return "arrays share groups and rows of attention only";
+  if (split.groups > groups || split.m > rows)
+    return "a split of " + describe(split) + " leaves parts of a block empty";
+  return {};
+}
+
+std::string why_not_in_accumulators(const NpuSpec& npu, const std::string& what,
+                                    std::int64_t bytes) {
+  const std::int64_t half = npu.mac_array.accumulator.memory_bytes / 2;
+  if (bytes <= half) return {};
+  return "an array's " + what + " take " + std::to_string(bytes) +
+         " bytes, half of accumulator memory has " + std::to_string(half) + " bytes";
+}
+
+std::string why_not_in_buffer(const ScratchpadSpec& scratchpad, std::int64_t bytes) {
+  const std::int64_t buffer = scratchpad.bytes / scratchpad.buffers;
+  if (bytes <= buffer) return {};
+  return "a block takes " + std::to_string(bytes) + " bytes, a scratchpad buffer has " +
+         std::to_string(buffer) + " bytes";
+}
+
+std::int64_t block_estimate(const NpuSpec& npu, const AttentionTotals& totals, std::int64_t edges,
+                            std::int64_t softening) {
+  const double rate = dma_bytes_per_cycle(npu);
+  const auto transfer = [&](std::int64_t bytes) {
+    return static_cast<std::int64_t>(std::ceil(static_cast<double>(bytes) / rate));
+  };
+  const std::int64_t moving = transfer(totals.total_bytes());
+  const std::int64_t setup = npu.dram.latency_cycles + (npu.dma ? npu.dma->descriptor_cycles : 0);
+  const std::int64_t held =
+      totals.steps * setup + transfer(totals.read_bytes) + totals.array_cycles;
+  const std::int64_t working = npu.scratchpad.buffers == 1
+                                   ? totals.array_cycles + totals.vector_cycles
+                                   : std::max(totals.array_cycles, totals.vector_cycles);
+  return std::max({working, moving, ceil_div(held, npu.scratchpad.buffers)}) + transfer(edges) / 2 +
+         softening + moving / 4;
 }
 
 std::string why_operands_differ(const NodeView& view, const std::vector<int>& inputs,

@@ -2,12 +2,10 @@
 #include "npu_models/attention_gradient.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "npu_models/attention_blocks.h"
 #include "npu_models/attention_gradient_steps.h"
 #include "npu_models/ceil_div.h"
-#include "npu_models/dma_rate.h"
 #include "npu_models/input_units.h"
 #include "npu_models/modules/vector_cost.h"
 #include "npu_models/scratchpad_room.h"
@@ -18,15 +16,6 @@ namespace {
 
 using workloads::NodeView;
 using workloads::TensorId;
-
-AttentionBlock largest_block(const AttentionGradientMapping& gradient) {
-  AttentionBlock block;
-  block.groups = gradient.scores.split.groups;
-  block.queries = gradient.blocks.queries;
-  block.keys = gradient.blocks.keys;
-  block.masked = true;
-  return block;
-}
 
 /// Everything but blocks: formats, units and orders.
 AttentionGradientMapping uncut(const NpuSpec& npu, const workloads::Graph& graph,
@@ -55,7 +44,7 @@ AttentionGradientMapping uncut(const NpuSpec& npu, const workloads::Graph& graph
   gradient.operand_bytes = operand.storage_bytes();
   gradient.result_bytes = bytes(node.inputs[6]);
   gradient.statistics_bytes = bytes(node.inputs[7]);
-  gradient.internal_bytes = recipe.internal.storage_bytes();
+  gradient.internal_bytes = node.internal.value_or(recipe.internal).storage_bytes();
   gradient.query_gradient_bytes = bytes(node.outputs[0]);
   gradient.key_gradient_bytes = bytes(node.outputs[1]);
   gradient.value_gradient_bytes = bytes(node.outputs[2]);
@@ -125,41 +114,25 @@ std::string why_not_in_blocks(const NpuSpec& npu, const AttentionGradientMapping
   const ArraySplit& split = gradient.scores.split;
   const workloads::AttentionBlocks& blocks = gradient.blocks;
   const workloads::AttentionShape& s = blocks.shape;
-  if (split.parts() > npu.mac_array.arrays)
-    return "a split in " + std::to_string(split.parts()) + " parts, and " +
-           std::to_string(npu.mac_array.arrays) + " arrays";
-  if (split.n > 1 || split.k > 1) return "arrays share groups and rows of attention only";
-  if (split.groups > s.groups() || split.m > std::min(blocks.queries, blocks.keys))
-    return "a split of " + describe(split) + " leaves parts of a block empty";
+  std::string why = why_not_split(npu, split, s.groups(), std::min(blocks.queries, blocks.keys));
+  if (!why.empty()) return why;
   const std::int64_t queries = ceil_div(blocks.queries, split.m);
   const std::int64_t largest = std::max(
       ceil_div(blocks.keys, split.m) * std::max(s.depth, s.value_depth), queries * s.depth);
-  const std::int64_t sums =
-      (2 * queries * blocks.keys + largest) * gradient.scores.accumulator_bytes;
-  const std::int64_t half = npu.mac_array.accumulator.memory_bytes / 2;
-  if (sums > half)
-    return "an array's scores and gradients take " + std::to_string(sums) +
-           " bytes, half of accumulator memory has " + std::to_string(half) + " bytes";
+  why = why_not_in_accumulators(
+      npu, "scores and gradients",
+      (2 * queries * blocks.keys + largest) * gradient.scores.accumulator_bytes);
+  if (!why.empty()) return why;
   const AttentionBlock block = largest_block(gradient);
   const TileBytes tile = block_bytes(gradient, block);
   if (npu.scratchpad.sharing == ScratchpadSharing::separate)
     return why_not_in_scratchpad(npu.scratchpad, tile);
   const std::int64_t twice = query_bytes(gradient, block) + result_gradient_bytes(gradient, block) +
                              soft_bytes(gradient, block);
-  const std::int64_t bytes = tile.streamed + tile.stationary + tile.results - twice;
-  const std::int64_t buffer = npu.scratchpad.bytes / npu.scratchpad.buffers;
-  if (bytes > buffer)
-    return "a block takes " + std::to_string(bytes) + " bytes, a scratchpad buffer has " +
-           std::to_string(buffer) + " bytes";
-  return {};
+  return why_not_in_buffer(npu.scratchpad, tile.streamed + tile.stationary + tile.results - twice);
 }
 
 std::int64_t estimated_cycles(const NpuSpec& npu, const AttentionGradientMapping& gradient) {
-  const double rate = dma_bytes_per_cycle(npu);
-  const auto transfer = [&](std::int64_t bytes) {
-    return static_cast<std::int64_t>(std::ceil(static_cast<double>(bytes) / rate));
-  };
-  const GradientTotals totals = gradient_totals(npu, gradient);
   const AttentionBlock block = largest_block(gradient);
   const std::int64_t first = query_bytes(gradient, block) + result_bytes(gradient, block) +
                              result_gradient_bytes(gradient, block) +
@@ -168,17 +141,9 @@ std::int64_t estimated_cycles(const NpuSpec& npu, const AttentionGradientMapping
                              mask_bytes(gradient.mask, gradient.blocks.shape, block);
   const std::int64_t last =
       key_gradient_bytes(gradient, block) + value_gradient_bytes(gradient, block);
-  const std::int64_t moving = transfer(totals.total_bytes());
-  const std::int64_t setup = npu.dram.latency_cycles + (npu.dma ? npu.dma->descriptor_cycles : 0);
-  const std::int64_t held =
-      totals.steps * setup + transfer(totals.read_bytes) + totals.array_cycles;
-  const std::int64_t working = npu.scratchpad.buffers == 1
-                                   ? totals.array_cycles + totals.vector_cycles
-                                   : std::max(totals.array_cycles, totals.vector_cycles);
-  return std::max({working, moving, ceil_div(held, npu.scratchpad.buffers)}) +
-         transfer(first + last) / 2 +
-         model::VectorCost(npu.vector_unit, recomputing_work(gradient, block)).cycles(0, 1, 1) +
-         moving / 4;
+  return block_estimate(
+      npu, gradient_totals(npu, gradient), first + last,
+      model::VectorCost(npu.vector_unit, recomputing_work(gradient, block)).cycles(0, 1, 1));
 }
 
 std::string why_not_fused_gradient(const NpuSpec& npu, const workloads::Graph& graph,

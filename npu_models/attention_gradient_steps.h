@@ -104,15 +104,8 @@ class GradientSteps {
 };
 
 /// All steps together, in closed form.
-struct GradientTotals {
-  std::int64_t steps = 0;
-  std::int64_t array_cycles = 0;
-  std::int64_t vector_cycles = 0;
-  std::int64_t read_bytes = 0, write_bytes = 0;
-  std::int64_t spilled_bytes = 0;            ///< of these, unfinished gradients
-  std::map<std::string, std::int64_t> work;  ///< elements by function of the vector unit
-
-  std::int64_t total_bytes() const { return read_bytes + write_bytes; }
+struct GradientTotals : AttentionTotals {
+  std::int64_t spilled_bytes = 0;  ///< of what is read and written, unfinished gradients
 };
 GradientTotals gradient_totals(const NpuSpec& npu, const AttentionGradientMapping& gradient);
 

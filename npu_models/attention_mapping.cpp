@@ -36,7 +36,7 @@ AttentionMapping uncut(const NpuSpec& npu, const workloads::Graph& graph,
                    operand, accumulator);
   attention.operand_bytes = operand.storage_bytes();
   attention.output_bytes = format(node.outputs[0]).storage_bytes();
-  attention.internal_bytes = recipe.internal.storage_bytes();
+  attention.internal_bytes = node.internal.value_or(recipe.internal).storage_bytes();
   attention.mask = attention_mask(view, storage);
   if (node.op == workloads::kAttentionWithStatistics)
     attention.statistics_bytes = format(node.outputs[1]).storage_bytes();

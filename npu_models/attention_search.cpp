@@ -2,17 +2,16 @@
 // Choice of the blocks of attention, forward and backward; attention_mapping.h and
 // attention_gradient.h state the estimate and the limits.
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 #include <optional>
 #include <set>
 #include <tuple>
 
+#include "npu_models/attention_blocks.h"
 #include "npu_models/attention_gradient.h"
 #include "npu_models/attention_mapping.h"
 #include "npu_models/attention_steps.h"
 #include "npu_models/ceil_div.h"
-#include "npu_models/dma_rate.h"
 #include "npu_models/gemm_split.h"
 #include "npu_models/modules/vector_cost.h"
 #include "npu_models/scratchpad_room.h"
@@ -23,11 +22,6 @@ namespace {
 
 /// Quick search: sizes of blocks of queries tried for one size of keys, from the largest that fits.
 constexpr int kFinerBlocks = 5;
-
-AttentionBlock largest_block(const AttentionMapping& attention) {
-  const workloads::AttentionBlocks& blocks = attention.blocks;
-  return {attention.scores.split.groups, blocks.queries, blocks.keys, true, true};
-}
 
 std::int64_t operand_bytes(const AttentionMapping& attention, const AttentionBlock& block) {
   return query_bytes(attention, block) + key_bytes(attention, block) +
@@ -123,21 +117,15 @@ class BlockSearch {
 }  // namespace
 
 std::string why_not_in_blocks(const NpuSpec& npu, const AttentionMapping& attention) {
-  const ArraySplit& split = attention.scores.split;
   const workloads::AttentionBlocks& blocks = attention.blocks;
-  if (split.parts() > npu.mac_array.arrays)
-    return "a split in " + std::to_string(split.parts()) + " parts, and " +
-           std::to_string(npu.mac_array.arrays) + " arrays";
-  if (split.n > 1 || split.k > 1) return "arrays share groups and rows of attention only";
-  if (split.groups > blocks.shape.groups() || split.m > blocks.queries)
-    return "a split of " + describe(split) + " leaves parts of a block empty";
-  const std::int64_t sums = ceil_div(blocks.queries, split.m) *
-                            (blocks.keys + blocks.shape.value_depth) *
-                            attention.scores.accumulator_bytes;
-  const std::int64_t half = npu.mac_array.accumulator.memory_bytes / 2;
-  if (sums > half)
-    return "an array's scores and context take " + std::to_string(sums) +
-           " bytes, half of accumulator memory has " + std::to_string(half) + " bytes";
+  const ArraySplit& split = attention.scores.split;
+  std::string why = why_not_split(npu, split, blocks.shape.groups(), blocks.queries);
+  if (!why.empty()) return why;
+  why = why_not_in_accumulators(npu, "scores and context",
+                                ceil_div(blocks.queries, split.m) *
+                                    (blocks.keys + blocks.shape.value_depth) *
+                                    attention.scores.accumulator_bytes);
+  if (!why.empty()) return why;
   const AttentionBlock block = largest_block(attention);
   if (npu.scratchpad.sharing == ScratchpadSharing::separate)
     return why_not_in_scratchpad(
@@ -145,33 +133,17 @@ std::string why_not_in_blocks(const NpuSpec& npu, const AttentionMapping& attent
         {query_bytes(attention, block) + weight_bytes(attention, block),
          key_bytes(attention, block) + value_bytes(attention, block) + mask_bytes(attention, block),
          running_bytes(attention, block)});
-  const std::int64_t bytes = operand_bytes(attention, block) + weight_bytes(attention, block) +
-                             running_bytes(attention, block);
-  const std::int64_t buffer = npu.scratchpad.bytes / npu.scratchpad.buffers;
-  if (bytes > buffer)
-    return "a block takes " + std::to_string(bytes) + " bytes, a scratchpad buffer has " +
-           std::to_string(buffer) + " bytes";
-  return {};
+  return why_not_in_buffer(npu.scratchpad, operand_bytes(attention, block) +
+                                               weight_bytes(attention, block) +
+                                               running_bytes(attention, block));
 }
 
 std::int64_t estimated_cycles(const NpuSpec& npu, const AttentionMapping& attention) {
-  const double rate = dma_bytes_per_cycle(npu);
-  const auto transfer = [&](std::int64_t bytes) {
-    return static_cast<std::int64_t>(std::ceil(static_cast<double>(bytes) / rate));
-  };
-  const AttentionTotals totals = attention_totals(npu, attention);
   const AttentionBlock block = largest_block(attention);
-  const std::int64_t moving = transfer(totals.total_bytes());
-  const std::int64_t setup = npu.dram.latency_cycles + (npu.dma ? npu.dma->descriptor_cycles : 0);
-  const std::int64_t held =
-      totals.steps * setup + transfer(totals.read_bytes) + totals.array_cycles;
-  const std::int64_t working = npu.scratchpad.buffers == 1
-                                   ? totals.array_cycles + totals.vector_cycles
-                                   : std::max(totals.array_cycles, totals.vector_cycles);
-  return std::max({working, moving, ceil_div(held, npu.scratchpad.buffers)}) +
-         transfer(operand_bytes(attention, block) + result_bytes(attention, block)) / 2 +
-         model::VectorCost(npu.vector_unit, softening_work(attention, block)).cycles(0, 1, 1) +
-         moving / 4;
+  return block_estimate(
+      npu, attention_totals(npu, attention),
+      operand_bytes(attention, block) + result_bytes(attention, block),
+      model::VectorCost(npu.vector_unit, softening_work(attention, block)).cycles(0, 1, 1));
 }
 
 std::string choose_blocks(const NpuSpec& npu, const MappingPin& pin, AttentionMapping& attention) {

@@ -5,6 +5,7 @@
 #include "npu_models/attention_gradient.h"
 #include "npu_models/attention_gradient_steps.h"
 #include "npu_models/attention_mapping.h"
+#include "npu_models/attention_pin.h"
 #include "npu_models/attention_steps.h"
 #include "npu_models/channel_order.h"
 #include "npu_models/epilogue.h"
@@ -139,7 +140,7 @@ class GraphMapper {
       verdict.support = Support::decomposed;
       verdict.fused = false;
     }
-    const MappingPin* const pin = find_pin(npu_.mapping, node.name);
+    const MappingPin* const pin = find_attention_pin(npu_.mapping, node.name);
     if (node.op != "Attention" || has_reference_ || verdict.fused || pin == nullptr ||
         !pin->attention || !pin->attention->fused)
       return;
@@ -292,10 +293,11 @@ class GraphMapper {
         }
       }
     }
-    const MappingPin* pin = find_pin(npu_.mapping, name);
-    // One that says nothing of attention is for products.
+    // One that says nothing of attention, or wants none, is for products.
     const bool fused = verdicts_.at(origins_[static_cast<std::size_t>(mapped.node)]).fused;
-    if (fused && pin && !pin->attention) pin = nullptr;
+    const MappingPin* pin =
+        fused ? find_attention_pin(npu_.mapping, name) : find_pin(npu_.mapping, name);
+    if (fused && pin && (!pin->attention || !pin->attention->fused)) pin = nullptr;
     try {
       auto mapping = map(pin, nullptr);
       if (pin != nullptr) mapped.mapping_origin = MappingOrigin::file;
@@ -382,6 +384,7 @@ class GraphMapper {
     for (const char* name : {"is_causal", "q_num_heads", "kv_num_heads"})
       key += " " + std::to_string(view.integer(name));
     key += view.number("softcap") != 0.0 ? " capped" : "";
+    key += " " + attention.internal.value_or(recipe_.internal).name;
     return key;
   }
 

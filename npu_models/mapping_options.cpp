@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/name_pattern.h"
+#include "npu_models/attention_pin.h"
 
 namespace npusim::npu {
 
@@ -22,16 +23,15 @@ const MappingPin* find_pin(const MappingOptions& options, const std::string& op)
 }
 
 bool wants_fused_attention(const MappingOptions& options, const std::string& op) {
-  const MappingPin* const pin = find_pin(options, op);
+  const MappingPin* const pin = find_attention_pin(options, op);
   return pin != nullptr && pin->attention ? pin->attention->fused : options.fused_attention;
 }
 
 bool wants_fused_backward(const MappingOptions& options, const std::string& op) {
-  const MappingPin* const pin = find_pin(options, op);
-  const bool backward = options.fused_attention_backward;
-  return wants_fused_attention(options, op) &&
-         (pin != nullptr && pin->attention ? pin->attention->backward.value_or(backward)
-                                           : backward);
+  if (!wants_fused_attention(options, op)) return false;
+  const MappingPin* const pin = find_backward_pin(options, op);
+  return pin != nullptr ? pin->attention->backward.value_or(false)
+                        : options.fused_attention_backward;
 }
 
 bool asks_for_fused_backward(const MappingOptions& options) {

@@ -4,6 +4,7 @@
 
 #include "npu_models/npu_sections.h"
 #include "npu_models/unit_reader.h"
+#include "workloads/attention_shape.h"
 #include "workloads/op.h"
 
 namespace npusim::npu {
@@ -148,6 +149,12 @@ class TableReader {
     if (op != nullptr && entry.support == Support::decomposed && !decomposes(*op))
       value.error("illegal-combination", "no decomposition of " + name + " is known",
                   "native, host, unknown or unsupported");
+    if (name == workloads::kAttentionWithStatistics || name == workloads::kAttentionGradient)
+      value.error("illegal-combination",
+                  name +
+                      " has no entry of its own: a mapping makes it where all parts of Attention "
+                      "and of its gradient are native",
+                  "entries for those parts, or \"fused_attention_backward\": false in mapping");
     const auto known = reach_.find(name);
     if (grouped && known != reach_.end() && known->second == Reach::one)
       value.error("duplicate", name + " stands in two groups", "each op in one group");

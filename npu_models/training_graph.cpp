@@ -5,9 +5,10 @@
 #include <map>
 #include <set>
 
-#include "base/name_pattern.h"
+#include "npu_models/attention_pin.h"
 #include "workloads/decompose.h"
 #include "workloads/parallel/tensor_parallel.h"
+#include "workloads/training/apply_recipe.h"
 #include "workloads/training/transform.h"
 
 namespace npusim::npu {
@@ -22,17 +23,21 @@ using workloads::TensorId;
 class Choice {
  public:
   Choice(const NpuSpec& npu, const workloads::Workload& workload, const workloads::Recipe& recipe)
-      : npu_(npu), workload_(workload), recipe_(recipe) {}
+      : npu_(npu),
+        workload_(workload),
+        recipe_(recipe),
+        trained_(workloads::depends_on_training(workload)) {}
 
   TrainingGraph run(const MappedGraph* reference) {
-    std::set<std::string> whole;
+    std::set<std::string> whole, elsewhere;
     for (const Node& node : workload_.graph.nodes)
-      if (node.op == "Attention" && wants_fused_backward(npu_.mapping, node.name) &&
-          (reference == nullptr || is_whole(*reference, node.name)))
-        whole.insert(node.name);
+      if (node.op == "Attention" && wants_fused_backward(npu_.mapping, node.name))
+        (reference == nullptr || is_whole(*reference, node.name) ? whole : elsewhere)
+            .insert(node.name);
     TrainingGraph result;
     if (whole.empty()) {
       result.graph = workloads::make_training_step(workload_, recipe_);
+      add_in_parts(elsewhere, result);
       return result;
     }
     find_reasons(whole);
@@ -44,13 +49,19 @@ class Choice {
     const std::set<std::string> left = without_reason(whole);
     if (left.size() < whole.size() || left.empty())
       result.graph = workloads::make_training_step(workload_, recipe_, left);
-    for (const Node& node : workload_.graph.nodes)
-      if (const auto found = reasons_.find(node.name); found != reasons_.end())
-        result.in_parts.push_back(refused(node, found->second));
+    add_in_parts(elsewhere, result);
     return result;
   }
 
  private:
+  void add_in_parts(const std::set<std::string>& in_reference, TrainingGraph& result) const {
+    for (const Node& node : workload_.graph.nodes)
+      if (const auto found = reasons_.find(node.name); found != reasons_.end())
+        result.in_parts.push_back(refused(node, found->second));
+      else if (in_reference.count(node.name) > 0)
+        result.in_parts.push_back({node.name, "the reference has it in parts"});
+  }
+
   static bool is_whole(const MappedGraph& reference, const std::string& name) {
     return std::any_of(reference.graph.nodes.begin(), reference.graph.nodes.end(),
                        [&](const Node& node) {
@@ -81,21 +92,23 @@ class Choice {
     const NodeView view(workload_.graph, node);
     if (node.outputs.size() > 1) return "the op writes its cache too";
     if (view.has_input(4)) return "the op reads a cache";
-    if (view.has_input(3) && depends_on_weights(node.inputs[3])) return "its mask is trained";
+    if (view.has_input(3) && is_trained(node.inputs[3])) return "its mask is trained";
     if (recipe_.operands) return "the recipe gives its products operands of their own";
-    return {};
+    return unwanted(node);
   }
 
-  bool depends_on_weights(TensorId tensor) const {
-    std::vector<char> depends(workload_.graph.tensors.size(), 0);
-    for (std::size_t i = 0; i < depends.size(); ++i)
-      depends[i] = workload_.graph.tensors[i].role == workloads::TensorRole::weight;
-    for (const Node& node : workload_.graph.nodes)
-      if (std::any_of(node.inputs.begin(), node.inputs.end(), [&](TensorId id) {
-            return id != workloads::kNoTensor && depends[static_cast<std::size_t>(id)] != 0;
-          }))
-        for (const TensorId id : node.outputs) depends[static_cast<std::size_t>(id)] = 1;
-    return depends[static_cast<std::size_t>(tensor)] != 0;
+  bool is_trained(TensorId tensor) const {
+    return tensor != workloads::kNoTensor && trained_[static_cast<std::size_t>(tensor)] != 0;
+  }
+
+  /// One op gives the gradients of all three.
+  std::string unwanted(const Node& node) const {
+    std::string names;
+    for (const auto& [input, name] : {std::pair{std::size_t{0}, "queries"},
+                                      {std::size_t{1}, "keys"},
+                                      {std::size_t{2}, "values"}})
+      if (!is_trained(node.inputs[input])) names += (names.empty() ? "" : ", ") + std::string(name);
+    return names.empty() ? "" : "nothing that is trained needs the gradients of its " + names;
   }
 
   /// Of its nodes in a step in parts: all must be native, and as the recipe has other ops.
@@ -121,10 +134,7 @@ class Choice {
   }
 
   static bool concerns(const workloads::RecipeRule& rule, const Node& part) {
-    if (rule.first_layers > 0 || rule.last_layers > 0) return true;
-    const bool op =
-        rule.ops.empty() || std::find(rule.ops.begin(), rule.ops.end(), part.op) != rule.ops.end();
-    return op && (rule.nodes.empty() || base::fits_pattern(rule.nodes, part.name));
+    return rule.first_layers > 0 || rule.last_layers > 0 || workloads::fits(rule, part);
   }
 
   /// Of a step that has them whole.
@@ -152,9 +162,8 @@ class Choice {
   }
 
   AttentionInParts refused(const Node& node, const std::string& reason) const {
-    const MappingPin* const pin = find_pin(npu_.mapping, node.name);
-    if (pin == nullptr || !pin->attention || !pin->attention->backward.value_or(false))
-      return {node.name, reason};
+    const MappingPin* const pin = find_backward_pin(npu_.mapping, node.name);
+    if (pin == nullptr || !pin->attention->backward.value_or(false)) return {node.name, reason};
     base::Diagnostic mistake = pin->place;
     mistake.code = "illegal-mapping";
     mistake.message = node.name + " cannot be fused with its backward pass: " + reason;
@@ -165,6 +174,7 @@ class Choice {
   const NpuSpec& npu_;
   const workloads::Workload& workload_;
   const workloads::Recipe& recipe_;
+  const std::vector<char> trained_;             ///< by tensor: its gradient is wanted
   std::map<std::string, std::string> reasons_;  ///< by name
 };
 

@@ -3,7 +3,8 @@
 // op, and its gradient is another that computes the scores again; all other attention is trained by
 // its parts, whose weights the step keeps. One stays whole when
 //   - the NPU file asks for it (mapping.fused_attention_backward, or a pin's attention.backward);
-//   - it reads and writes no cache, and its mask is not trained;
+//   - it reads and writes no cache, its mask is not trained, and the gradients of queries, keys and
+//     values are all wanted (frozen weights want none);
 //   - all its parts in the step, those of the backward pass too, are native;
 //   - the recipe has nothing to say of the parts: no format of operands, no rule that fits one of
 //     them or counts layers;

@@ -15,7 +15,8 @@ std::vector<bool> changed(const RunRequest& request, const Job& job, const RunOp
     if (const auto value = parameter_of(job.workload->resolved, name))
       overrides.push_back(parameter_override(name, twice ? 2 * *value : *value + 1));
   const workloads::Workload workload = workloads::load_workload(request.workload_file, overrides);
-  return nodes_that_change(job.graph, graph_of(*job.npu, workload, *job.recipe, request.mode));
+  return nodes_that_change(job.graph,
+                           graph_of(*job.npu, workload, *job.recipe, request.mode, job.like));
 }
 
 }  // namespace

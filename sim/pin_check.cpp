@@ -5,6 +5,7 @@
 
 #include "base/name_pattern.h"
 #include "base/object_reader.h"
+#include "npu_models/attention_pin.h"
 #include "workloads/op.h"
 
 namespace npusim::sim {
@@ -44,9 +45,11 @@ void PinCheck::look(const npu::NpuSpec& npu, const npu::MappedGraph* mapped) {
   }
   for (const npu::MappedOp& op : mapped->ops) {
     const workloads::Node& node = mapped->graph.nodes[static_cast<std::size_t>(op.node)];
-    const bool product = workloads::ops().at(node.op).op_class() == workloads::OpClass::matrix;
-    if (!product && !op.attention && !op.attention_gradient) continue;
+    const bool attention = op.attention || op.attention_gradient;
+    if (workloads::ops().at(node.op).op_class() != workloads::OpClass::matrix && !attention)
+      continue;
     seen.products.insert(node.name);
+    if (attention) seen.products.insert(npu::original_name(node.name));
     seen.products.insert(op.origin);
   }
 }

@@ -166,15 +166,24 @@ const Job* reference_of(std::size_t index, const std::vector<Job>& jobs,
   return found;
 }
 
+Coverage coverage_of(const RunRequest& request, const Job& job, const RunOptions& options) {
+  return cover(*job.npu, job.graph, *job.recipe, request.mode == Mode::training,
+               dynamic_nodes(request, job, options));
+}
+
 /// Those whose mapping others take come first.
 void map_jobs(std::vector<Job>& jobs, const std::vector<RunRequest>& requests,
-              const std::string& pin_mapping, std::vector<RunResult>& runs) {
+              const RunOptions& options, std::vector<RunResult>& runs) {
+  const std::string& pin_mapping = options.pin_mapping;
   for (std::size_t i = 0; i < jobs.size(); ++i)
     if (pin_mapping.empty() || jobs[i].npu->name == pin_mapping) map_job(jobs[i], runs[i]);
   if (pin_mapping.empty()) return;
   for (std::size_t i = 0; i < jobs.size(); ++i)
     if (jobs[i].npu->name != pin_mapping) {
-      map_job(jobs[i], runs[i], reference_of(i, jobs, requests, pin_mapping));
+      const Job* const reference = reference_of(i, jobs, requests, pin_mapping);
+      if (reference != nullptr && make_graphs_like(jobs[i], *reference) && runs[i].coverage)
+        runs[i].coverage = coverage_of(requests[i], jobs[i], options);
+      map_job(jobs[i], runs[i], reference);
       if (jobs[i].mapped && !runs[i].pinned)
         runs[i].pinned = {pin_mapping, 0, {{"all products", pin_mapping + " cannot run this"}}};
     }
@@ -332,11 +341,9 @@ Result run_all(const std::vector<RunRequest>& requests, const RunOptions& option
   make_graphs(jobs, requests, options);
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     result.runs.push_back(describe_run(requests[i], jobs[i], options.seed));
-    result.runs.back().coverage =
-        cover(*jobs[i].npu, jobs[i].graph, *jobs[i].recipe, requests[i].mode == Mode::training,
-              dynamic_nodes(requests[i], jobs[i], options));
+    result.runs.back().coverage = coverage_of(requests[i], jobs[i], options);
   }
-  map_jobs(jobs, requests, options.pin_mapping, result.runs);
+  map_jobs(jobs, requests, options, result.runs);
   PinCheck pins;
   for (const Job& job : jobs) pins.look(*job.npu, job.mapped ? &*job.mapped : nullptr);
   result.warnings = pins.warnings();
@@ -368,9 +375,7 @@ Result coverage_all(const std::vector<RunRequest>& requests, const RunOptions& o
   PinCheck pins;
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     result.runs.push_back(describe_run(requests[i], jobs[i], options.seed));
-    result.runs.back().coverage =
-        cover(*jobs[i].npu, jobs[i].graph, *jobs[i].recipe, requests[i].mode == Mode::training,
-              dynamic_nodes(requests[i], jobs[i], options));
+    result.runs.back().coverage = coverage_of(requests[i], jobs[i], options);
     map_job(jobs[i], result.runs.back());
     pins.look(*jobs[i].npu, jobs[i].mapped ? &*jobs[i].mapped : nullptr);
     jobs[i].mapped.reset();
@@ -391,7 +396,7 @@ std::vector<std::string> explain_mappings(const std::vector<RunRequest>& request
   std::vector<std::string> tables;
   std::vector<RunResult> ignored(jobs.size());
   for (std::size_t i = 0; i < jobs.size(); ++i) ignored[i].coverage.emplace();
-  map_jobs(jobs, requests, options.pin_mapping, ignored);
+  map_jobs(jobs, requests, options, ignored);
   for (Job& job : jobs) {
     if (job.mapped) tables.push_back(mapping_table_of(*job.npu, *job.mapped, job.in_parts));
   }

@@ -45,25 +45,18 @@ std::vector<OpMapping> mappings_of(const npu::MappedGraph& mapped) {
   return mappings;
 }
 
-/// With a reference attention is trained whole only where it is so there.
-void make_graph(Job& job, Mode mode, const npu::MappedGraph* reference) {
+void make_graph_of_device(Job& job) {
   std::optional<workloads::Workload> one_device;
   if (job.cluster != nullptr) one_device = on_one_device(*job.workload, *job.cluster);
   const workloads::Workload& workload = one_device ? *one_device : *job.workload;
-  if (mode == Mode::inference) {
+  if (job.mode == Mode::inference) {
     job.graph = workloads::apply_recipe(workload.graph, *job.recipe);
   } else {
-    npu::TrainingGraph step = npu::training_graph(*job.npu, workload, *job.recipe, reference);
+    npu::TrainingGraph step = npu::training_graph(*job.npu, workload, *job.recipe, job.like);
     job.graph = std::move(step.graph);
     job.in_parts = std::move(step.in_parts);
   }
   if (job.cluster != nullptr) set_reduction_formats(job.graph, *job.cluster, *job.recipe);
-}
-
-void make_all_devices(Job& job, Mode mode, const npu::MappedGraph* reference) {
-  job.all_devices =
-      graph_of(*job.npu, on_all_devices(*job.workload, *job.cluster), *job.recipe, mode, reference);
-  set_reduction_formats(*job.all_devices, *job.cluster, *job.recipe);
 }
 
 }  // namespace
@@ -74,19 +67,30 @@ const char* name_of(Mode mode) {
 
 void make_graph(Job& job, Mode mode) {
   if (job.cluster != nullptr) check_mode(*job.cluster, mode);
-  make_graph(job, mode, nullptr);
+  job.mode = mode;
+  make_graph_of_device(job);
 }
 
 void make_all_devices(Job& job, Mode mode) {
   if (job.cluster == nullptr) return;
-  make_all_devices(job, mode, nullptr);
+  job.all_devices =
+      graph_of(*job.npu, on_all_devices(*job.workload, *job.cluster), *job.recipe, mode, job.like);
+  set_reduction_formats(*job.all_devices, *job.cluster, *job.recipe);
+}
+
+bool make_graphs_like(Job& job, const Job& reference) {
+  if (!reference.mapped || job.mode == Mode::inference) return false;
+  job.like = &*reference.mapped;
+  make_graph_of_device(job);
+  if (job.all_devices) make_all_devices(job, job.mode);
+  return true;
 }
 
 workloads::Graph graph_of(const npu::NpuSpec& npu, const workloads::Workload& workload,
                           const workloads::Recipe& recipe, Mode mode,
-                          const npu::MappedGraph* reference) {
+                          const npu::MappedGraph* like) {
   return mode == Mode::inference ? workloads::apply_recipe(workload.graph, recipe)
-                                 : npu::training_graph(npu, workload, recipe, reference).graph;
+                                 : npu::training_graph(npu, workload, recipe, like).graph;
 }
 
 RunResult describe_run(const RunRequest& request, const Job& job, std::uint64_t seed) {
@@ -112,12 +116,7 @@ RunResult describe_run(const RunRequest& request, const Job& job, std::uint64_t 
 void map_job(Job& job, RunResult& run, const Job* reference) {
   const npu::MappedGraph* const like =
       reference != nullptr && reference->mapped ? &*reference->mapped : nullptr;
-  const Mode mode = run.mode == name_of(Mode::training) ? Mode::training : Mode::inference;
   try {
-    if (like != nullptr && mode == Mode::training) {
-      make_graph(job, mode, like);
-      if (job.all_devices) make_all_devices(job, mode, like);
-    }
     job.mapped = npu::map_graph(*job.npu, job.graph, *job.recipe, like);
     run.mapping_hash = job.mapped->hash();
     run.mappings = mappings_of(*job.mapped);
@@ -126,15 +125,19 @@ void map_job(Job& job, RunResult& run, const Job* reference) {
     if (like != nullptr) run.pinned = pinned_mapping(*job.mapped, reference->npu->name);
     run.memory = RunMemory{job.mapped->memory, job.npu->dram.capacity_bytes, {}, {}};
     npu::check_fits(*job.npu, *job.mapped);
-    if (job.cluster != nullptr && job.cluster->parallel == npu::Parallelism::tensor)
-      job.single = npu::map_graph(*job.npu, graph_of(*job.npu, *job.workload, *job.recipe, mode),
-                                  *job.recipe);
+    if (job.cluster != nullptr && job.cluster->parallel == npu::Parallelism::tensor) {
+      const npu::MappedGraph* const single =
+          like != nullptr && reference->single ? &*reference->single : nullptr;
+      job.single =
+          npu::map_graph(*job.npu, graph_of(*job.npu, *job.workload, *job.recipe, job.mode, single),
+                         *job.recipe, single);
+    }
   } catch (const npu::UnsupportedError& error) {
     job.mapped.reset();
     run.hypothetical.clear();
     run.status = Status::unsupported;
     run.error = error.what();
-    if (run.coverage) refuse(*run.coverage, error.what(), run.mode == name_of(Mode::training));
+    if (run.coverage) refuse(*run.coverage, error.what(), job.mode == Mode::training);
   }
 }
 

@@ -20,7 +20,10 @@ struct Job {
   const npu::NpuSpec* npu = nullptr;
   const workloads::Workload* workload = nullptr;
   const workloads::Recipe* recipe = nullptr;
-  const npu::ClusterSpec* cluster = nullptr;    ///< nullptr: one device
+  const npu::ClusterSpec* cluster = nullptr;  ///< nullptr: one device
+  Mode mode = Mode::inference;                ///< of the graph
+  /// A training step has attention whole only where this one has it so; nullptr: as its file says.
+  const npu::MappedGraph* like = nullptr;
   workloads::Graph graph;                       ///< of one device
   std::vector<npu::AttentionInParts> in_parts;  ///< of a training step
   std::optional<npu::MappedGraph> mapped;
@@ -36,13 +39,16 @@ struct Job {
 void make_graph(Job& job, Mode mode);
 /// The graph of all devices too, where there is a cluster.
 void make_all_devices(Job& job, Mode mode);
+/// Makes the graphs of a training step again, like those of a job that is mapped and lives longer.
+/// False: they stay as they are.
+bool make_graphs_like(Job& job, const Job& reference);
 
 /// Names, seed, resolved configs and their hash.
 RunResult describe_run(const RunRequest& request, const Job& job, std::uint64_t seed);
 
 /// Fills job.mapped, the mapping's hash and the memory, or says why the run is unsupported (in the
 /// coverage too, where there is one). Products take the mapping that `reference` has for them where
-/// they can.
+/// they can, on one device alone too; the graphs are made like its graphs before.
 void map_job(Job& job, RunResult& run, const Job* reference = nullptr);
 
 /// After map_job: the graph of all devices, each mapped as the one that is timed.

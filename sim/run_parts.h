@@ -19,11 +19,11 @@ base::Override parameter_override(const std::string& name, std::int64_t value);
 /// The recipe a run takes: its own, or else the NPU's default.
 std::string recipe_file_of(const RunRequest& request, const npu::NpuSpec& npu);
 
-/// What runs: the forward graph or a training step, with the recipe's formats, as the NPU takes it
-/// (npu::training_graph has the reference).
+/// What runs: the forward graph or a training step, with the recipe's formats, as the NPU takes it;
+/// attention of a step is whole only where that of `like` is.
 workloads::Graph graph_of(const npu::NpuSpec& npu, const workloads::Workload& workload,
                           const workloads::Recipe& recipe, Mode mode,
-                          const npu::MappedGraph* reference = nullptr);
+                          const npu::MappedGraph* like = nullptr);
 
 /// The overrides whose path starts with this kind word.
 std::vector<base::Override> overrides_of(const std::vector<base::ParsedOverride>& all,

@@ -16,7 +16,7 @@
 #include <utility>
 
 #include "base/error.h"
-#include "npu_models/ceil_div.h"
+#include "npu_models/attention_blocks.h"
 #include "npu_models/modules/sequencer.h"
 
 namespace npusim::npu::model {
@@ -41,11 +41,6 @@ struct Sequencer::PendingGradient {
 namespace {
 
 enum Product : std::size_t { kScores, kWeights, kValues, kKeys, kQueries };
-
-/// Accumulator memory that the largest share of a product takes.
-std::int64_t share_bytes(const GemmMapping& gemm, const TileExtents& tile) {
-  return ceil_div(tile.m, gemm.split.m) * tile.n * gemm.accumulator_bytes;
-}
 
 }  // namespace
 

@@ -11,7 +11,7 @@
 #include <tuple>
 
 #include "base/error.h"
-#include "npu_models/ceil_div.h"
+#include "npu_models/attention_blocks.h"
 #include "npu_models/modules/sequencer.h"
 #include "npu_models/modules/sram_accesses.h"
 
@@ -39,11 +39,6 @@ struct Sequencer::PendingStep {
 };
 
 namespace {
-
-/// Accumulator memory that the largest share of a product takes.
-std::int64_t share_bytes(const GemmMapping& gemm, const TileExtents& tile) {
-  return ceil_div(tile.m, gemm.split.m) * tile.n * gemm.accumulator_bytes;
-}
 
 /// The vector unit's side of the scratchpad.
 std::int64_t softening_bytes(const AttentionMapping& attention, const AttentionBlock& block) {

@@ -34,7 +34,10 @@ constexpr const char* kBoth =
 
 struct Layer {
   std::int64_t batch = 2, heads = 4, kv_heads = 4, length = 96, depth = 32;
-  bool causal = false, trained_mask = false, cache = false;
+  bool causal = false, trained_mask = false, cache = false, absent_inputs = false;
+  std::string name = "attn";
+  std::vector<std::string> frozen = {};
+  std::int64_t micro_batches = 1, recompute_segments = 0;
 };
 
 /// Weights in front of attention, so that gradients of queries, keys and values are wanted, and
@@ -71,7 +74,8 @@ workloads::Workload network(const Layer& layer) {
       inputs.push_back(
           tensor(name, {layer.batch, layer.kv_heads, 8, layer.depth}, TensorRole::state));
   }
-  const auto y = graph.add_node("Attention", "attn", inputs,
+  if (layer.absent_inputs) inputs.resize(6, workloads::kNoTensor);
+  const auto y = graph.add_node("Attention", layer.name, inputs,
                                 {{"q_num_heads", layer.heads},
                                  {"kv_num_heads", layer.kv_heads},
                                  {"is_causal", std::int64_t{layer.causal ? 1 : 0}}},
@@ -82,6 +86,9 @@ workloads::Workload network(const Layer& layer) {
   workload.training = workloads::TrainingSpec{};
   workload.training->logits = "logits";
   workload.training->labels = "labels";
+  workload.training->frozen = layer.frozen;
+  workload.training->micro_batches = layer.micro_batches;
+  workload.training->recompute_segments = layer.recompute_segments;
   return workload;
 }
 
@@ -98,8 +105,9 @@ TrainingGraph step_on(const NpuSpec& npu, const Layer& layer = {},
   return training_graph(npu, network(layer), recipe);
 }
 
-MappedGraph mapped_step(const NpuSpec& npu, const Layer& layer = {}) {
-  return map_graph(npu, step_on(npu, layer).graph, bf16());
+MappedGraph mapped_step(const NpuSpec& npu, const Layer& layer = {},
+                        const workloads::Recipe& recipe = bf16()) {
+  return map_graph(npu, step_on(npu, layer, recipe).graph, recipe);
 }
 
 const MappedOp* op_of(const MappedGraph& mapped, const std::string& op) {
@@ -292,6 +300,12 @@ TEST(AttentionGradient, AStepHasItOnlyWhereTheFileAsksForIt) {
   EXPECT_NE(numeric_hash(whole), numeric_hash(parts));
 }
 
+TEST(AttentionGradient, InputsThatAreNamedAndAbsentChangeNothing) {
+  Layer layer;
+  layer.absent_inputs = true;
+  EXPECT_EQ(mapped_step(npu_with({kBoth}), layer).hash(), mapped_step(npu_with({kBoth})).hash());
+}
+
 TEST(AttentionGradient, AStepKeepsTheResultAndAStatisticARowOnly) {
   Layer layer;
   layer.length = 512;
@@ -316,6 +330,26 @@ TEST(AttentionGradient, UnfinishedGradientsAreWorkspace) {
   EXPECT_EQ(workspace("{\"queries\": 32, \"keys\": 32}"), 96 * 32 * 4 + 96 * 4);
   EXPECT_EQ(workspace("{\"queries\": 96, \"keys\": 32}"), 0);
   EXPECT_EQ(workspace("{\"queries\": 32, \"keys\": 96}"), 0);
+}
+
+TEST(AttentionGradient, UnfinishedGradientsAreInTheFormatOfTheNodesSteps) {
+  const NpuSpec npu =
+      npu_with({"mapping={\"fused_attention\": true, \"fused_attention_backward\": true, \"pins\": "
+                "[{\"op\": \"attn*\", \"attention\": {\"queries\": 32, \"keys\": 32}}]}"});
+  workloads::Recipe recipe = bf16();
+  workloads::RecipeRule rule;
+  rule.internal = precision::bf16();
+  recipe.rules = {rule};
+  for (const char* op : {"AttentionGradient", "AttentionWithStatistics"}) {
+    recipe.rules.front().ops = {op};
+    const bool backward = op == std::string("AttentionGradient");
+    const MappedGraph mapped = mapped_step(npu, {}, recipe);
+    EXPECT_EQ(op_of(mapped, "AttentionGradient")->attention_gradient->internal_bytes,
+              backward ? 2 : 4);
+    EXPECT_EQ(op_of(mapped, "AttentionWithStatistics")->attention->internal_bytes,
+              backward ? 4 : 2);
+    EXPECT_EQ(mapped.memory.most[MemoryKind::workspace], 96 * (32 + 1) * (backward ? 2 : 4));
+  }
 }
 
 TEST(AttentionGradient, PinsTurnItOnAndOffAndSetItsBlocks) {
@@ -345,6 +379,43 @@ TEST(AttentionGradient, PinsTurnItOnAndOffAndSetItsBlocks) {
   EXPECT_NE(first.hash(), pinned("{\"queries\": 32, \"keys\": 48}").hash());
 }
 
+TEST(AttentionGradient, PinsOfTheGradientTurnItOffToo) {
+  for (const char* pin : {"{\"fused\": false}", "{\"backward\": false}"}) {
+    const NpuSpec npu = npu_with({std::string("mapping={\"fused_attention\": true, "
+                                              "\"fused_attention_backward\": true, \"pins\": "
+                                              "[{\"op\": \"attn.gradient\", \"attention\": ") +
+                                  pin + "}]}"});
+    EXPECT_EQ(mapped_step(npu).hash(), mapped_step(npu_with({})).hash()) << pin;
+    EXPECT_TRUE(step_on(npu).in_parts.empty()) << pin;
+  }
+}
+
+TEST(AttentionGradient, CopiesTakeThePinsOfTheOriginal) {
+  const NpuSpec npu =
+      npu_with({"mapping={\"fused_attention\": true, \"fused_attention_backward\": true, \"pins\": "
+                "[{\"op\": \"attn\", \"attention\": {\"queries\": 32, \"keys\": 48}}, "
+                "{\"op\": \"attn.gradient\", \"attention\": {\"queries\": 16, \"keys\": 24}}]}"});
+  Layer layer;
+  layer.micro_batches = 2;
+  layer.recompute_segments = 5;
+  const MappedGraph mapped = mapped_step(npu, layer);
+  std::set<std::string> forward, backward;
+  for (const MappedOp& op : mapped.ops) {
+    const std::string& name = mapped.graph.nodes[static_cast<std::size_t>(op.node)].name;
+    if (op.attention) {
+      forward.insert(name);
+      EXPECT_THAT(describe_mapping(*op.attention), HasSubstr("blocks of 32 queries x 48 keys"));
+    }
+    if (op.attention_gradient) {
+      backward.insert(name);
+      EXPECT_THAT(describe_mapping(*op.attention_gradient), HasSubstr("16 queries x 24 keys"));
+    }
+  }
+  using Names = std::set<std::string>;
+  EXPECT_EQ(forward, (Names{"attn", "attn.again", "attn.batch1", "attn.batch1.again"}));
+  EXPECT_EQ(backward, (Names{"attn.gradient", "attn.batch1.gradient"}));
+}
+
 TEST(AttentionGradient, WhatCannotBeWholeStaysInPartsAndSaysWhy) {
   const NpuSpec npu = npu_with({kBoth});
   const auto reason = [&](const NpuSpec& on, const Layer& layer, const workloads::Recipe& recipe) {
@@ -366,6 +437,17 @@ TEST(AttentionGradient, WhatCannotBeWholeStaysInPartsAndSaysWhy) {
   EXPECT_EQ(reason(npu, {}, ruled), "the recipe has a rule for its Softmax");
   ruled.rules.front().ops = {"LayerNormalization"};
   EXPECT_TRUE(step_on(npu, {}, ruled).in_parts.empty());
+  Layer of_device;  // a rule that names a part is for that part on every device
+  of_device.name = "attn.device1";
+  ruled.rules.front().ops = {};
+  ruled.rules.front().nodes = "attn.softmax";
+  EXPECT_EQ(reason(npu, of_device, ruled), "the recipe has a rule for its Softmax");
+  Layer frozen;
+  frozen.frozen = {"w_k", "w_v"};
+  EXPECT_EQ(reason(npu, frozen, bf16()),
+            "nothing that is trained needs the gradients of its keys, values");
+  trained_mask.frozen = {"bias"};
+  EXPECT_TRUE(step_on(npu, trained_mask).in_parts.empty()) << "a mask that is not trained";
   workloads::Recipe gradients = bf16();
   gradients.activation_gradients = precision::fp32();
   EXPECT_THAT(reason(npu, {}, gradients), HasSubstr("bf16"));
@@ -408,6 +490,18 @@ TEST(AttentionGradient, MistakesOfTheFileHaveTheirPlace) {
               HasSubstr("attn.gradient cannot be mapped so: a split in 2 parts, and 1 arrays"));
 }
 
+TEST(AttentionGradient, TheOperatorTableSaysNothingOfTheWholeOps) {
+  for (const char* op : {"AttentionGradient", "AttentionWithStatistics"}) {
+    try {
+      npu_with({std::string("operators.ops.") + op + "={\"support\": \"unsupported\"}"});
+      ADD_FAILURE() << op;
+    } catch (const base::InputError& error) {
+      EXPECT_THAT(error.diagnostics().front().message, HasSubstr("has no entry of its own")) << op;
+      EXPECT_EQ(error.diagnostics().front().pointer, std::string("/operators/ops/") + op);
+    }
+  }
+}
+
 TEST(AttentionGradient, AReferenceSaysWhereItIsWhole) {
   const NpuSpec npu = npu_with({kBoth});
   const MappedGraph reference = mapped_step(npu_with(
@@ -418,10 +512,10 @@ TEST(AttentionGradient, AReferenceSaysWhereItIsWhole) {
   EXPECT_EQ(like.hash(), reference.hash());
   EXPECT_EQ(op_of(like, "AttentionGradient")->mapping_origin, MappingOrigin::reference);
   const MappedGraph parts = mapped_step(npu_with({}));
-  EXPECT_EQ(
-      op_of(map_graph(npu, training_graph(npu, network({}), bf16(), &parts).graph, bf16(), &parts),
-            "AttentionGradient"),
-      nullptr);
+  const TrainingGraph step = training_graph(npu, network({}), bf16(), &parts);
+  EXPECT_EQ(op_of(map_graph(npu, step.graph, bf16(), &parts), "AttentionGradient"), nullptr);
+  ASSERT_EQ(step.in_parts.size(), 1U);
+  EXPECT_EQ(step.in_parts.front().reason, "the reference has it in parts");
 }
 
 /// Even parts in whole granules of 4 times `parts`.

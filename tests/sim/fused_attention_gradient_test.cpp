@@ -42,6 +42,8 @@ struct Layer {
   bool causal = false;
   double softcap = 0.0;
   std::optional<ElementType> mask = std::nullopt;
+  Shape mask_shape = {};        ///< empty: rows x columns
+  std::int64_t blind_row = -1;  ///< that a boolean mask hides every key from
 };
 
 /// To nearest even in so many significand bits; the oracle's own code, for numbers of usual size.
@@ -89,9 +91,15 @@ class Case {
     const auto dy = add("dy", {l.batch, l.heads, l.rows, l.value_depth}, 5, dy_);
     std::vector<TensorId> inputs = {q, k, v};
     if (l.mask) {
-      inputs.push_back(add("mask", {l.rows, l.columns}, 4, mask_, *l.mask));
+      if (l.mask_shape.empty()) l.mask_shape = {l.rows, l.columns};
+      inputs.push_back(add("mask", l.mask_shape, 4, mask_, *l.mask));
       if (*l.mask == ElementType::boolean)
-        for (double& value : mask_) value = value > -0.5 ? 1.0 : 0.0;
+        for (std::size_t i = 0; i < mask_.size(); ++i) {
+          const std::int64_t row =
+              static_cast<std::int64_t>(i) / l.columns % l.rows;  // of masks with rows
+          const bool sees = i % 7 == 0 || mask_[i] > -0.5;        // a key at least, with 10 columns
+          mask_[i] = sees && row != l.blind_row ? 1.0 : 0.0;
+        }
     }
     const workloads::Attributes attributes = {{"is_causal", std::int64_t{l.causal ? 1 : 0}},
                                               {"softcap", l.softcap}};
@@ -184,7 +192,7 @@ class Case {
             double score = 0.0, gradient = 0.0;
             for (std::size_t x = 0; x < q.size(); ++x) score += q[x] * k[x];
             for (std::size_t x = 0; x < dy.size(); ++x) gradient += dy[x] * v[x];
-            p.push_back(std::exp(score * scale));
+            p.push_back(std::exp(score * scale + shift(b, h, row, c)));
             dp.push_back(gradient);
             total += p.back();
           }
@@ -227,8 +235,27 @@ class Case {
     return graph.inputs.back();
   }
 
+  /// What the mask has for a score, its shape broadcast from behind.
+  double mask_at(std::int64_t batch, std::int64_t head, std::int64_t row,
+                 std::int64_t column) const {
+    const std::int64_t place[] = {batch, head, row, column};
+    std::int64_t from = 0;
+    for (std::size_t i = 0; i < l.mask_shape.size(); ++i)
+      from =
+          from * l.mask_shape[i] + (l.mask_shape[i] > 1 ? place[4 - l.mask_shape.size() + i] : 0);
+    return mask_[index(from)];
+  }
+  /// What is added to a score; of a causal mask nothing.
+  double shift(std::int64_t batch, std::int64_t head, std::int64_t row, std::int64_t column) const {
+    if (!l.mask) return 0.0;
+    const double value = mask_at(batch, head, row, column);
+    if (*l.mask == ElementType::boolean) return value != 0.0 ? 0.0 : kNever;
+    return value;
+  }
+
   /// Masked score, and the slope of the cap.
-  std::pair<double, double> masked(double sum, std::int64_t row, std::int64_t column) const {
+  std::pair<double, double> masked(double sum, std::int64_t batch, std::int64_t head,
+                                   std::int64_t row, std::int64_t column) const {
     double score = fp32(sum * fp32(1.0 / std::sqrt(static_cast<double>(l.depth))));
     double slope = 1.0;
     if (l.softcap != 0.0) {
@@ -238,19 +265,22 @@ class Case {
     }
     if (l.causal && column > row) return {kNever, slope};
     if (!l.mask) return {score, slope};
-    const double value = mask_[index(row * l.columns + column)];
+    const double value = mask_at(batch, head, row, column);
     if (*l.mask == ElementType::boolean) return {value != 0.0 ? score : kNever, slope};
     return {fp32(score + value), slope};
   }
 
   /// Maximum and sum over blocks of three keys, as the forward pass takes them.
-  double statistics_of(const Values& q, std::int64_t group, std::int64_t row) const {
+  double statistics_of(const Values& q, std::int64_t batch, std::int64_t head,
+                       std::int64_t row) const {
+    const std::int64_t group = batch * l.kv_heads + head / (l.heads / l.kv_heads);
     double max = kNever, sum = 0.0;
     for (std::int64_t k0 = 0; k0 < l.columns; k0 += 3) {
       Values s;
       double next = max, block = 0.0;
       for (std::int64_t c = k0; c < std::min(l.columns, k0 + 3); ++c) {
-        s.push_back(masked(dot(q, part(k_, group * l.columns + c, l.depth)), row, c).first);
+        s.push_back(
+            masked(dot(q, part(k_, group * l.columns + c, l.depth)), batch, head, row, c).first);
         next = std::max(next, s.back());
       }
       if (next == kNever) continue;
@@ -272,7 +302,8 @@ class Case {
       const Values dy = part(dy_, row0 + i, l.value_depth), y = part(r.y, row0 + i, l.value_depth);
       for (std::size_t x = 0; x < y.size(); ++x) sum = fp32(sum + fp32(dy[x] * y[x]));
       dots.push_back(sum);
-      statistics.push_back(statistics_of(part(q_, row0 + i, l.depth), group, i % l.rows));
+      statistics.push_back(
+          statistics_of(part(q_, row0 + i, l.depth), b, kv * share + i / l.rows, i % l.rows));
       r.statistics[index(row0 + i)] = statistics.back();
     }
     for (std::int64_t k0 = 0; k0 < l.columns; k0 += keys)
@@ -286,7 +317,8 @@ class Case {
           for (std::int64_t c = k0; c < k1; ++c) {
             const std::int64_t key = group * l.columns + c;
             const auto [score, slope] =
-                masked(dot(part(q_, row0 + i, l.depth), part(k_, key, l.depth)), i % l.rows, c);
+                masked(dot(part(q_, row0 + i, l.depth), part(k_, key, l.depth)), b,
+                       kv * share + i / l.rows, i % l.rows, c);
             const double weight = fp32(workloads::det_exp(fp32(score - statistics[index(i)])));
             const double by_weight =
                 dot(part(dy_, row0 + i, l.value_depth), part(v_, key, l.value_depth));
@@ -374,15 +406,42 @@ TEST(FusedAttentionGradientValues, AreThoseOfEveryBlockByHand) {
   }
 }
 
+void expect_near(const Results& results, const Results& exact, double bound) {
+  EXPECT_LT(distance(results.dq, exact.dq), bound);
+  EXPECT_LT(distance(results.dk, exact.dk), bound);
+  EXPECT_LT(distance(results.dv, exact.dv), bound);
+}
+
 TEST(FusedAttentionGradientValues, MasksHideAndShift) {
-  for (const ElementType type : {ElementType::boolean, ElementType::floating}) {
-    Layer layer;
-    layer.mask = type;
-    const Case c(layer);
-    const Results results = c.run(c.in_blocks(6, 4));
-    expect_same(results, c.by_hand(6, 4, results.y));
-    EXPECT_TRUE(std::isfinite(distance(results.dq, c.exact().dq)));
-  }
+  for (const ElementType type : {ElementType::boolean, ElementType::floating})
+    for (const Shape& shape :
+         std::vector<Shape>{{}, {1, 10}, {4, 10, 10}, {4, 1, 10}, {2, 1, 10, 10}, {2, 4, 10, 10}}) {
+      SCOPED_TRACE(workloads::to_string(shape));
+      Layer layer;
+      layer.mask = type;
+      layer.mask_shape = shape;
+      const Case c(layer);
+      const Results results = c.run(c.in_blocks(6, 4));
+      expect_same(results, c.by_hand(6, 4, results.y));
+      expect_near(results, c.exact(), 2e-2);
+      layer.mask.reset();
+      EXPECT_GT(distance(results.dq, Case(layer).exact().dq), 0.1) << "without the mask";
+    }
+}
+
+// Its softmax is 0 / 0, in parts as in blocks, and keys and values add it up.
+TEST(FusedAttentionGradientValues, ARowThatSeesNoKeyIsNotANumber) {
+  Layer layer;
+  layer.mask = ElementType::boolean;
+  layer.mask_shape = {10, 10};
+  layer.blind_row = 3;
+  const Case c(layer);
+  const Results results = c.run(c.in_blocks(6, 4));
+  expect_same(results, c.by_hand(6, 4, results.y));
+  for (std::size_t i = 0; i < results.dq.size(); ++i)
+    EXPECT_EQ(std::isnan(results.dq[i]), i / 20 % 10 == 3) << i;
+  for (const Values* of : {&results.dk, &results.dv})
+    for (const double value : *of) EXPECT_TRUE(std::isnan(value));
 }
 
 TEST(FusedAttentionGradientValues, BothExtentsOfABlockAreInTheBits) {
@@ -409,9 +468,7 @@ TEST(FusedAttentionGradientValues, AreNearTheFormulaInWideFormatsAndInBf16) {
       const Results results =
           c.run(c.in_blocks(16, 16, wide ? precision::fp32() : precision::bf16()));
       const double bound = wide ? 2e-6 : 1e-2;
-      EXPECT_LT(distance(results.dq, exact.dq), bound);
-      EXPECT_LT(distance(results.dk, exact.dk), bound);
-      EXPECT_LT(distance(results.dv, exact.dv), bound);
+      expect_near(results, exact, bound);
       if (!wide) {
         EXPECT_GT(distance(results.dv, exact.dv), 1e-4) << "weights are rounded to bf16";
       }
@@ -455,19 +512,29 @@ TEST(FusedAttentionGradientValues, OfARunAreThoseOfAStepForAnyNumberOfThreads) {
   std::filesystem::remove_all(folder);
 }
 
-TEST(FusedAttentionGradientTraining, StepsLearnAsThoseInParts) {
+constexpr const char* kBoth = "{\"fused_attention\": true, \"fused_attention_backward\": true}";
+
+workloads::Workload small_gpt() {
   std::vector<base::Override> small;
   for (const char* setting : {"batch=4", "sequence=16", "hidden=32", "heads=2", "layers=1"})
     small.push_back(base::parse_override("workload.parameters." + std::string(setting)).override);
-  const workloads::Workload workload =
-      workloads::load_workload(find_file("workload", "small_gpt"), small);
-  const workloads::Recipe recipe = workloads::load_recipe(find_file("recipe", "bf16_fp32_master"));
+  return workloads::load_workload(find_file("workload", "small_gpt"), small);
+}
+
+TrainOptions short_training() {
   TrainOptions options;
   options.data = "markov";
   options.train_samples = 32;
   options.test_samples = 8;
   options.epochs = 1;
   options.seed = 3;
+  return options;
+}
+
+TEST(FusedAttentionGradientTraining, StepsLearnAsThoseInParts) {
+  const workloads::Workload workload = small_gpt();
+  const workloads::Recipe recipe = workloads::load_recipe(find_file("recipe", "bf16_fp32_master"));
+  const TrainOptions options = short_training();
   const auto trained = [&](const std::string& mapping, int threads) {
     const npu::NpuSpec npu = load_shipped("systolic128_bf16", {"mapping=" + mapping});
     base::ThreadPool pool(threads);
@@ -481,8 +548,7 @@ TEST(FusedAttentionGradientTraining, StepsLearnAsThoseInParts) {
         run);
     return run;
   };
-  const std::string both = "{\"fused_attention\": true, \"fused_attention_backward\": true}";
-  const TrainRun parts = trained("{}", 1), fused = trained(both, 1), threads = trained(both, 3);
+  const TrainRun parts = trained("{}", 1), fused = trained(kBoth, 1), threads = trained(kBoth, 3);
   ASSERT_EQ(fused.steps.size(), 8U);
   ASSERT_EQ(parts.steps.size(), 8U);
   EXPECT_EQ(fused.weights_hash, threads.weights_hash);
@@ -490,6 +556,35 @@ TEST(FusedAttentionGradientTraining, StepsLearnAsThoseInParts) {
   for (std::size_t i = 0; i < fused.steps.size(); ++i)
     EXPECT_NEAR(fused.steps[i].loss, parts.steps[i].loss, 0.02) << "step " << i;
   EXPECT_LT(fused.steps.back().loss, fused.steps.front().loss);
+}
+
+TEST(FusedAttentionGradientTraining, ActivationsComputedAgainAndMicroBatches) {
+  workloads::Workload workload = small_gpt();
+  const workloads::Recipe recipe = workloads::load_recipe(find_file("recipe", "bf16_fp32_master"));
+  const npu::NpuSpec npu = load_shipped("systolic128_bf16", {std::string("mapping=") + kBoth});
+  TrainOptions options = short_training();
+  const auto weights = [&](const char* op, int times) {
+    const TrainMappings mappings = map_training(npu, workload, recipe);
+    int found = 0;
+    for (const workloads::Node& node : mappings.step.graph.nodes) found += node.op == op ? 1 : 0;
+    EXPECT_EQ(found, times) << op;
+    TrainRun run;
+    train(workload, recipe, mappings, open_data(workload, options), options, precision::serial(),
+          run);
+    return run;
+  };
+  for (const std::int64_t batches : {1, 2}) {
+    SCOPED_TRACE(batches);
+    const int n = static_cast<int>(batches);
+    workload.training->micro_batches = batches;
+    workload.training->recompute_segments = 0;
+    const TrainRun kept = weights("AttentionWithStatistics", n);
+    workload.training->recompute_segments = 6;
+    const TrainRun again = weights("AttentionWithStatistics", 2 * n);
+    EXPECT_EQ(again.weights_hash, kept.weights_hash);
+    weights("AttentionGradient", n);
+    EXPECT_LT(kept.steps.back().loss, kept.steps.front().loss);
+  }
 }
 
 }  // namespace

@@ -88,7 +88,7 @@ class QueryBlock {
     running.rescale =
         running.max == kNever ? 0.0 : internal(internal.exp(internal(running.max - max)));
     for (std::int64_t i = 0; i < width; ++i) scores[i] = internal(scores[i] - max);
-    exponentials(scores, width);
+    exponentials(internal, scores, width);
     double sum = 0.0;
     for (std::int64_t i = 0; i < width; ++i) {
       const double weight = internal(scores[i]);
@@ -97,11 +97,6 @@ class QueryBlock {
     }
     running.max = max;
     running.sum = internal(internal(running.sum * running.rescale) + sum);
-  }
-
-  void exponentials(double* x, std::int64_t count) const {
-    if (!e_.internal.approximates(Elementary::exp)) return det_exp(x, x, static_cast<int>(count));
-    for (std::int64_t i = 0; i < count; ++i) x[i] = e_.internal.exp(x[i]);
   }
 
   void accumulate(const std::vector<double>& product) {
@@ -142,6 +137,11 @@ class QueryBlock {
 };
 
 }  // namespace
+
+void exponentials(const VectorArithmetic& internal, double* x, std::int64_t count) {
+  if (!internal.approximates(Elementary::exp)) return det_exp(x, x, static_cast<int>(count));
+  for (std::int64_t i = 0; i < count; ++i) x[i] = internal.exp(x[i]);
+}
 
 ScoreMask::ScoreMask(const Evaluation& e, const AttentionShape& shape)
     : shape_(shape),

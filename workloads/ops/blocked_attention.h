@@ -23,6 +23,9 @@ void attend_in_blocks(Evaluation& evaluation, const OnlineSoftmaxEngine& engine,
                       const AttentionShape& shape, const HeadOperands& operands,
                       std::vector<double>* statistics);
 
+/// exp of each, as the vector unit computes it, before it is rounded.
+void exponentials(const VectorArithmetic& internal, double* x, std::int64_t count);
+
 /// Scale, cap and masks of scores, as both ways of taking attention apply them.
 class ScoreMask {
  public:

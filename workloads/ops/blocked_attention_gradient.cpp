@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "workloads/detmath.h"
 #include "workloads/ops/blocked_attention.h"
 #include "workloads/ops/simple_op.h"
 
@@ -98,11 +97,7 @@ class GroupGradient {
       if (mask_.caps()) slopes.push_back(mask_.slope_of_cap(sum));
       scores[i] = internal(mask_(sum, batch, head, row % s_.rows, key0 + i) - statistics_[row]);
     }
-    if (internal.approximates(Elementary::exp)) {
-      for (std::int64_t i = 0; i < keys; ++i) scores[i] = internal.exp(scores[i]);
-    } else {
-      det_exp(scores, scores, static_cast<int>(keys));
-    }
+    exponentials(internal, scores, keys);
     for (std::int64_t i = 0; i < keys; ++i) {
       const double weight = internal(scores[i]);
       double gradient =

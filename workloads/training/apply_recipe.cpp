@@ -83,11 +83,7 @@ class Rules {
 
  private:
   bool applies(const RecipeRule& rule, const Node& node) const {
-    if (!rule.ops.empty() && std::find(rule.ops.begin(), rule.ops.end(), node.op) == rule.ops.end())
-      return false;
-    if (!rule.nodes.empty() && !base::fits_pattern(rule.nodes, node.name) &&
-        !base::fits_pattern(rule.nodes, plain_name(node.name)))
-      return false;
+    if (!fits(rule, node)) return false;
     if (rule.first_layers == 0 && rule.last_layers == 0) return true;
     const std::int64_t layer = layers_.of(node);
     if (layer == 0) return false;
@@ -172,6 +168,13 @@ class Casts {
 };
 
 }  // namespace
+
+bool fits(const RecipeRule& rule, const Node& node) {
+  if (!rule.ops.empty() && std::find(rule.ops.begin(), rule.ops.end(), node.op) == rule.ops.end())
+    return false;
+  return rule.nodes.empty() || base::fits_pattern(rule.nodes, node.name) ||
+         base::fits_pattern(rule.nodes, plain_name(node.name));
+}
 
 Graph apply_recipe(Graph graph, const Recipe& recipe) {
   const bool casts = recipe.operands ||

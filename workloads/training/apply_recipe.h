@@ -12,6 +12,9 @@
 
 namespace npusim::workloads {
 
+/// Whether the rule's ops and node names fit, its layers aside.
+bool fits(const RecipeRule& rule, const Node& node);
+
 /// Graphs of inference and of training. Without rules and operand format the graph comes back.
 Graph apply_recipe(Graph graph, const Recipe& recipe);
 

@@ -16,7 +16,7 @@ class Recomputation {
         segment_(step.nodes.size(), 0),
         dropped_(step.tensors.size(), false),
         copy_(step, result_),
-        again_(step, result_, ".again") {
+        again_(step, result_, kAgain) {
     result_.name = step.name;
     cut(segments);
     find_dropped();

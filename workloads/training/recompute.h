@@ -11,6 +11,9 @@
 
 namespace npusim::workloads {
 
+/// Behind the names of what is computed again.
+inline constexpr const char* kAgain = ".again";
+
 /// The same step; a node NAME that runs again is NAME.again, in the backward phase. Each
 /// micro-batch's forward pass is cut into `segments` of about the same number of elements; the last
 /// one is kept, for its backward pass follows at once.

@@ -25,6 +25,13 @@ bool trained_by_parts(const Node& node) {
   return !op.differentiable() && !op.decomposes_into().empty();
 }
 
+bool is_trained(const TrainingSpec& spec, const TensorInfo& tensor) {
+  return tensor.role == TensorRole::weight &&
+         std::none_of(spec.frozen.begin(), spec.frozen.end(), [&](const std::string& pattern) {
+           return base::fits_pattern(pattern, tensor.name);
+         });
+}
+
 class Step {
  public:
   Step(const Workload& workload, const StepOptions& options)
@@ -69,12 +76,6 @@ class Step {
     return spec_.micro_batches * (spec_.reduction ? spec_.reduction->devices : 1);
   }
 
-  bool frozen(const std::string& name) const {
-    return std::any_of(spec_.frozen.begin(), spec_.frozen.end(), [&](const std::string& pattern) {
-      return base::fits_pattern(pattern, name);
-    });
-  }
-
   static bool of_the_batch(const TensorInfo& info) {
     return info.role == TensorRole::input || info.role == TensorRole::label;
   }
@@ -85,7 +86,7 @@ class Step {
     for (std::size_t i = 0; i < forward_.tensors.size(); ++i) {
       const auto id = static_cast<TensorId>(i);
       if (writers_[i] >= 0) continue;
-      if (forward_.tensor(id).role == TensorRole::weight && !frozen(forward_.tensor(id).name)) {
+      if (is_trained(spec_, forward_.tensor(id))) {
         add_weight(copy, id);
       } else {
         copy.tensor(id);
@@ -169,9 +170,11 @@ class Step {
   /// them.
   void copy_attention(GraphCopy& copy, const Node& node, const std::string& suffix) {
     const std::string& result = forward_.tensor(node.outputs[0]).name;
-    const std::vector<TensorId> outputs = graph_.add_node(
-        kAttentionWithStatistics, node.name + suffix, copy.of(node.inputs), node.attributes,
-        {result + suffix, result + ".statistics" + suffix}, {}, node.phase);
+    std::vector<TensorId> inputs = copy.of(node.inputs);
+    inputs.resize(std::min<std::size_t>(inputs.size(), 4));  // behind the mask: absent ones
+    const std::vector<TensorId> outputs =
+        graph_.add_node(kAttentionWithStatistics, node.name + suffix, inputs, node.attributes,
+                        {result + suffix, result + ".statistics" + suffix}, {}, node.phase);
     TensorInfo& y = graph_.tensors[at(outputs[0])];
     y.role = forward_.tensor(node.outputs[0]).role;
     y.stored = forward_.tensor(node.outputs[0]).stored;
@@ -274,6 +277,22 @@ Graph make_training_step(const Workload& workload, bool master_copies) {
   StepOptions options;
   options.master_copies = master_copies;
   return make_training_step(workload, options);
+}
+
+std::vector<char> depends_on_training(const Workload& workload) {
+  const Graph& graph = workload.graph;
+  const TrainingSpec spec = workload.training.value_or(TrainingSpec{});
+  std::vector<char> depends(graph.tensors.size(), 0);
+  for (std::size_t i = 0; i < depends.size(); ++i)
+    depends[i] = is_trained(spec, graph.tensors[i]) ? 1 : 0;
+  for (const Node& node : graph.nodes)
+    if (std::any_of(node.inputs.begin(), node.inputs.end(), [&](TensorId id) {
+          return id != kNoTensor && depends[static_cast<std::size_t>(id)] != 0;
+        }))
+      for (const TensorId id : node.outputs)  // integers carry no gradient
+        depends[static_cast<std::size_t>(id)] =
+            graph.tensor(id).type == ElementType::floating ? 1 : 0;
+  return depends;
 }
 
 std::string micro_batch_suffix(std::int64_t index) {

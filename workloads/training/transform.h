@@ -6,6 +6,7 @@
 
 #include <set>
 #include <string>
+#include <vector>
 
 #include "workloads/recipe.h"
 #include "workloads/training/update.h"
@@ -27,6 +28,10 @@ Graph make_training_step(const Workload& workload, const StepOptions& options);
 /// StepOptions.
 Graph make_training_step(const Workload& workload, const Recipe& recipe,
                          const std::set<std::string>& whole_attention = {});
+
+/// By tensor of the forward graph: whether its value depends on weights that are trained, so that
+/// its gradient is wanted.
+std::vector<char> depends_on_training(const Workload& workload);
 
 /// Behind the names of what a micro-batch copies; nothing for the first.
 std::string micro_batch_suffix(std::int64_t index);
