@@ -7,6 +7,7 @@
 #include "npu_models/ceil_div.h"
 #include "workloads/graph_copy.h"
 #include "workloads/op.h"
+#include "workloads/operand_order.h"
 #include "workloads/ops/conv_phases.h"
 
 namespace npusim::npu {
@@ -21,14 +22,6 @@ using workloads::TensorRole;
 
 std::size_t at(TensorId id) {
   return static_cast<std::size_t>(id);
-}
-
-bool is_convolution(const std::string& op) {
-  static const std::set<std::string> kOps = {
-      "Conv",          "ConvDataGradient",   "ConvInteger",
-      "ConvTranspose", "ConvTransposePhase", "ConvWeightGradient",
-      "QLinearConv"};
-  return kOps.count(op) > 0;
 }
 
 /// Images that a convolution reads and writes.
@@ -47,6 +40,7 @@ class Orders {
         engines_(engines),
         fusion_(fusion),
         image_(graph.tensors.size(), false),
+        filled_(graph.tensors.size(), false),
         order_(graph.tensors.size(), ChannelOrder::any),
         taken_(graph.nodes.size(), ChannelOrder::any) {
     find_images();
@@ -68,6 +62,18 @@ class Orders {
   bool differs(TensorId id, ChannelOrder order) const {
     return is_image(id) && same_bytes(id, order_[at(id)]) != same_bytes(id, order);
   }
+  /// One name for orders that are the same bytes of this image.
+  ChannelOrder same_bytes(TensorId id, ChannelOrder order) const {
+    const Shape& s = shape(id);
+    const std::int64_t pixels =
+        workloads::element_count(s) / std::max<std::int64_t>(1, s[0] * s[1]);
+    if (order == ChannelOrder::nchwc) {
+      if (s[1] == spec_.block || (pixels == 1 && s[1] % spec_.block == 0))
+        order = ChannelOrder::nhwc;
+    }
+    if (order == ChannelOrder::nhwc && (pixels == 1 || s[1] == 1)) return ChannelOrder::nchw;
+    return order;
+  }
 
  private:
   const Shape& shape(TensorId id) const { return graph_.tensor(id).shape; }
@@ -81,7 +87,7 @@ class Orders {
 
   void find_images() {
     for (std::size_t i = 0; i < graph_.nodes.size(); ++i)
-      if (is_convolution(graph_.nodes[i].op))
+      if (workloads::convolves(graph_.nodes[i].op))
         for (const TensorId id : images_of(graph_.nodes[i]))
           if (may_be_image(id)) image_[at(id)] = true;
     for (bool found = true; found;) {
@@ -116,9 +122,8 @@ class Orders {
 
   ChannelOrder wanted(std::size_t i) const {
     const Node& node = graph_.nodes[i];
-    if (keeps_order(node)) return ChannelOrder::any;
-    if (fusion_.fused[i] || (engines_[i] == Engine::matrix && is_convolution(node.op)))
-      return spec_.array;
+    if (keeps_order(node) || workloads::fills_phase(node)) return ChannelOrder::any;
+    if (engines_[i] == Engine::matrix && workloads::convolves(node.op)) return spec_.array;
     return engines_[i] == Engine::vector && node.op != "Transpose" ? spec_.vector_unit
                                                                    : spec_.graph;
   }
@@ -127,37 +132,38 @@ class Orders {
   ChannelOrder found_order(const Node& node) const {
     ChannelOrder order = ChannelOrder::any;
     for (const TensorId id : node.inputs)
-      if (is_image(id) && (order == ChannelOrder::any || order_[at(id)] == spec_.array))
+      if (is_image(id) && !filled_[at(id)] &&
+          (order == ChannelOrder::any || order_[at(id)] == spec_.array))
         order = order_[at(id)];
     if (order != ChannelOrder::any) return order;
     return spec_.array == ChannelOrder::any ? spec_.graph : spec_.array;
   }
 
+  /// Of an op fused behind another: the tensor between them is never stored, so never changed.
+  ChannelOrder order_on_chip(const Node& node) const {
+    for (const TensorId id : node.inputs)
+      if (is_image(id) && fusion_.on_chip[at(id)]) return order_[at(id)];
+    return ChannelOrder::any;
+  }
+
   void visit(std::size_t i) {
     const Node& node = graph_.nodes[i];
-    ChannelOrder order = wanted(i);
+    ChannelOrder order = fusion_.fused[i] ? order_on_chip(node) : wanted(i);
     if (order == ChannelOrder::any) order = found_order(node);
     taken_[i] = order;
-    for (const TensorId id : node.inputs) want(id, order);
-    for (const TensorId id : node.outputs)
-      if (is_image(id)) order_[at(id)] = order;
+    for (const TensorId id : node.inputs) {
+      if (is_image(id) && filled_[at(id)]) order_[at(id)] = order;
+      want(id, order);
+    }
+    for (const TensorId id : node.outputs) {
+      if (!is_image(id)) continue;
+      order_[at(id)] = order;
+      filled_[at(id)] = workloads::fills_phase(node);
+    }
   }
 
   void want(TensorId id, ChannelOrder order) {
-    if (differs(id, order)) changes_[id].insert(order);
-  }
-
-  /// One name for orders that are the same bytes of this tensor.
-  ChannelOrder same_bytes(TensorId id, ChannelOrder order) const {
-    const Shape& s = shape(id);
-    const std::int64_t pixels =
-        workloads::element_count(s) / std::max<std::int64_t>(1, s[0] * s[1]);
-    if (order == ChannelOrder::nchwc) {
-      if (s[1] == spec_.block || (pixels == 1 && s[1] % spec_.block == 0))
-        order = ChannelOrder::nhwc;
-    }
-    if (order == ChannelOrder::nhwc && (pixels == 1 || s[1] == 1)) return ChannelOrder::nchw;
-    return order;
+    if (differs(id, order)) changes_[id].insert(same_bytes(id, order));
   }
 
   const ChannelOrderSpec& spec_;
@@ -165,6 +171,7 @@ class Orders {
   const std::vector<Engine>& engines_;
   const Fusion& fusion_;
   std::vector<bool> image_;
+  std::vector<bool> filled_;  ///< by a node that has no order of its own: as its reader takes it
   std::vector<ChannelOrder> order_, taken_;
   std::map<TensorId, std::set<ChannelOrder>> changes_;
 };
@@ -172,10 +179,11 @@ class Orders {
 /// Copies the graph with a ChannelOrder for each change.
 class Inserter {
  public:
-  Inserter(const ChannelOrderSpec& spec, const Graph& graph, const Orders& orders,
-           const std::vector<precision::Arithmetic>& storage)
+  Inserter(const ChannelOrderSpec& spec, const Graph& graph, const Fusion& fusion,
+           const Orders& orders, const std::vector<precision::Arithmetic>& storage)
       : spec_(spec),
         graph_(graph),
+        fusion_(fusion),
         orders_(orders),
         storage_(storage),
         copy_(graph, result_.graph) {}
@@ -189,11 +197,10 @@ class Inserter {
     for (std::size_t i = 0; i < graph_.tensors.size(); ++i)
       if (writer[i] < 0) change(static_cast<TensorId>(i), workloads::Phase::forward);
     for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
-      const Node& node = graph_.nodes[i];
-      node_with_its_orders(node, orders_.taken(i));
-      result_.origin.resize(target.nodes.size(), origin[i]);
-      for (const TensorId id : node.outputs)
-        if (id != kNoTensor) change(id, node.phase);
+      if (fusion_.fused[i]) continue;
+      add(i, origin);
+      // Where they run: a sum fused behind the next product finds what they write changed.
+      for (const int fused : fusion_.epilogue[i]) add(static_cast<std::size_t>(fused), origin);
     }
     target.inputs = copy_.of(graph_.inputs);
     target.outputs = copy_.of(graph_.outputs);
@@ -201,10 +208,18 @@ class Inserter {
   }
 
  private:
+  void add(std::size_t i, const std::vector<std::string>& origin) {
+    const Node& node = graph_.nodes[i];
+    node_with_its_orders(node, orders_.taken(i));
+    result_.origin.resize(result_.graph.nodes.size(), origin[i]);
+    for (const TensorId id : node.outputs)
+      if (id != kNoTensor) change(id, node.phase);
+  }
+
   /// The copy of a tensor, or its changed form.
   TensorId as(TensorId id, ChannelOrder order) const {
-    const auto found = changed_.find({id, order});
-    return found == changed_.end() || !orders_.differs(id, order) ? copy_.of(id) : found->second;
+    return orders_.differs(id, order) ? changed_.at({id, orders_.same_bytes(id, order)})
+                                      : copy_.of(id);
   }
 
   void node_with_its_orders(const Node& node, ChannelOrder order) {
@@ -249,6 +264,7 @@ class Inserter {
 
   const ChannelOrderSpec& spec_;
   const Graph& graph_;
+  const Fusion& fusion_;
   const Orders& orders_;
   const std::vector<precision::Arithmetic>& storage_;
   OrderedGraph result_;
@@ -284,7 +300,7 @@ OrderedGraph convert_channel_orders(const ChannelOrderSpec& spec, const Graph& g
                                     const std::vector<Engine>& engines, const Fusion& fusion,
                                     const std::vector<precision::Arithmetic>& storage) {
   const Orders orders(spec, graph, engines, fusion);
-  return Inserter(spec, graph, orders, storage).run(origin);
+  return Inserter(spec, graph, fusion, orders, storage).run(origin);
 }
 
 }  // namespace npusim::npu

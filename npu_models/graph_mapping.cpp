@@ -87,6 +87,7 @@ class GraphMapper {
  private:
   void find_engines() {
     engines_.clear();
+    mapped_.stand_ins.clear();
     for (std::size_t i = 0; i < mapped_.graph.nodes.size(); ++i) engines_.push_back(engine_of(i));
   }
 
@@ -96,8 +97,9 @@ class GraphMapper {
   }
 
   void change_channel_orders(const ChannelOrderSpec& spec) {
+    const Fusion before = fused();
     OrderedGraph ordered =
-        convert_channel_orders(spec, mapped_.graph, origins_, engines_, fused(), mapped_.storage);
+        convert_channel_orders(spec, mapped_.graph, origins_, engines_, before, mapped_.storage);
     mapped_.graph = std::move(ordered.graph);
     mapped_.padded_elements = std::move(ordered.padded_elements);
     origins_ = std::move(ordered.origin);
@@ -105,6 +107,11 @@ class GraphMapper {
     for (const Node& node : mapped_.graph.nodes)
       if (node.op == kChannelOrder) verdicts_[node.name] = {Support::native, "", Gap::none};
     find_engines();
+    // A tensor that stayed on the chip and no longer does would be rounded to its storage.
+    const auto count = [](const Fusion& fusion) {
+      return std::count(fusion.fused.begin(), fusion.fused.end(), true);
+    };
+    NPUSIM_CHECK(count(fused()) == count(before), "a change of order parts ops that were fused");
   }
 
   const Node& node(std::size_t i) const { return mapped_.graph.nodes[i]; }
@@ -118,9 +125,31 @@ class GraphMapper {
     const Support support = verdicts_.at(view.node().name).support;
     if (support == Support::decomposed) return workloads::decomposition(view.node());
     const bool skips = npu_.data_layout.zero_insertion == ZeroInsertion::skip;
-    if (skips && support == Support::native && workloads::inserts_zeros(view))
-      return workloads::split_into_phases;
-    return {};
+    if (!skips || support != Support::native || !workloads::inserts_zeros(view)) return {};
+    check_phases(view);
+    return workloads::split_into_phases;
+  }
+
+  void check_phases(const NodeView& view) const {
+    const std::int64_t phases = workloads::phases_of(view);
+    if (phases <= workloads::kMostPhases) return;
+    base::Diagnostic mistake;
+    mistake.pointer = "/data_layout/zero_insertion";
+    const base::JsonValue* value = &npu_.resolved;
+    for (const char* key : {"data_layout", "zero_insertion"})
+      if (value != nullptr) value = value->find(key);
+    if (value != nullptr) {
+      const base::Origin& origin = value->origin();
+      if (origin.file) mistake.file = *origin.file;
+      mistake.line = origin.line;
+      mistake.column = origin.column;
+    }
+    mistake.code = "too-many-phases";
+    mistake.message = "skipping the zeros that " + view.node().name + " inserts takes " +
+                      std::to_string(phases) + " products";
+    mistake.allowed = "skip where there are at most " + std::to_string(workloads::kMostPhases) +
+                      ", or implicit, or through_dram";
+    throw base::InputError({mistake});
   }
 
   /// Of attention as one op the vector unit takes every tile already.

@@ -149,10 +149,15 @@ class TableReader {
     if (op != nullptr && entry.support == Support::decomposed && !decomposes(*op))
       value.error("illegal-combination", "no decomposition of " + name + " is known",
                   "native, host, unknown or unsupported");
-    if (name == workloads::kAttentionWithStatistics || name == workloads::kAttentionGradient)
+    const bool whole =
+        name == workloads::kAttentionWithStatistics || name == workloads::kAttentionGradient;
+    const ShapeLimits& limits = entry.limits;
+    const bool limited = !entry.formats.empty() || limits.max_rank || limits.max_dimension ||
+                         limits.max_batch || limits.max_kernel;
+    if (whole && (entry.support != Support::native || limited))
       value.error("illegal-combination",
                   name +
-                      " has no entry of its own: a mapping makes it where all parts of Attention "
+                      " is native without limits: a mapping makes it where all parts of Attention "
                       "and of its gradient are native",
                   "entries for those parts, or \"fused_attention_backward\": false in mapping");
     const auto known = reach_.find(name);

@@ -6,6 +6,7 @@
 #include <numeric>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "npu_models/modules/op_program.h"
 #include "npu_models/rearrangement.h"
@@ -243,45 +244,72 @@ class Signatures {
   std::vector<std::int64_t> producer_;
 };
 
+/// Positions [first, last) whose ids equal those a `length` later; at least one length of them.
+struct Run {
+  std::size_t first, last, length;
+};
+
+/// All that cannot be made longer, but for those whose sequence is itself repeated, which save
+/// less. A run of a length covers a multiple of it, and the position a length later: only those are
+/// compared and extended both ways, n log n comparisons and those within runs.
+std::vector<Run> runs_of(const Ids& ids) {
+  std::vector<Run> runs;
+  std::set<std::pair<std::size_t, std::size_t>> known;  // begin and end of the repetitions
+  for (std::size_t length = 1; 2 * length <= ids.size(); ++length)
+    for (std::size_t at = 0; at + length < ids.size(); at += length) {
+      std::size_t first = at, last = at;
+      while (last + length < ids.size() && ids[last] == ids[last + length]) ++last;
+      if (last == at) continue;
+      while (first > 0 && ids[first - 1] == ids[first - 1 + length]) --first;
+      if (last - first >= length && known.insert({first, last + length}).second)
+        runs.push_back({first, last, length});
+      at = last / length * length;
+    }
+  return runs;
+}
+
 /// Of ops [begin, end), the repetition that saves the most ops; count 0: nothing repeats.
-LayerRepeat most_saving(const Ids& ids, std::size_t begin, std::size_t end) {
+LayerRepeat most_saving(const std::vector<Run>& runs, std::size_t begin, std::size_t end) {
   LayerRepeat best;
   std::size_t most = 0;
-  for (std::size_t length = 1; 2 * length <= end - begin; ++length) {
-    std::size_t run = 0;  // of positions that equal those a length later
-    for (std::size_t at = begin; at + length <= end; ++at) {
-      if (at + length < end && ids[at] == ids[at + length]) {
-        ++run;
-        continue;
-      }
-      const std::size_t saved = run / length * length;
-      if (saved > most) {
-        most = saved;
-        best = {at - run, length, run / length + 1};
-      }
-      run = 0;
-    }
+  for (const Run& run : runs) {
+    const std::size_t first = std::max(run.first, begin);
+    const std::size_t last = std::min(run.last + run.length, end);  // of the repetitions
+    if (first + 2 * run.length > last) continue;
+    const std::size_t count = (last - first) / run.length;
+    const std::size_t saved = (count - 1) * run.length;
+    if (saved <= most) continue;
+    most = saved;
+    best = {first, run.length, count};
   }
   return best;
 }
 
-void find_repeats(const Signatures& signatures, std::size_t begin, std::size_t end,
-                  std::vector<LayerRepeat>& found) {
-  LayerRepeat repeat = most_saving(signatures.ids(), begin, end);
-  if (repeat.count == 0) return;
-  std::size_t same = 1;
-  while (same < repeat.count && signatures.alike(repeat, 0, same)) ++same;
-  find_repeats(signatures, begin, repeat.first, found);
-  const std::size_t next = repeat.begin(same);
-  if (same > 1) found.push_back({repeat.first, repeat.length, same});
-  find_repeats(signatures, next, end, found);
+/// In no order.
+std::vector<LayerRepeat> find_repeats(const Signatures& signatures) {
+  const std::vector<Run> runs = runs_of(signatures.ids());
+  std::vector<LayerRepeat> found;
+  std::vector<std::pair<std::size_t, std::size_t>> open = {{0, signatures.ids().size()}};
+  while (!open.empty()) {
+    const auto [begin, end] = open.back();
+    open.pop_back();
+    const LayerRepeat repeat = most_saving(runs, begin, end);
+    if (repeat.count == 0) continue;
+    std::size_t same = 1;
+    while (same < repeat.count && signatures.alike(repeat, 0, same)) ++same;
+    if (same > 1) found.push_back({repeat.first, repeat.length, same});
+    open.emplace_back(begin, repeat.first);
+    open.emplace_back(repeat.begin(same), end);
+  }
+  return found;
 }
 
 }  // namespace
 
 std::vector<LayerRepeat> layer_repeats(const NpuSpec& npu, const MappedGraph& mapped) {
-  std::vector<LayerRepeat> found;
-  find_repeats(Signatures(npu, mapped), 0, mapped.ops.size(), found);
+  std::vector<LayerRepeat> found = find_repeats(Signatures(npu, mapped));
+  std::sort(found.begin(), found.end(),
+            [](const LayerRepeat& a, const LayerRepeat& b) { return a.first < b.first; });
   return found;
 }
 

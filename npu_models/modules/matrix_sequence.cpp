@@ -171,7 +171,7 @@ void Sequencer::issue_tile(MatrixRun& run, const PreparedTile& prepared) {
   }
 }
 
-/// Forms lie behind all tensors; partial sums spill behind them.
+/// Forms lie behind all tensors, partial sums behind them, each where a tensor may begin.
 void Sequencer::make_forms(MatrixRun& run) {
   const MappedOp& op = mapped_.ops[static_cast<std::size_t>(run.op)];
   const auto make = [&](OperandForm& form, TensorId tensor, const Rearrangement& rearrangement) {
@@ -179,7 +179,7 @@ void Sequencer::make_forms(MatrixRun& run) {
     form.address = run.spill_address;
     form.bytes = rearrangement.written_bytes;
     form.ready = rearrange_operand(run.op, tensor, rearrangement, form.address);
-    run.spill_address += static_cast<std::uint64_t>(form.bytes);
+    run.spill_address += aligned(form.bytes);
   };
   if (op.rearrangement) make(run.m_side, run.program.m_side, *op.rearrangement);
   for (const TransposedOperand& operand : op.transposed) {

@@ -79,12 +79,12 @@ OpProgram matrix_program(const MappedGraph& mapped, const MappedOp& op) {
   return program;
 }
 
+}  // namespace
+
 std::uint64_t aligned(std::int64_t bytes) {
   constexpr std::uint64_t kAlignment = 64;
   return (static_cast<std::uint64_t>(bytes) + kAlignment - 1) / kAlignment * kAlignment;
 }
-
-}  // namespace
 
 TensorLayout::TensorLayout(const MappedGraph& mapped) {
   for (std::size_t i = 0; i < mapped.graph.tensors.size(); ++i) {

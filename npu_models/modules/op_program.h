@@ -25,6 +25,9 @@ struct OpProgram {
   std::vector<TensorId> outputs;  ///< stored tile by tile
 };
 
+/// Rounded up to where a tensor may begin.
+std::uint64_t aligned(std::int64_t bytes);
+
 /// Tensors as the engines see them: size, address, and the tensor whose bytes a view shows.
 class TensorLayout {
  public:

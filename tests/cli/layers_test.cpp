@@ -31,6 +31,9 @@ TEST(Layers, RepeatedGivesTheNumbersOfApartAndSaysSo) {
   EXPECT_THAT(timing_with("together"), Not(HasSubstr(R"("layers")")));
   EXPECT_THAT(npusim(arguments_with("repeated")).out, HasSubstr("layers apart"));
   EXPECT_EQ(npusim(arguments_with("merged")).exit_code, 2);
+  std::vector<std::string> untimed = {"run", "--npu", "systolic128_bf16", "--workload", "mlp"};
+  untimed.insert(untimed.end(), {"--no-timing", "--layers", "repeated"});
+  EXPECT_EQ(npusim(untimed).exit_code, 2);
 }
 
 }  // namespace

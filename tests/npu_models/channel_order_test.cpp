@@ -8,6 +8,7 @@
 #include "graphs.h"
 #include "npu_models/mapping.h"
 #include "support.h"
+#include "tests/npu_models/random.h"
 
 namespace npusim::npu {
 namespace {
@@ -98,6 +99,137 @@ TEST(ChannelOrder, AVectorUnitWithAnOrderOfItsOwnHasItsImagesChanged) {
                           "second.out.nchw"));
   EXPECT_THAT(ops_of(mapped_with("{\"array\": \"nhwc\"}", graph)),
               ElementsAre("x.nhwc", "first", "pool", "second", "second.out.nchw"));
+}
+
+/// Names of what is fused, in the order in which it runs.
+std::vector<std::string> fused_in(const MappedGraph& mapped) {
+  std::vector<std::string> names;
+  for (const MappedOp& op : mapped.ops)
+    for (const int node : op.epilogue)
+      names.push_back(mapped.graph.nodes[static_cast<std::size_t>(node)].name);
+  return names;
+}
+
+TEST(ChannelOrder, WhatIsFusedTakesTheOrderThatLeavesTheArray) {
+  // the sum names the pooled image first, which the vector unit left in its own order
+  GraphBuilder b;
+  const TensorId x = b.input("x", {1, 4, 8, 8});
+  const TensorId pooled = b.node("MaxPool", "pool", {x}, {{"kernel_shape", Integers{1, 1}}});
+  const TensorId sum = b.node("Add", "sum", {pooled, b.conv("conv", x, 4, 1)});
+  const MappedGraph mapped =
+      mapped_with("{\"array\": \"any\", \"vector_unit\": \"nhwc\"}", b.finish({sum}));
+  EXPECT_THAT(ops_of(mapped), ElementsAre("x.nhwc", "pool", "pool.out.nchw", "conv"));
+  EXPECT_THAT(fused_in(mapped), ElementsAre("sum"));
+}
+
+TEST(ChannelOrder, WhatAnEpilogueWroteIsChangedBeforeTheNextProduct) {
+  // first and relu leave nchw, which the sum behind second wants in nhwc; relu stands behind second
+  GraphBuilder b;
+  const TensorId x = b.input("x", {1, 4, 8, 8});
+  const TensorId pooled = b.node("MaxPool", "pool", {x}, {{"kernel_shape", Integers{1, 1}}});
+  const TensorId first = b.conv("first", x, 4, 1), second = b.conv("second", pooled, 4, 1);
+  const TensorId relu = b.node("Relu", "relu", {first});
+  const MappedGraph mapped = mapped_with("{\"array\": \"any\", \"vector_unit\": \"nhwc\"}",
+                                         b.finish({b.node("Add", "sum", {relu, second})}));
+  EXPECT_THAT(ops_of(mapped),
+              ElementsAre("x.nhwc", "pool", "first", "relu.out.nhwc", "second", "sum.out.nchw"));
+  EXPECT_THAT(fused_in(mapped), ElementsAre("relu", "sum"));
+}
+
+/// Convolutions, pools and element-wise ops over images of one size.
+Graph random_network(testing::Random& random) {
+  GraphBuilder b;
+  std::vector<TensorId> images = {b.input("x", {1, 4, 6, 6})};
+  const auto any = [&] {
+    return images[static_cast<std::size_t>(
+        random.in(0, static_cast<std::int64_t>(images.size()) - 1))];
+  };
+  for (int i = 0; i < 12; ++i) {
+    const std::string name = "n" + std::to_string(i);
+    switch (random.in(0, 4)) {
+      case 0:
+      case 1:
+        images.push_back(b.conv(name, any(), 4, random.of({1, 3})));
+        break;
+      case 2:
+        images.push_back(b.node("MaxPool", name, {any()}, {{"kernel_shape", Integers{1, 1}}}));
+        break;
+      case 3:
+        images.push_back(b.node("Relu", name, {any()}));
+        break;
+      default:
+        images.push_back(b.node("Add", name, {any(), images.back()}));
+    }
+  }
+  return b.finish({images.back(), any()});
+}
+
+TEST(ChannelOrder, TheSameOpsAreFusedWhateverTheOrders) {
+  testing::Random random(5);
+  std::size_t fused = 0;
+  for (int i = 0; i < 150; ++i) {
+    SCOPED_TRACE("case " + std::to_string(i));
+    const Graph graph = random_network(random);
+    const std::string block = random.of({", \"block\": 4", ", \"block\": 16"});
+    const std::string array = random.of({"any", "nchw", "nhwc", "nchwc"});
+    const std::string vector = random.of({"any", "nchw", "nhwc", "nchwc"});
+    const std::string order = "{\"array\": \"" + array + "\", \"vector_unit\": \"" + vector + "\"" +
+                              (array == "nchwc" || vector == "nchwc" ? block : "") +
+                              ", \"graph\": \"" + random.of({"nchw", "nhwc"}) + "\"}";
+    const std::vector<std::string> plain = fused_in(mapped_with("{}", graph));
+    EXPECT_EQ(fused_in(mapped_with(order, graph)), plain) << order;
+    fused += plain.size();
+  }
+  EXPECT_GT(fused, 100U);
+}
+
+TEST(ChannelOrder, OrdersOfTheSameBytesAreOneChange) {
+  GraphBuilder b;
+  const TensorId x = b.input("x", {1, 16, 8, 8});
+  const TensorId pooled = b.node("MaxPool", "pool", {x}, {{"kernel_shape", Integers{2, 2}}});
+  // 16 channels are one block: the array's blocks are the vector unit's nhwc
+  EXPECT_THAT(ops_of(mapped_with("{\"array\": \"nchwc\", \"block\": 16, \"vector_unit\": \"nhwc\"}",
+                                 b.finish({b.conv("conv", x, 16, 3), pooled}))),
+              ElementsAre("x.nhwc", "pool", "pool.out.nchw", "conv", "conv.out.nchw"));
+}
+
+TEST(ChannelOrder, FilledPhasesAreWrittenAsTheImageIs) {
+  GraphBuilder b;
+  const TensorId x = b.input("x", {1, 4, 6, 6});
+  const TensorId w = b.input("w", {4, 6, 1, 1}, workloads::TensorRole::weight);
+  const TensorId pooled = b.node("MaxPool", "pool", {x}, {{"kernel_shape", Integers{1, 1}}});
+  const Graph graph =
+      b.finish({b.node("ConvTranspose", "up", {pooled, w}, {{"strides", Integers{2, 2}}})});
+  const auto changes = [&](const std::string& order) {
+    std::vector<std::string> names;
+    for (const std::string& op : ops_of(map_graph(
+             load_shipped("systolic128_bf16", {"data_layout={\"zero_insertion\": \"skip\", "
+                                               "\"channel_order\": " +
+                                               order + "}"}),
+             graph, uniform_recipe(precision::bf16()))))
+      if (op.rfind(".nchw") != std::string::npos || op.rfind(".nhwc") != std::string::npos)
+        names.push_back(op);
+    return names;
+  };
+  EXPECT_THAT(changes("{\"array\": \"nhwc\", \"vector_unit\": \"nchw\"}"),
+              ElementsAre("pool.out.nhwc", "up.out.nchw"));
+  EXPECT_THAT(changes("{\"array\": \"any\", \"vector_unit\": \"nhwc\"}"),
+              ElementsAre("x.nhwc", "up.out.nchw"));
+}
+
+TEST(ChannelOrder, StandInsAreThoseOfTheSameOps) {
+  const auto stand_ins = [](const std::string& layout) {
+    NpuSpec npu = load_shipped("systolic_32x32_fp16", {"data_layout=" + layout});
+    npu.what_if = true;
+    const MappedGraph mapped = map_graph(npu, chain(), uniform_recipe(precision::bf16()));
+    std::vector<std::string> names;
+    for (const auto& [node, formats] : mapped.stand_ins)
+      names.push_back(mapped.graph.nodes[static_cast<std::size_t>(node)].name);
+    return names;
+  };
+  EXPECT_THAT(stand_ins("{}"), ElementsAre("first", "second"));
+  EXPECT_THAT(stand_ins("{\"channel_order\": {\"array\": \"nhwc\"}}"),
+              ElementsAre("first", "second"));
 }
 
 TEST(ChannelOrder, OnePixelHasAllOrdersAndMatricesHaveNone) {

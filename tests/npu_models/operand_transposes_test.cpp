@@ -112,6 +112,53 @@ TEST(TransposedOperands, GradientsReadWhatTheForwardPassStoredTheOtherWayRound) 
   EXPECT_NE(dot.find("db: A B; "), std::string::npos) << dot;
 }
 
+TEST(TransposedOperands, AWeightKeepsItsOrderThroughCastsBlocksAndViews) {
+  // of a constant stored (outputs, inputs) or the other way, whatever stands before the product
+  for (const bool trans_b : {false, true}) {
+    SCOPED_TRACE(trans_b);
+    const workloads::Shape shape = trans_b ? workloads::Shape{32, 64} : workloads::Shape{64, 32};
+    const workloads::Attributes reading = {{"transB", std::int64_t{trans_b}}};
+    for (const auto role : {workloads::TensorRole::weight, workloads::TensorRole::master_weight,
+                            workloads::TensorRole::statistics, workloads::TensorRole::activation}) {
+      GraphBuilder b;
+      const TensorId x = b.input("x", {8, 64});
+      const TensorId w = b.input("w", shape, role);
+      const TensorId copy = b.node("Identity", "copy", {b.node("Cast", "cast", {w})});
+      const TensorId view = b.node("ReshapeTo", "view", {copy}, {{"shape", shape}});
+      Graph graph = b.finish({b.node("MatMul", "y", {x, view}, reading)});
+      graph.tensors[static_cast<std::size_t>(w)].initializer = workloads::Initializer{};
+      const bool constant = role != workloads::TensorRole::activation;
+      for (const MacArraySpec& array : {array_of("systolic", Dataflow::weight_stationary, 1),
+                                        array_of("cube", Dataflow::weight_stationary, 16)}) {
+        const bool by_k = array.organisation == "cube";
+        EXPECT_EQ(transposed(array, graph, 3), constant || by_k == trans_b ? "-" : "B");
+        // the other way round for a gradient
+        Graph both = graph;
+        both.add_node("MatMul", "dx",
+                      {both.add_node("MatMul", "dy", {x, view}, reading, {"dy"})[0], view},
+                      {{"transB", std::int64_t{!trans_b}}}, {"dx"});
+        if (constant) {
+          EXPECT_EQ(transposed(array, both, 5), "B");
+        }
+      }
+    }
+  }
+}
+
+TEST(TransposedOperands, AQuantisedWeightHasTheOrderOfItsSource) {
+  GraphBuilder b;
+  const TensorId x = b.input("x", {8, 64});
+  const TensorId w = b.input("w", {64, 32}, workloads::TensorRole::weight);
+  Graph graph = b.finish({});
+  const auto blocks = graph.add_node("QuantizeBlocks", "q", {w},
+                                     {{"format", std::string("mxfp8_e4m3")},
+                                      {"scale_rounding", std::string("floor")},
+                                      {"tile", std::vector<std::int64_t>{32, 1}}},
+                                     {"w.q", "w.scales"});
+  graph.outputs = graph.add_node("MatMul", "y", {x, blocks[0]}, {}, {"y"});
+  EXPECT_EQ(transposed(array_of("cube", Dataflow::weight_stationary, 16), graph, 1), "-");
+}
+
 MappedGraph mapped_with(const std::string& way) {
   return map_graph(
       load_shipped("systolic128_bf16", {"data_layout={\"transposed_operands\": \"" + way + "\"}",

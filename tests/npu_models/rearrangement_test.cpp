@@ -142,6 +142,25 @@ TEST(Rearrangement, SkippedZerosWithIm2colMakeAMatrixForEachPhase) {
   EXPECT_FALSE(mapped.ops[0].rearrangement);
 }
 
+TEST(Rearrangement, MoreProductsThanAGraphMayHaveAreAMistakeOfTheFile) {
+  GraphBuilder b;
+  const auto x = b.input("x", {1, 1, 2, 2});
+  const auto w = b.input("w", {1, 1, 1, 1}, workloads::TensorRole::weight);
+  const auto graph =
+      b.finish({b.node("ConvTranspose", "up", {x, w}, {{"strides", Integers{1100, 1100}}})});
+  try {
+    skipping(graph, "{\"zero_insertion\": \"skip\"}");
+    FAIL() << "1100 * 1100 phases";
+  } catch (const base::InputError& error) {
+    ASSERT_EQ(error.diagnostics().size(), 1U);
+    const base::Diagnostic& at = error.diagnostics().front();
+    EXPECT_EQ(at.pointer, "/data_layout/zero_insertion");
+    EXPECT_FALSE(at.file.empty());
+    EXPECT_THAT(at.message, ::testing::HasSubstr("up inserts takes 1210000 products"));
+    EXPECT_THAT(at.allowed, ::testing::HasSubstr("implicit"));
+  }
+}
+
 TEST(Rearrangement, AProductWithoutInsertedZerosIsLeftWhole) {
   const std::string skip = "{\"zero_insertion\": \"skip\"}";
   EXPECT_EQ(skipping(strided_convolution(), skip).ops.size(), 1U);

@@ -97,6 +97,16 @@ TEST(TimingLayout, AnOperandIsTransposedInDramBeforeItsProductLoadsIt) {
   testing::expect_every_cycle_has_a_cause(both);
 }
 
+TEST(TimingLayout, EachFormBeginsWhereATensorMay) {
+  MappedGraph mapped = single_gemm({});
+  mapped.ops.front().transposed = {{false, false, 16, 2}, {true, false, 16, 2}};
+  NpuSpec npu = copying_npu();
+  npu.dram.timing.emplace();
+  npu.dram.timing->row_bytes = 64;
+  // operands, result and both forms, 32 bytes each, in five rows, each of a bank of its own
+  EXPECT_EQ(run(npu, mapped).dram_events.at("row_misses"), 5);
+}
+
 TEST(TimingLayout, ADmaThatTransposesMovesABurstForEachElementOfAnOperand) {
   MappedGraph mapped = single_gemm({});
   mapped.ops.front().transposed = {{false, true, 16, 2}};

@@ -177,6 +177,34 @@ workloads::Graph small_network() {
   return graph;
 }
 
+/// A sum of a pooled image and what a convolution leaves, whose order the two do not share.
+workloads::Graph residual_sum() {
+  workloads::Graph graph = small_network();
+  graph.nodes.clear();
+  const workloads::TensorId x = graph.inputs[0];
+  workloads::TensorInfo info = graph.tensor(graph.find("first.weight"));
+  info.name = "square.weight";
+  info.shape = {3, 3, 1, 1};
+  const auto weights = graph.add_tensor(info);
+  const auto pooled = graph.add_node("MaxPool", "square_pool", {x},
+                                     {{"kernel_shape", Integers{1, 1}}}, {"square_pool.out"});
+  const auto y = graph.add_node("Conv", "square", {x, weights}, {}, {"square.out"});
+  graph.outputs = graph.add_node("Add", "sum", {pooled[0], y[0]}, {}, {"sum"});
+  return graph;
+}
+
+TEST(ChangedOrder, LeavesTheSumBehindAConvolutionUnrounded) {
+  const workloads::Recipe recipe = npu::testing::uniform_recipe(precision::bf16());
+  const auto bits_with = [&](const std::string& settings) {
+    const npu::NpuSpec npu =
+        npu::testing::load_shipped("systolic_8x8_fp32", {"data_layout=" + settings});
+    return execute(map_graph(npu, residual_sum(), recipe), recipe, {}, precision::serial())
+        .output_bits_hash;
+  };
+  EXPECT_EQ(bits_with(R"({"channel_order": {"array": "any", "vector_unit": "nhwc"}})"),
+            bits_with("{}"));
+}
+
 TEST(ChangedOrder, OfChannelsKeepsValuesAndCostsItsBytes) {
   const auto npu_with = [](const std::string& settings) {
     return npu::testing::load_shipped("systolic_8x8_fp32", {"data_layout=" + settings});

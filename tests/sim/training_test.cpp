@@ -298,7 +298,7 @@ TEST(Training, AnInterruptEndsTheWholeExperiment) {
   TrainRequest request;
   request.npu_file = shipped("configs/npus/systolic_32x32_fp32.json");
   request.workload_file = shipped("workloads/lenet5.json");
-  request.recipe_files.assign(2, shipped("configs/recipes/fp32.json"));
+  request.recipe_files.assign(2, shipped("configs/recipes/bf16_fp32_master.json"));
   request.options = options(64, 1);
   request.options.data = "digits";
   request.timing = false;

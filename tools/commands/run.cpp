@@ -71,8 +71,11 @@ npu::SimulationOptions simulation_of(const RunArguments& arguments) {
   npu::SimulationOptions simulation;
   const bool elements = arguments.fidelity == "pe";
   simulation.fidelity = elements ? npu::Fidelity::pe : npu::Fidelity::tile;
-  if (arguments.layers != "together")
+  if (arguments.layers != "together") {
+    if (!arguments.timing)
+      throw UsageError("--layers is about the timing that --no-timing leaves out");
     simulation.layers = arguments.layers == "apart" ? npu::Layers::apart : npu::Layers::repeated;
+  }
   read_window("--vcd-cycles", arguments.vcd_cycles, simulation.waveform_begin_cycle,
               simulation.waveform_end_cycle);
   read_trace(arguments, simulation);

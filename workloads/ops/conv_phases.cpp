@@ -11,7 +11,6 @@ namespace npusim::workloads {
 namespace {
 
 using Integers = std::vector<std::int64_t>;
-constexpr int kMostPhases = 1 << 20;
 const char* const kProduct = "ConvTransposePhase";
 const char* const kFill = "PhaseFill";
 const char* const kJoin = "JoinPhases";
@@ -186,7 +185,7 @@ class JoinPhases final : public SimpleOp {
                   "the image whose phases are given, the last dimension's first",
                   OpClass::view,
                   1,
-                  kMostPhases,
+                  static_cast<int>(kMostPhases),
                   {{"shape", Integers{}, true, "of the image (N, C, ...)"},
                    {"strides", Integers{}, true, "between the positions of a phase"}},
                   true}) {}
@@ -264,20 +263,23 @@ bool inserts_zeros(const NodeView& view) {
   return std::any_of(strides.begin(), strides.end(), [](std::int64_t s) { return s > 1; });
 }
 
+std::int64_t phases_of(const NodeView& view) {
+  std::int64_t phases = 1;
+  for (const Line& line : lines_of(transposed_geometry(view)))
+    phases *= std::min(line.extent, line.stride);
+  return phases;
+}
+
 std::vector<TensorId> split_into_phases(DecompositionBuilder& builder) {
   const ConvGeometry g = transposed_geometry(builder.view());
   const std::vector<Line> lines = lines_of(g);
   Integers counts, strides, position(lines.size(), 0);
-  std::int64_t phases = 1;
   for (const Line& line : lines) {
     counts.push_back(std::min(line.extent, line.stride));
     strides.push_back(line.stride);
-    phases *= counts.back();
   }
-  if (phases > kMostPhases)
-    throw base::InputError(builder.view().node().name + " has " + std::to_string(phases) +
-                               " phases, more than " + std::to_string(kMostPhases),
-                           "unsupported-stride");
+  const std::int64_t phases = phases_of(builder.view());
+  NPUSIM_CHECK(phases <= kMostPhases, builder.view().node().name + " has too many phases");
   std::vector<TensorId> parts;
   for (std::int64_t i = 0; i < phases; ++i) {
     std::int64_t rest = i;
@@ -290,6 +292,10 @@ std::vector<TensorId> split_into_phases(DecompositionBuilder& builder) {
 
 bool is_phase_product(const Node& node) {
   return node.op == kProduct;
+}
+
+bool fills_phase(const Node& node) {
+  return node.op == kFill;
 }
 
 bool joins_phases(const Node& node) {

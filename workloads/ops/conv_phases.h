@@ -21,10 +21,16 @@ namespace npusim::workloads {
 /// A transposed convolution between whose pixels a stride inserts zeros.
 bool inserts_zeros(const NodeView& view);
 
+/// Of what split_into_phases makes.
+inline constexpr std::int64_t kMostPhases = 1 << 20;
+std::int64_t phases_of(const NodeView& view);
+
 /// The node's phases and what joins them; a decomposition as Op::decompose makes them.
 std::vector<TensorId> split_into_phases(DecompositionBuilder& builder);
 
 bool is_phase_product(const Node& node);
+/// Writes a phase without taps.
+bool fills_phase(const Node& node);
 /// Its inputs are written into its output.
 bool joins_phases(const Node& node);
 
