@@ -18,6 +18,7 @@
 #include "support.h"
 #include "tests/source_dir.h"
 #include "timing_support.h"
+#include "tokens.h"
 
 namespace npusim::npu {
 namespace {
@@ -82,27 +83,6 @@ NpuSpec small_npu(std::int64_t buffers = 2) {
   npu.scratchpad.buffers = buffers;
   return npu;
 }
-
-/// So many tokens; given back at known moments.
-class Tokens {
- public:
-  explicit Tokens(std::int64_t count) : free_(count) {}
-  std::int64_t take(std::int64_t amount, std::int64_t at) {
-    while (free_ < amount) {
-      const auto first = returns_.begin();
-      at = std::max(at, first->first);
-      free_ += first->second;
-      returns_.erase(first);
-    }
-    free_ -= amount;
-    return at;
-  }
-  void give(std::int64_t amount, std::int64_t at) { returns_.emplace(at, amount); }
-
- private:
-  std::int64_t free_;
-  std::multimap<std::int64_t, std::int64_t> returns_;
-};
 
 /// The engines one command after the other, with a memory that takes no time. Which block of
 /// queries stays for the next step, leaves and comes back is worked out from the steps' places.
@@ -259,7 +239,7 @@ class Stepped {
   const AttentionGradientMapping& gradient_;
   std::vector<Place> places_;
   std::map<std::pair<std::int64_t, std::int64_t>, std::int64_t> left_;
-  Tokens queries_, keys_, soft_, running_queries_, running_keys_, sums_;
+  testing::Tokens queries_, keys_, soft_, running_queries_, running_keys_, sums_;
   std::int64_t load_ = 0, array_ = 0, vector_ = 0, store_ = 0;
 };
 

@@ -15,6 +15,7 @@
 #include "random.h"
 #include "support.h"
 #include "timing_support.h"
+#include "tokens.h"
 
 namespace npusim::npu {
 namespace {
@@ -73,32 +74,12 @@ NpuSpec small_npu(std::int64_t buffers = 2) {
   return npu;
 }
 
-/// So many tokens; given back at known moments.
-class Tokens {
- public:
-  explicit Tokens(std::int64_t count) : free_(count) {}
-  std::int64_t take(std::int64_t amount, std::int64_t at) {
-    while (free_ < amount) {
-      const auto first = returns_.begin();
-      at = std::max(at, first->first);
-      free_ += first->second;
-      returns_.erase(first);
-    }
-    free_ -= amount;
-    return at;
-  }
-  void give(std::int64_t amount, std::int64_t at) { returns_.emplace(at, amount); }
-
- private:
-  std::int64_t free_;
-  std::multimap<std::int64_t, std::int64_t> returns_;
-};
-
 /// The engines one command after the other, with a memory that takes no time.
 std::int64_t stepped(const NpuSpec& npu, const AttentionMapping& attention) {
   const std::int64_t buffers = npu.scratchpad.buffers;
-  Tokens queries(buffers), keys(buffers), values(buffers), weights(buffers), outputs(buffers);
-  Tokens sums(npu.mac_array.accumulator.memory_bytes);
+  testing::Tokens queries(buffers), keys(buffers), values(buffers), weights(buffers),
+      outputs(buffers);
+  testing::Tokens sums(npu.mac_array.accumulator.memory_bytes);
   std::int64_t load = 0, array = 0, vector = 0, store = 0;
   const auto cost = [&](const std::vector<workloads::VectorWork>& work) {
     double lane_cycles = 0.0;

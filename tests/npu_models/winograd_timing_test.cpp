@@ -17,6 +17,7 @@
 #include "random.h"
 #include "support.h"
 #include "timing_support.h"
+#include "tokens.h"
 #include "workloads/winograd.h"
 
 namespace npusim::npu {
@@ -90,27 +91,6 @@ MappedGraph graph_of(const NpuSpec& npu, const Case& c) {
   if (c.residual) graph.fuse(0, {graph.tensor(y)}, graph.tensor(y), {"add", results});
   return graph.mapped;
 }
-
-/// So many tokens; given back at known moments.
-class Tokens {
- public:
-  explicit Tokens(std::int64_t count) : free_(count) {}
-  std::int64_t take(std::int64_t amount, std::int64_t at) {
-    while (free_ < amount) {
-      const auto first = returns_.begin();
-      at = std::max(at, first->first);
-      free_ += first->second;
-      returns_.erase(first);
-    }
-    free_ -= amount;
-    return at;
-  }
-  void give(std::int64_t amount, std::int64_t at) { returns_.emplace(at, amount); }
-
- private:
-  std::int64_t free_;
-  std::multimap<std::int64_t, std::int64_t> returns_;
-};
 
 std::int64_t even(std::int64_t extent, std::int64_t parts) {
   return (extent + parts - 1) / parts;
@@ -232,7 +212,7 @@ class Stepped {
   const NpuSpec& npu_;
   const Case c_;
   const std::int64_t points_, positions_;
-  Tokens streamed_, stationary_, results_, others_, sums_;
+  testing::Tokens streamed_, stationary_, results_, others_, sums_;
   std::int64_t load_ = 0, array_ = 0, vector_ = 0, store_ = 0, transformed_ = 0, finished_ = 0;
 };
 
