@@ -71,23 +71,25 @@ class LeftOut {
       return;
     }
     ends_.push_back(cycle);
-    if (steps != nullptr)
-      *steps += static_cast<std::int64_t>(repeats_[repeat].count - 1) * (done - steps_at_begin_);
     const auto times = static_cast<std::int64_t>(repeats_[repeat].count - 1);
-    counters_.row_hits += times * (counters.row_hits - at_begin_.row_hits);
-    counters_.row_misses += times * (counters.row_misses - at_begin_.row_misses);
-    counters_.refreshes += times * (counters.refreshes - at_begin_.refreshes);
-    counters_.turnarounds += times * (counters.turnarounds - at_begin_.turnarounds);
+    if (steps != nullptr) *steps += times * (done - steps_at_begin_);
+    add(counters_, counters, times);
+    add(counters_, at_begin_, -times);
   }
   std::int64_t add_to(std::vector<model::OpRecord>& records, model::DramCounters& counters) const {
-    counters.row_hits += counters_.row_hits;
-    counters.row_misses += counters_.row_misses;
-    counters.refreshes += counters_.refreshes;
-    counters.turnarounds += counters_.turnarounds;
+    add(counters, counters_, 1);
     return model::add_repetitions(repeats_, begins_, ends_, records);
   }
 
  private:
+  static void add(model::DramCounters& sum, const model::DramCounters& counters,
+                  std::int64_t times) {
+    sum.row_hits += times * counters.row_hits;
+    sum.row_misses += times * counters.row_misses;
+    sum.refreshes += times * counters.refreshes;
+    sum.turnarounds += times * counters.turnarounds;
+  }
+
   std::vector<model::LayerRepeat> repeats_;
   std::vector<std::int64_t> begins_, ends_;
   model::DramCounters at_begin_, counters_;
