@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <exception>
 #include <limits>
@@ -15,6 +16,17 @@ namespace npusim::base {
 namespace {
 
 constexpr int kMostThreads = 1024;
+
+/// Loops follow each other closely: a thread that looks for the next one for as long as the system
+/// takes to wake it saves that time. Longer would keep a core from somebody else.
+constexpr std::chrono::microseconds kLooks{50};
+
+/// Looks for a while whether the condition holds.
+template <class Condition>
+void look_for(const Condition& condition) {
+  const auto end = std::chrono::steady_clock::now() + kLooks;
+  while (!condition() && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+}
 
 thread_local bool inside_loop = false;
 
@@ -77,18 +89,23 @@ struct ThreadPool::State {
   std::condition_variable done;
   std::vector<std::thread> workers;
   Loop* loop = nullptr;
-  std::uint64_t generation = 0;
-  std::size_t working = 0;
-  bool stop = false;
+  // Changed under the mutex, looked at without it.
+  std::atomic<std::uint64_t> generation{0};
+  std::atomic<std::size_t> working{0};
+  std::atomic<bool> stop{false};
 
   void worker() {
     std::uint64_t seen = 0;
-    std::unique_lock<std::mutex> lock(mutex);
     while (true) {
-      wake.wait(lock, [&] { return stop || generation != seen; });
+      const auto called = [&] { return stop || generation != seen; };
+      look_for(called);
+      std::unique_lock<std::mutex> lock(mutex);
+      wake.wait(lock, called);
       if (stop) return;
       seen = generation;
       Loop* const current = loop;
+      if (current == nullptr) continue;  // ended before this thread woke up
+      ++working;
       lock.unlock();
       current->work();
       lock.lock();
@@ -110,14 +127,17 @@ struct ThreadPool::State {
     {
       const std::lock_guard<std::mutex> lock(mutex);
       loop = &current;
-      working = workers.size();
       ++generation;
     }
     wake.notify_all();
     current.work();
     std::unique_lock<std::mutex> lock(mutex);
-    done.wait(lock, [&] { return working == 0; });
-    loop = nullptr;
+    loop = nullptr;  // nobody begins with it any more
+    lock.unlock();
+    const auto over = [&] { return working == 0; };
+    look_for(over);
+    lock.lock();
+    done.wait(lock, over);
   }
 };
 

@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "precision/kernels/dense_blocks.h"
 #include "precision/kernels/dispatch.h"
 #include "precision/kernels/general_fit.h"
 #include "precision/kernels/general_gemm.h"
@@ -108,10 +109,12 @@ void run(const MacUnit& unit, const ReductionPlan& plan, const OperandRows& a, c
   const EnteringBias entering(unit, given, a.rows(), b.rows());
   const Bias& bias = entering.get();
   const std::vector<std::int64_t> order = expand_order(plan);
-  const std::vector<std::int64_t> blocks = whole_blocks(order, unit);
-  const Problem in_blocks{unit, plan, a, b, bias, key, blocks};
+  std::vector<std::int64_t> blocks = whole_blocks(order, unit);
   const kernels::KernelSet set = kernels::chosen_kernels();
-  const auto narrow = kernels::fit_float(unit, plan, set);
+  auto narrow = kernels::fit_float(unit, plan, set);
+  if (narrow && narrow->program.alignment.step != 0)
+    blocks = kernels::dense_blocks(blocks, narrow->program);
+  const Problem in_blocks{unit, plan, a, b, bias, key, blocks};
   const auto wide = kernels::fit_double(unit, plan, set);
   const bool reports_range =
       narrow && (narrow->program.alignment.step != 0 || narrow->program.stochastic != 0);

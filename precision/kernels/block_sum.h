@@ -36,8 +36,8 @@ class BlockSum {
   /// sums[row][lane] goes on over `terms` products, a multiple of the step. False: some lane needs
   /// more range, and the sums are of no use.
   bool run(const float* a, const float* a_powers, long a_stride, long rows, const float* panel,
-           const float* panel_powers, long terms, float* sums) const {
-    const Block block{a, a_powers, a_stride, rows, panel, panel_powers};
+           const float* panel_powers, long lanes, long terms, float* sums) const {
+    const Block block{a, a_powers, a_stride, rows, panel, panel_powers, lanes};
 #if defined(__SSE2__)
     if (kind_ != kAnyResult) {
       const unsigned mode = _mm_getcsr();
@@ -57,20 +57,23 @@ class BlockSum {
     long a_stride, rows;
     const float* panel;
     const float* panel_powers;
+    long lanes;
   };
   enum { kHalf = T::kWidth / 2 };
   enum Finish { kTruncated, kTruncatedWide, kHalfPrecision, kExact };
 
   /// Not inlined: what it computes must stay between the two changes of the mode.
   __attribute__((noinline)) bool run_blocks(Block block, long terms, float* sums) const {
-    const long count = block.rows * T::kLanes;
+    const long used = (block.lanes + T::kWidth - 1) / T::kWidth * T::kWidth;
     M short_of_range{};
     for (long at = 0; at < terms; at += alignment_.step) {
       alignas(64) double exact[kRows * T::kLanes];
       short_of_range |= add_block(block, sums, exact);
       if (kind_ == kAnyResult) {
-        round_(alignment_.result, exact, count);
-        take_over(exact, count, sums);
+        for (long r = 0; r < block.rows; ++r) {
+          round_(alignment_.result, exact + r * T::kLanes, used);
+          take_over(exact + r * T::kLanes, used, sums + r * T::kLanes);
+        }
       }
       block.a += alignment_.step;
       block.a_powers += alignment_.step;
@@ -118,6 +121,10 @@ class BlockSum {
   template <Finish kFinish>
   M add_block_to(const Block& block, float* sums, double* exact) const {
     switch (alignment_.step) {
+      case 1:
+        return add_tiles<kFinish, 1>(block, sums, exact);
+      case 2:
+        return add_tiles<kFinish, 2>(block, sums, exact);
       case 4:
         return add_tiles<kFinish, 4>(block, sums, exact);
       case 8:
@@ -134,7 +141,7 @@ class BlockSum {
     M short_of_range{};
     for (long r = 0; r < block.rows; ++r) {
 #pragma GCC unroll 1
-      for (int l = 0; l < T::kLanes; l += T::kWidth) {
+      for (long l = 0; l < block.lanes; l += T::kWidth) {
         const long at = r * T::kLanes + l;
         short_of_range |=
             tile<kFinish, kStep>(block.a + r * block.a_stride, block.a_powers + r * block.a_stride,
@@ -154,10 +161,8 @@ class BlockSum {
     own = own > L::all(alignment_.least_power) ? own : L::all(alignment_.least_power);
     own = running == V{} ? V{} : own;
     V largest = own > lowest ? own : lowest;
-    V product[kStep != 0 ? kStep : kMostStep];
 #pragma GCC unroll 16
     for (long i = 0; i < step; ++i) {
-      product[i] = L::all(a[i]) * L::load(panel + i * T::kLanes);
       const V exponent = L::all(a_powers[i]) * L::load(panel_powers + i * T::kLanes);
       largest = exponent > largest ? exponent : largest;
     }
@@ -165,7 +170,8 @@ class BlockSum {
     // Unsigned: beside an infinite running value the integers say nothing, and may overflow.
     T::Bits unsigned_terms{};
 #pragma GCC unroll 16
-    for (long i = 0; i < step; ++i) unsigned_terms += cut(product[i] * scale);
+    for (long i = 0; i < step; ++i)
+      unsigned_terms += cut(L::all(a[i]) * L::load(panel + i * T::kLanes) * scale);
     const M terms = bit_cast<M>(unsigned_terms);
     const M own_term = bit_cast<M>(cut(running * scale));
     const M all = bit_cast<M>(unsigned_terms + cut(running * scale));
@@ -196,9 +202,10 @@ class BlockSum {
     return joined(doubles<0>(terms) + doubles<0>(own), doubles<1>(terms) + doubles<1>(own));
   }
   NPUSIM_INLINE V truncated_result(V sum, V quantum) const {
-    // Far from the largest number nothing is lost: 2^-10 of it tells what lies beyond.
+    // Far from the largest number nothing is lost: 2^-10 of it tells what lies beyond. Not of the
+    // quantum, which becomes subnormal beside zeros, and slow.
     const V result = L::real(L::bits(sum) & ~dropped_) * quantum;
-    const V thousandth = sum * (quantum * 0x1p-10F);
+    const V thousandth = (sum * 0x1p-10F) * quantum;
     return L::magnitude(thousandth) >= 0x1p118F ? L::with_sign(L::all(beyond_), sum) : result;
   }
   NPUSIM_INLINE V half(V sum, M exact, V quantum) const {

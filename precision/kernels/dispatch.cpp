@@ -191,6 +191,15 @@ bool is_chained(const MacUnit& unit) {
   return unit.order.empty() && std::all_of(unit.stages.begin(), unit.stages.end(), chained);
 }
 
+/// What `step` products below 4, cut to integers, and a running value below 2 may come to.
+std::int64_t largest_sum(std::int64_t step, int fraction_bits) {
+  return (step << (fraction_bits + 2)) + (std::int64_t{2} << fraction_bits);
+}
+bool is_half_result(const LaneAlignment& alignment, const Arithmetic& result) {
+  const auto half = shape_of(result, kFloat);
+  return half && *half == kHalf && alignment.wide == 0;
+}
+
 /// One stage of aligned blocks whose terms are cut to integers of 32 bits.
 std::optional<LaneAlignment> lane_alignment(const MacUnit& unit) {
   const Stage& stage = unit.stages.front();
@@ -209,8 +218,8 @@ std::optional<LaneAlignment> lane_alignment(const MacUnit& unit) {
   };
   if (!result || !holds_values(stage.arithmetic.format, kFloat)) return std::nullopt;
   LaneAlignment alignment{};
-  alignment.step = static_cast<int>(step);
   alignment.fraction_bits = by.fraction_bits;
+  set_step(alignment, step);
   const int lowest = by.lowest_exponent.value_or(kLowestExponent);
   alignment.has_lowest = by.lowest_exponent && lowest >= kLowestExponent ? 1 : 0;
   alignment.lowest = power(std::max<int>(lowest, kLowestExponent));
@@ -218,18 +227,13 @@ std::optional<LaneAlignment> lane_alignment(const MacUnit& unit) {
   alignment.least_power_a = power(unit.a.min_exponent());
   alignment.least_power_b = power(unit.b.min_exponent());
   alignment.result = *result;
-  alignment.wide = (step << (by.fraction_bits + 2)) + (std::int64_t{2} << by.fraction_bits) >
-                           (std::int64_t{1} << 31)
-                       ? 1
-                       : 0;
   const Format& format = stage.arithmetic.format;
-  const auto half = shape_of(stage.arithmetic, kFloat);
   if (stage.arithmetic.rounding == Rounding::rtz && format.min_exponent() == kFloat.min_exponent &&
       format.max_exponent() == kFloat.max_exponent && format.subnormals == Subnormals::keep &&
       format.has_infinity() && format.nan == NanResult::keep) {
     alignment.result_kind = kTruncatedResult;
     alignment.truncated_bits = format.fraction_bits;
-  } else if (half && *half == kHalf && alignment.wide == 0) {
+  } else if (is_half_result(alignment, stage.arithmetic)) {
     alignment.result_kind = kHalfResult;
   }
   return alignment;
@@ -386,6 +390,11 @@ std::optional<LaneFit> fit_double(const MacUnit& unit, const ReductionPlan& plan
   const auto result = fit(unit, plan, set, kDouble);
   // Products that binary64 does not hold exactly are for the scalar code.
   return result && !result->needs_range ? result : std::nullopt;
+}
+
+void set_step(LaneAlignment& alignment, std::int64_t step) {
+  alignment.step = static_cast<int>(step);
+  alignment.wide = largest_sum(step, alignment.fraction_bits) > (std::int64_t{1} << 31) ? 1 : 0;
 }
 
 }  // namespace npusim::precision::kernels

@@ -35,4 +35,7 @@ std::optional<LaneFit> fit_float(const MacUnit& unit, const ReductionPlan& plan,
 std::optional<LaneFit> fit_double(const MacUnit& unit, const ReductionPlan& plan,
                                   const KernelSet& set);
 
+/// Blocks of so many products, and whether their sums need more than 32 bits.
+void set_step(LaneAlignment& alignment, std::int64_t step);
+
 }  // namespace npusim::precision::kernels

@@ -21,12 +21,22 @@ void general_row(const GeneralProgram& program, const GeneralRow& row) {
 }
 
 void reference(const double* a, long a_stride, const double* panel, long terms, double* out) {
-  native_operations<DoubleLane>().unfused_chain(LaneArithmetic{}, a, a_stride, kRows, panel, terms,
-                                                out, out, kDoubleLanes);
+  native_operations<DoubleLane>().unfused_chain(LaneArithmetic{}, a, a_stride, kRows, panel,
+                                                kDoubleLanes, terms, out, out, kDoubleLanes);
 }
 
-void round(const LaneArithmetic& arithmetic, double* values, long count) {
-  operations_of<DoubleLane>(arithmetic).round(arithmetic, values, count);
+/// By blocks: the lanes' integer arithmetic must not meet other NaN than the default one.
+void round(const LaneArithmetic& arithmetic, const double* in, double* out, long count) {
+  const auto round_block = operations_of<DoubleLane>(arithmetic).round;
+  constexpr long kBlock = 16 * kDoubleLanes;
+  const auto canonical = [](double x) { return x == x ? x : DoubleLane::kNan; };
+  alignas(64) double block[kBlock] = {};
+  for (long at = 0; at < count; at += kBlock) {
+    const long length = kBlock < count - at ? long{kBlock} : count - at;
+    for (long i = 0; i < length; ++i) block[i] = canonical(in[at + i]);
+    round_block(arithmetic, block, (length + kDoubleLanes - 1) / kDoubleLanes * kDoubleLanes);
+    for (long i = 0; i < length; ++i) out[at + i] = canonical(block[i]);
+  }
 }
 
 }  // namespace

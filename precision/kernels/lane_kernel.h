@@ -13,6 +13,8 @@ namespace npusim::precision::kernels {
 enum { kFloatLanes = 64, kDoubleLanes = 32, kMaxStages = 4, kMaxChunks = 4, kMaxGroup = 256 };
 /// Aligned blocks: products in one, and the lowest exponent that their lanes tell apart from zero.
 enum { kMostStep = 64, kLowestExponent = -100 };
+/// Lanes are computed so many at once where one of them is somebody's, or fewer.
+enum { kLanesAtOnce = 32 };
 /// Rows of A in one round (whole register tiles of 6, 4, 3 and 2 rows), rows interleaved in one
 /// call.
 enum { kRows = 12, kInterleavedRows = 16 };
@@ -99,7 +101,9 @@ struct LaneProgram {
 /// Rows of A (row r begins at a + r * a_stride), `terms` ordered terms each, a multiple
 /// of the unit's block; panel[k * lanes + lane] aligned to 64 bytes. init and after hold rows *
 /// lanes values or are nullptr (no running sum to start from, nothing to add). Results go to out[r
-/// * out_stride + lane], aligned as it may be; NaN results are the default one.
+/// * out_stride + lane], aligned as it may be; NaN results are the default one. Lanes from `lanes`
+/// on are nobody's: what they get is not said, and past a multiple of kLanesAtOnce they are not
+/// read.
 struct FloatRows {
   const float* a;
   const float* a_powers;      ///< aligned blocks only: powers of two of exponents, laid out as a
@@ -109,6 +113,7 @@ struct FloatRows {
   long a_stride;
   long rows;
   const float* panel;
+  long lanes;
   long terms;
   const float* init;
   const float* after;
@@ -120,6 +125,7 @@ struct DoubleRows {
   long a_stride;
   long rows;
   const double* panel;
+  long lanes;
   long terms;
   const double* init;
   const double* after;
@@ -173,8 +179,8 @@ struct KernelSet {
                        long count, ErrorLanes& lanes);
   void (*error_norms)(const NormScales& scales, const double* y, const double* reference,
                       long count, NormLanes& lanes);
-  /// Rounds `count` values, a multiple of kDoubleLanes; arrays aligned to 64 bytes.
-  void (*round)(const LaneArithmetic& arithmetic, double* values, long count);
+  /// Any count; `out` may be `in`. NaN comes out as the default one.
+  void (*round)(const LaneArithmetic& arithmetic, const double* in, double* out, long count);
   /// Chains of native or of other sums are fused: their products may be wider than the lane type.
   bool fused, fused_odd;
 };

@@ -7,11 +7,12 @@
 
 namespace npusim::precision::kernels::NPUSIM_KERNELS {
 
-/// Rows of init are lanes apart, those of out out_stride; init may be out. NaN comes out as the
-/// default one.
+/// Rows of init are T::kLanes apart, those of out out_stride; init may be out. NaN comes out as the
+/// default one. Lanes from `lanes` on may be left out.
 template <class Real>
 using Chain = void (*)(const LaneArithmetic& arithmetic, const Real* a, long a_stride, long rows,
-                       const Real* panel, long terms, const Real* init, Real* out, long out_stride);
+                       const Real* panel, long lanes, long terms, const Real* init, Real* out,
+                       long out_stride);
 
 /// What one LaneArithmetic does to blocks of lanes.
 template <class T>
@@ -83,7 +84,7 @@ constexpr int smaller_tile(int rows) {
 
 template <class A, int kTileRows, int kTileVectors>
 void chain_rows(const LaneArithmetic& arithmetic, const typename A::Lane::Real* a, long a_stride,
-                long rows, const typename A::Lane::Real* panel, long terms,
+                long rows, const typename A::Lane::Real* panel, long lanes, long terms,
                 const typename A::Lane::Real* init, typename A::Lane::Real* out, long out_stride) {
   using T = typename A::Lane;
   const A with(arithmetic);
@@ -91,14 +92,24 @@ void chain_rows(const LaneArithmetic& arithmetic, const typename A::Lane::Real* 
   static_assert(T::kLanes % kTile == 0, "whole tiles");
   long row = 0;
   for (; row + kTileRows <= rows; row += kTileRows)
-    for (int l = 0; l < T::kLanes; l += kTile)
+    for (long l = 0; l < lanes; l += kTile) {
+      const auto* from = init == nullptr ? nullptr : init + row * T::kLanes + l;
+      auto* to = out + row * out_stride + l;
+      if constexpr (kTile > kLanesAtOnce) {
+        static_assert(kTile == 2 * kLanesAtOnce, "half a tile");
+        if (lanes - l <= kLanesAtOnce) {
+          chain_tile<A, kTileRows, kTileVectors / 2>(with, a + row * a_stride, a_stride, panel + l,
+                                                     terms, from, to, out_stride);
+          break;
+        }
+      }
       chain_tile<A, kTileRows, kTileVectors>(with, a + row * a_stride, a_stride, panel + l, terms,
-                                             init == nullptr ? nullptr : init + row * T::kLanes + l,
-                                             out + row * out_stride + l, out_stride);
+                                             from, to, out_stride);
+    }
   if constexpr (kTileRows > 1)
     if (row < rows)
       chain_rows<A, smaller_tile(kTileRows), kTileVectors>(
-          arithmetic, a + row * a_stride, a_stride, rows - row, panel, terms,
+          arithmetic, a + row * a_stride, a_stride, rows - row, panel, lanes, terms,
           init == nullptr ? nullptr : init + row * T::kLanes, out + row * out_stride, out_stride);
 }
 
@@ -118,19 +129,19 @@ enum { kNativeRows = 4, kNativeVectors = 2, kOddRows = 1, kOddVectors = 4 };
 template <class A>
 __attribute__((noinline)) void downward_rows(const LaneArithmetic& arithmetic, const float* a,
                                              long a_stride, long rows, const float* panel,
-                                             long terms, const float* init, float* out,
+                                             long lanes, long terms, const float* init, float* out,
                                              long out_stride) {
-  chain_rows<A, kOddRows, kOddVectors>(arithmetic, a, a_stride, rows, panel, terms, init, out,
-                                       out_stride);
+  chain_rows<A, kOddRows, kOddVectors>(arithmetic, a, a_stride, rows, panel, lanes, terms, init,
+                                       out, out_stride);
 }
 
 template <class A>
 void downward_chain(const LaneArithmetic& arithmetic, const float* a, long a_stride, long rows,
-                    const float* panel, long terms, const float* init, float* out,
+                    const float* panel, long lanes, long terms, const float* init, float* out,
                     long out_stride) {
   const unsigned mode = _mm_getcsr();
   _mm_setcsr((mode & ~unsigned{_MM_ROUND_MASK}) | _MM_ROUND_DOWN);
-  downward_rows<A>(arithmetic, a, a_stride, rows, panel, terms, init, out, out_stride);
+  downward_rows<A>(arithmetic, a, a_stride, rows, panel, lanes, terms, init, out, out_stride);
   _mm_setcsr(mode);
 }
 #endif

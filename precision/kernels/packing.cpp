@@ -153,13 +153,15 @@ bool OrderedRows<Real>::pack_side_by_side(std::int64_t first, std::int64_t count
     return false;
   } else {
     if (beside_rows_ == nullptr) return false;
-    const bool direct = plain_ && width == lanes;
+    // In its place, or where it is cleaned and put in order.
+    const bool direct = plain_ && (width == lanes || as_is_);
+    const std::int64_t stride = direct ? lanes : width;
     beside_.resize(direct ? 0 : static_cast<std::size_t>((k_ + 1) * width));
     float* const to = direct ? panel : beside_.data();
-    if (!beside_rows_->read_side_by_side(first, count, width, to)) return false;
+    if (!beside_rows_->read_side_by_side(first, count, stride, to)) return false;
     for (std::int64_t i = 0; i < k_ && count < width; ++i)
-      std::fill(to + i * width + count, to + (i + 1) * width, 0.0F);
-    clean(to, k_ * width, range);
+      std::fill(to + i * stride + count, to + i * stride + width, 0.0F);
+    if (!as_is_) clean(to, k_ * width, range);
     if (direct) return true;
     std::fill(to + k_ * width, to + (k_ + 1) * width, 0.0F);  // what the order pads with
     for (std::int64_t i = 0; i < terms_; ++i) {

@@ -54,7 +54,8 @@ class RowSum {
       if (program_.stochastic != 0) return run_stochastic();
     if (program_.chunks == 0 && in_.after == nullptr && is_chain())
       return chain_of_products()(program_.stage[0].arithmetic, in_.a, in_.a_stride, in_.rows,
-                                 in_.panel, in_.terms, in_.init, in_.out, in_.out_stride);
+                                 in_.panel, in_.lanes, in_.terms, in_.init, in_.out,
+                                 in_.out_stride);
     alignas(64) Real sums[kRows * T::kLanes];
     const long count = in_.rows * T::kLanes;
     if (in_.init != nullptr) copy(sums, in_.init, count);
@@ -158,14 +159,14 @@ class RowSum {
       if (aligned_) {
         const BlockSum blocks(program_.alignment);
         if (!blocks.run(in_.a + begin, in_.a_powers + begin, in_.a_stride, in_.rows, panel,
-                        in_.panel_powers + begin * T::kLanes, end - begin, sums))
+                        in_.panel_powers + begin * T::kLanes, in_.lanes, end - begin, sums))
           in_range_ = false;
         return;
       }
     }
     if (is_chain())
       return chain_of_products()(accumulator, in_.a + begin, in_.a_stride, in_.rows, panel,
-                                 end - begin, sums, sums, T::kLanes);
+                                 in_.lanes, end - begin, sums, sums, T::kLanes);
     alignas(64) Real term[T::kLanes];
     for (long row = 0; row < in_.rows; ++row) {
       for (long at = begin; at < end; at += block_) {

@@ -10,7 +10,7 @@ namespace npusim::precision::kernels {
 namespace {
 
 constexpr std::align_val_t kAlignment{64};
-constexpr std::size_t kMostKept = std::size_t{16} << 20;
+constexpr std::size_t kMostKept = std::size_t{64} << 20;
 
 struct Block {
   void* memory = nullptr;
@@ -28,24 +28,29 @@ class Shelf {
     }
     return nullptr;
   }
-  /// What there is no room for comes back, to be freed.
-  void* put(void* memory, std::size_t bytes) {
-    if (bytes > kMostKept) return memory;
+  void put(void* memory, std::size_t bytes) {
+    if (bytes > kMostKept) return operator delete(memory, kAlignment);
     const std::lock_guard<std::mutex> lock(mutex_);
-    Block& block = blocks_[next_];
-    if (block.memory != nullptr) kept_ -= block.bytes;
-    std::swap(block.memory, memory);
-    block.bytes = bytes;
+    Block* place = empty();
+    while (place == nullptr || kept_ + bytes > kMostKept) place = emptied();
+    *place = {memory, bytes};
     kept_ += bytes;
-    next_ = (next_ + 1) % blocks_.size();
-    if (kept_ > kMostKept) {
-      kept_ -= bytes;
-      operator delete(std::exchange(block.memory, nullptr), kAlignment);
-    }
-    return memory;
   }
 
  private:
+  Block* empty() {
+    for (Block& block : blocks_)
+      if (block.memory == nullptr) return &block;
+    return nullptr;
+  }
+  Block* emptied() {
+    next_ = (next_ + 1) % blocks_.size();
+    Block& block = blocks_[next_];
+    if (block.memory != nullptr) kept_ -= block.bytes;
+    operator delete(std::exchange(block.memory, nullptr), kAlignment);
+    return &block;
+  }
+
   std::mutex mutex_;
   std::array<Block, 64> blocks_;
   std::size_t next_ = 0, kept_ = 0;
@@ -64,7 +69,7 @@ void* take_scratch(std::size_t bytes) {
 }
 
 void give_back_scratch(void* memory, std::size_t bytes) noexcept {
-  operator delete(shelf().put(memory, bytes), kAlignment);
+  shelf().put(memory, bytes);
 }
 
 }  // namespace npusim::precision::kernels

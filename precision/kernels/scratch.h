@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Memory for packed operands. The allocator gives pages of this size back to the system at once,
-// and fetching them anew takes as long as a fast product; so a few megabytes stay here between
-// products.
+// and fetching them anew takes as long as a fast product; so what two blocks of operands
+// need stays here between products.
 #pragma once
 
 #include <cstddef>

@@ -19,6 +19,8 @@ namespace npusim::precision::kernels {
 constexpr std::int64_t kPackedBytes = std::int64_t{32} << 20;
 /// Panels that share a second-level cache with a few rows.
 constexpr std::int64_t kCachedBytes = std::int64_t{512} << 10;
+/// Rows of A that share a second-level cache with one panel.
+constexpr std::int64_t kFewRowsBytes = kCachedBytes / 2;
 /// Enough tasks for any sensible number of threads even where the output is narrow.
 constexpr std::int64_t kWantedTasks = 16;
 
@@ -62,6 +64,7 @@ class TiledGemm {
   void run() {
     const std::int64_t rows = problem_.a.rows();
     const std::int64_t columns = problem_.b.rows();
+    if (is_few_rows_by_many(rows, columns)) return run_few_rows(rows, columns);
     const std::int64_t row_block = packed_at_once(kRows);
     const std::int64_t column_block = packed_at_once(kLanes);
     for (std::int64_t column = 0; column < columns; column += column_block) {
@@ -74,7 +77,8 @@ class TiledGemm {
  private:
   /// A panel of B: in double lanes as well once a row needs it.
   struct Panel {
-    std::int64_t column = 0, count = 0;
+    Panel(std::int64_t first, std::int64_t columns) : column(first), count(columns) {}
+    std::int64_t column, count;
     AlignedArray<Real> values;
     AlignedArray<Real> powers;  ///< aligned blocks only
     ExponentRange range;
@@ -87,6 +91,26 @@ class TiledGemm {
   }
   std::int64_t row_bytes() const {
     return std::max<std::int64_t>(1, problem_.terms()) * static_cast<std::int64_t>(sizeof(Real));
+  }
+
+  bool is_few_rows_by_many(std::int64_t rows, std::int64_t columns) const {
+    return rows * row_bytes() <= kFewRowsBytes && columns > kWantedTasks * kLanes;
+  }
+  /// A convolution: each panel of its windows is used once and never leaves the cache.
+  void run_few_rows(std::int64_t rows, std::int64_t columns) {
+    pack_a(0, rows);
+    parallel_((columns + kLanes - 1) / kLanes, [&](std::int64_t task) {
+      Panel panel(task * kLanes, std::min(kLanes, columns - task * kLanes));
+      panel.values = AlignedArray<Real>(problem_.terms() * kLanes);
+      pack_lanes(panel, 0, kLanes, panel.range);
+      find_powers(panel);
+      run_panel(panel, 0, 0, rows);
+    });
+  }
+  void run_panel(Panel& panel, std::int64_t first, std::int64_t begin, std::int64_t end) const {
+    if (stays_in_place()) return run_rows(panel, first, begin, end - begin);
+    for (std::int64_t row = begin; row < end; row += kRows)
+      run_rows(panel, first, row, std::min<std::int64_t>(kRows, end - row));
   }
 
   /// Tasks are some rows by some panels that stay in the second-level cache together.
@@ -107,7 +131,7 @@ class TiledGemm {
       const std::int64_t stop = std::min(panels, panel + together);
       if (stays_in_place()) {
         for (std::int64_t p = panel; p < stop; ++p)
-          run_rows(*panels_[static_cast<std::size_t>(p)], first, begin, end - begin);
+          run_panel(*panels_[static_cast<std::size_t>(p)], first, begin, end);
         return;
       }
       for (std::int64_t row = begin; row < end; row += kRows)
@@ -171,11 +195,8 @@ class TiledGemm {
 
   void pack_b(std::int64_t first, std::int64_t last) {
     panels_.clear();
-    for (std::int64_t column = first; column < last; column += kLanes) {
-      panels_.push_back(std::make_unique<Panel>());
-      panels_.back()->column = column;
-      panels_.back()->count = std::min(kLanes, last - column);
-    }
+    for (std::int64_t column = first; column < last; column += kLanes)
+      panels_.push_back(std::make_unique<Panel>(column, std::min(kLanes, last - column)));
     // A few long panels are shared: the weight gradient of a first layer has one.
     const auto panels = static_cast<std::int64_t>(panels_.size());
     const std::int64_t width = panels < kWantedTasks / 2 ? std::int64_t{kInterleavedRows} : kLanes;
@@ -185,19 +206,23 @@ class TiledGemm {
     parallel_(panels * parts, [&](std::int64_t task) {
       Panel& panel = *panels_[static_cast<std::size_t>(task / parts)];
       const std::int64_t lane = task % parts * width;
-      OrderedRows<Real> source(problem_.b, problem_.order, problem_.k(), lanes_.native);
-      source.pack_panel(panel.column + lane, std::clamp<std::int64_t>(panel.count - lane, 0, width),
-                        width, kLanes, panel.values.data() + lane,
-                        ranges[static_cast<std::size_t>(task)]);
+      if (lane < (panel.count + kLanesAtOnce - 1) / kLanesAtOnce * kLanesAtOnce)
+        pack_lanes(panel, lane, width, ranges[static_cast<std::size_t>(task)]);
     });
     for (std::size_t i = 0; i < ranges.size(); ++i)
       panels_[i / static_cast<std::size_t>(parts)]->range.add(ranges[i]);
-    if (!is_aligned()) return;
-    parallel_(panels, [&](std::int64_t task) {
-      Panel& panel = *panels_[static_cast<std::size_t>(task)];
-      panel.powers = powers_of(panel.values.data(), problem_.terms() * kLanes,
-                               lanes_.program.alignment.least_power_b);
-    });
+    if (is_aligned())
+      parallel_(panels,
+                [&](std::int64_t p) { find_powers(*panels_[static_cast<std::size_t>(p)]); });
+  }
+  void pack_lanes(Panel& panel, std::int64_t lane, std::int64_t width, ExponentRange& range) const {
+    OrderedRows<Real> source(problem_.b, problem_.order, problem_.k(), lanes_.native);
+    source.pack_panel(panel.column + lane, std::clamp<std::int64_t>(panel.count - lane, 0, width),
+                      width, kLanes, panel.values.data() + lane, range);
+  }
+  void find_powers(Panel& panel) const {
+    panel.powers = powers_of(panel.values.data(), problem_.terms() * kLanes,
+                             lanes_.program.alignment.least_power_b);
   }
 
   void run_rows(Panel& panel, std::int64_t first, std::int64_t row, std::int64_t rows) const {
@@ -265,6 +290,7 @@ class TiledGemm {
     tile.terms = static_cast<long>(problem_.terms());
     tile.rows = static_cast<long>(of.rows);
     tile.panel = of.panel;
+    tile.lanes = static_cast<long>(of.count);
     const RowsInMemory<Lane> target = result_in_place<Lane>(of.row, of.column, of.count);
     tile.out = target.data == nullptr ? results : target.data;
     tile.out_stride = static_cast<long>(target.data == nullptr ? kWidth : target.row_stride);

@@ -49,6 +49,17 @@ TEST(ThreadPool, WorkersReallyRunAtTheSameTime) {
   });
 }
 
+TEST(ThreadPool, LoopsThatFollowEachOtherCloselyOrFarApart) {
+  ThreadPool pool(3);
+  for (int round = 0; round < 3000; ++round) {
+    std::atomic<int> sum{0};
+    pool.parallel_for(1 + round % 7, [&](std::int64_t i) { sum += static_cast<int>(i) + 1; });
+    const int count = 1 + round % 7;
+    ASSERT_EQ(sum.load(), count * (count + 1) / 2);
+    if (round % 100 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+}
+
 TEST(ThreadPool, TheLowestFailureIsTheOneThrown) {
   for (const int threads : {1, 4}) {
     ThreadPool pool(threads);

@@ -165,6 +165,49 @@ TEST_P(OnEverySimdPath, ChunksOrdersPaddingAndBias) {
   }
 }
 
+/// As matrix units read convolutions: channels innermost, each tap's filled to whole blocks.
+ReductionPlan padded_taps(std::int64_t channels, std::int64_t block) {
+  ReductionPlan plan;
+  plan.dims = {{"C", channels}, {"R", 2}, {"S", 2}};
+  plan.order = {{0, block}, {1, 1}, {2, 1}, {0, 1}};
+  plan.tail = Tail::pad;
+  return plan;
+}
+
+TEST_P(OnEverySimdPath, BlocksOfMostlyPadding) {
+  std::uint64_t seed = 3500;
+  const Arithmetic single = units::arithmetic(fp32(), Rounding::rne);
+  for (const MacUnit& unit : units::many_blocks()) {
+    const std::int64_t block = unit.block_terms();
+    for (const std::int64_t channels : {1, 2, 3, 5, 9})
+      for (const bool chunked : {false, true}) {
+        ++seed;
+        ReductionPlan plan = padded_taps(channels, block);
+        plan.bias = seed % 2 == 0 ? BiasEntry::preload : BiasEntry::after;
+        if (chunked) plan.chunks = {{block * 2, Chunk::Join::add, single}};
+        expect_scalar_bits(random_case(unit, plan, {7, 35, 0}, seed, 5.0, seed % 4 == 0),
+                           GetParam());
+      }
+  }
+}
+
+TEST_P(OnEverySimdPath, FewRowsByManyColumns) {
+  constexpr std::int64_t kColumns = 17 * 64 + 5;
+  std::uint64_t seed = 3700;
+  for (const MacUnit& unit : units::many()) {
+    ++seed;
+    expect_scalar_bits(random_case(unit, flat(unit.block_terms() > 100 ? unit.block_terms() : 18),
+                                   {2, kColumns, 0}, seed, 5.0, seed % 3 == 0),
+                       GetParam());
+  }
+  for (const MacUnit& unit : units::many_blocks()) {
+    ++seed;
+    expect_scalar_bits(
+        random_case(unit, padded_taps(3, unit.block_terms()), {7, kColumns, 0}, seed, 5.0, false),
+        GetParam());
+  }
+}
+
 TEST_P(OnEverySimdPath, TermsDealtToSeveralSums) {
   std::uint64_t seed = 4000;
   const Arithmetic single = units::arithmetic(fp32(), Rounding::rne);

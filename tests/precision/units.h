@@ -17,6 +17,8 @@ MacUnit chain(const Format& operand, const Arithmetic& sum);
 MacUnit tree(const Format& operand, std::int64_t terms, const Arithmetic& sum);
 /// The units of the shipped NPUs and MAC-unit files, and some that stretch the kernels.
 std::vector<MacUnit> many();
+/// Those of them that add aligned blocks.
+std::vector<MacUnit> many_blocks();
 
 /// Knuth's 64-bit LCG, high bits: the same values on every machine.
 class Random {

@@ -185,6 +185,57 @@ TEST(Pooling, RoundsEachStepLikeFloats) {
             expected);
 }
 
+precision::Rounder half_rounder() {
+  return precision::Rounder({precision::fp16(), precision::Rounding::rne});
+}
+
+TEST(AveragePool, RoundsTapAfterTapInTheOrderOfTheWindow) {
+  std::mt19937 generator(4);
+  const precision::Rounder half = half_rounder();
+  for (std::uint64_t i = 0; i < 200; ++i) {
+    const Case c = random_case(generator);
+    SCOPED_TRACE(i);
+    const Tensor x = random_tensor(c.x(), i);
+    expect_near(
+        run_op("AveragePool", {x}, c.attributes(true), half), {c.n, c.c, c.out_h(), c.out_w()},
+        naive(c, x,
+              [&](const std::vector<double>& inside, int padded) {
+                double sum = 0.0;
+                for (const double value : inside) sum = half(sum + value);
+                return half(sum / (c.include_pad ? padded : static_cast<int>(inside.size())));
+              }),
+        0.0);
+  }
+}
+
+TEST(AveragePool, GradientsOfWindowsAreAddedInTheirOrder) {
+  std::mt19937 generator(5);
+  const precision::Rounder half = half_rounder();
+  for (std::uint64_t i = 0; i < 200; ++i) {
+    const Case c = random_case(generator);
+    SCOPED_TRACE(i);
+    const Tensor dy = random_tensor({c.n, c.c, c.out_h(), c.out_w()}, i);
+    // Which pixels a window meets: naive() on an image that holds their numbers.
+    Tensor numbers(c.x());
+    for (std::size_t p = 0; p < numbers.values.size(); ++p)
+      numbers.values[p] = static_cast<double>(p);
+    std::vector<double> dx(numbers.values.size(), 0.0);
+    std::size_t window = 0;
+    naive(c, numbers, [&](const std::vector<double>& inside, int padded) {
+      const double share =
+          half(dy.values[window++] / (c.include_pad ? padded : static_cast<int>(inside.size())));
+      for (const double pixel : inside) {
+        double& sum = dx[static_cast<std::size_t>(pixel)];
+        sum = half(sum + share);
+      }
+      return 0.0;
+    });
+    Attributes attributes = c.attributes(true);
+    attributes["x_shape"] = c.x();
+    expect_near(run_op("AveragePoolGradient", {dy}, attributes, half), c.x(), dx, 0.0);
+  }
+}
+
 TEST(Pooling, WorkCountsTaps) {
   using Work = std::map<std::string, std::int64_t>;
   const Attributes window = {{"kernel_shape", ints({3, 3})}, {"strides", ints({2, 2})}};

@@ -24,6 +24,7 @@ npusim_test(workloads_ops_test
     ops_transposed_test.cpp
     ops_unary_test.cpp
     ops_volume_test.cpp
+    short_operands_test.cpp
   LINK npusim::workloads)
 npusim_test(every_op_test
   SOURCES

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The two gradients of Conv, as contractions of their own: the data gradient sums over (K, R, S),
 // the weight gradient over (N, OH, OW), the longest sum of training.
+#include "precision/rows_side_by_side.h"
 #include "workloads/ops/convolve.h"
 #include "workloads/ops/families.h"
 #include "workloads/ops/simple_op.h"
@@ -71,8 +72,62 @@ class ChannelRows final : public precision::OperandRows {
   std::int64_t first_;
 };
 
+/// Images with their padding, some channels of one at a time, so that every tap of a window has an
+/// offset of its own.
+class PaddedImage {
+ public:
+  PaddedImage(const ConvGeometry& g, std::int64_t channels)
+      : g_(g),
+        width_(extent(g.in_width, g.pad_left, g.out_width, g.stride_width, g.kernel_width,
+                      g.dilation_width)),
+        height_(extent(g.in_height, g.pad_top, g.out_height, g.stride_height, g.kernel_height,
+                       g.dilation_height)),
+        depth_(extent(g.in_depth, g.pad_front, g.out_depth, g.stride_depth, g.kernel_depth,
+                      g.dilation_depth)),
+        pixels_(channels > kMostPixels / plane() ? 0
+                                                 : static_cast<std::size_t>(channels * plane())) {}
+  /// What a cache holds; larger images are better read line by line.
+  bool fits() const { return !pixels_.empty(); }
+  void load(const double* planes, std::int64_t channels) {
+    for (std::int64_t c = 0; c < channels; ++c)
+      for (std::int64_t z = 0; z < g_.in_depth; ++z)
+        for (std::int64_t y = 0; y < g_.in_height; ++y) {
+          const double* line = planes + c * g_.in_pixels() + (z * g_.in_height + y) * g_.in_width;
+          float* to =
+              pixels_.data() + c * plane() + at(z + g_.pad_front, y + g_.pad_top, g_.pad_left);
+          for (std::int64_t x = 0; x < g_.in_width; ++x) to[x] = static_cast<float>(line[x]);
+        }
+  }
+  /// Of the tap of a channel behind the first pixel of a window.
+  std::int64_t offset(std::int64_t channel, std::int64_t tap) const {
+    return channel * plane() + at(tap / (g_.kernel_height * g_.kernel_width) * g_.dilation_depth,
+                                  tap / g_.kernel_width % g_.kernel_height * g_.dilation_height,
+                                  tap % g_.kernel_width * g_.dilation_width);
+  }
+  /// The first pixel of the window of an output.
+  const float* window(std::int64_t oz, std::int64_t oy, std::int64_t ox) const {
+    return pixels_.data() + at(oz * g_.stride_depth, oy * g_.stride_height, ox * g_.stride_width);
+  }
+
+ private:
+  static constexpr std::int64_t kMostPixels = std::int64_t{64} << 10;
+  /// Of the image and of all that windows reach.
+  static std::int64_t extent(std::int64_t in, std::int64_t pad, std::int64_t out,
+                             std::int64_t stride, std::int64_t kernel, std::int64_t dilation) {
+    return std::max(pad + in, (out - 1) * stride + (kernel - 1) * dilation + 1);
+  }
+  std::int64_t plane() const { return depth_ * height_ * width_; }
+  std::int64_t at(std::int64_t z, std::int64_t y, std::int64_t x) const {
+    return (z * height_ + y) * width_ + x;
+  }
+
+  const ConvGeometry& g_;
+  std::int64_t width_, height_, depth_;
+  std::vector<float> pixels_;
+};
+
 /// The image under one tap of one channel, over (n, oh, ow); +0 outside.
-class TapRows final : public precision::OperandRows {
+class TapRows final : public precision::OperandRows, public precision::RowsSideBySide {
  public:
   TapRows(const ConvGeometry& g, const Tensor& x, std::int64_t group)
       : g_(g), x_(x.values.data()), first_(group * g.group_channels()) {}
@@ -80,6 +135,27 @@ class TapRows final : public precision::OperandRows {
   void read(std::int64_t row, double* k_values) const override { read_tap(row, k_values); }
   void read_floats(std::int64_t row, std::int64_t, float* k_values) const override {
     read_tap(row, k_values);
+  }
+  bool read_side_by_side(std::int64_t first, std::int64_t count, std::int64_t lanes,
+                         float* to) const override {
+    const std::int64_t channel = first / g_.taps();
+    const std::int64_t channels = (first + count - 1) / g_.taps() - channel + 1;
+    PaddedImage padded(g_, channels);
+    if (!padded.fits()) return false;
+    std::vector<std::int64_t> offsets;
+    for (std::int64_t row = first; row < first + count; ++row)
+      offsets.push_back(padded.offset(row / g_.taps() - channel, row % g_.taps()));
+    for (std::int64_t image = 0; image < g_.images; ++image) {
+      padded.load(x_ + (image * g_.channels + first_ + channel) * g_.in_pixels(), channels);
+      for (std::int64_t oz = 0; oz < g_.out_depth; ++oz)
+        for (std::int64_t oy = 0; oy < g_.out_height; ++oy)
+          for (std::int64_t ox = 0; ox < g_.out_width; ++ox, to += lanes) {
+            const float* const window = padded.window(oz, oy, ox);
+            for (std::int64_t l = 0; l < count; ++l)
+              to[l] = window[offsets[static_cast<std::size_t>(l)]];
+          }
+    }
+    return true;
   }
 
  private:

@@ -21,9 +21,43 @@ void for_stretches(std::int64_t first, std::int64_t count, std::int64_t depth, s
   }
 }
 
-void zero_line(std::int64_t count, float* to) {
-  std::fill(to, to + count, 0.0F);
-}
+/// A line that windows side by side read, tap after tap. It outlives this.
+class LineOfTaps {
+ public:
+  LineOfTaps(const ConvGeometry& g, std::int64_t extent, std::int64_t lanes)
+      : taps_(g.kernel_width),
+        dilation_(g.dilation_width),
+        reach_((g.kernel_width - 1) * g.dilation_width),
+        extent_(extent),
+        lanes_(lanes) {}
+  /// to[s * lanes + j] = line[from + j + s * dilation] for `count` j and every tap s, +0 outside
+  /// the line or where there is none (nullptr); backwards: tap s of the window is the last but s
+  /// here.
+  void read(const double* line, std::int64_t from, std::int64_t count, bool backwards,
+            float* to) const {
+    if (line == nullptr) {
+      for (std::int64_t s = 0; s < taps_; ++s) std::fill_n(to + s * lanes_, count, 0.0F);
+      return;
+    }
+    constexpr std::int64_t kMost = 256;
+    float pixels[kMost];
+    if (count + reach_ > kMost) {
+      for (std::int64_t s = 0; s < taps_; ++s)
+        read_pixels(line, extent_, from + offset(s, backwards), 1, count, to + s * lanes_);
+      return;
+    }
+    read_pixels(line, extent_, from, 1, count + reach_, pixels);
+    for (std::int64_t s = 0; s < taps_; ++s)
+      std::copy_n(pixels + offset(s, backwards), count, to + s * lanes_);
+  }
+  std::int64_t reach() const { return reach_; }
+
+ private:
+  std::int64_t offset(std::int64_t tap, bool backwards) const {
+    return backwards ? reach_ - tap * dilation_ : tap * dilation_;
+  }
+  std::int64_t taps_, dilation_, reach_, extent_, lanes_;
+};
 
 /// The windows of one group as rows of K = channels * taps values; padding taps are +0.
 class WindowRows final : public precision::OperandRows, public precision::RowsSideBySide {
@@ -51,36 +85,46 @@ class WindowRows final : public precision::OperandRows, public precision::RowsSi
   }
   bool read_side_by_side(std::int64_t first, std::int64_t count, std::int64_t lanes,
                          float* to) const override {
-    for_stretches(
-        first, count, g_.out_depth, g_.out_height, g_.out_width,
-        [&](std::int64_t lane, std::int64_t length, std::int64_t image, std::int64_t oz,
-            std::int64_t oy, std::int64_t ox) {
-          const double* planes = x_ + (image * g_.channels + first_channel_) * g_.in_pixels();
-          float* out = to + lane;
-          for (std::int64_t c = 0; c < g_.group_channels(); ++c)
-            for (std::int64_t t = 0; t < g_.kernel_depth; ++t)
-              for (std::int64_t r = 0; r < g_.kernel_height; ++r)
-                out = read_taps(planes + c * g_.in_pixels(),
-                                oz * g_.stride_depth + t * g_.dilation_depth - g_.pad_front,
-                                oy * g_.stride_height + r * g_.dilation_height - g_.pad_top,
-                                ox * g_.stride_width - g_.pad_left, length, lanes, out);
-        });
+    const LineOfTaps taps(g_, g_.in_width, lanes);
+    for_stretches(first, count, g_.out_depth, g_.out_height, g_.out_width,
+                  [&](std::int64_t lane, std::int64_t length, std::int64_t image, std::int64_t oz,
+                      std::int64_t oy, std::int64_t ox) {
+                    const double* planes =
+                        x_ + (image * g_.channels + first_channel_) * g_.in_pixels();
+                    const std::int64_t x = ox * g_.stride_width - g_.pad_left;
+                    float* out = to + lane;
+                    for (std::int64_t c = 0; c < g_.group_channels(); ++c)
+                      for (std::int64_t t = 0; t < g_.kernel_depth; ++t)
+                        for (std::int64_t r = 0; r < g_.kernel_height; ++r) {
+                          const double* line =
+                              line_of(planes + c * g_.in_pixels(),
+                                      oz * g_.stride_depth + t * g_.dilation_depth - g_.pad_front,
+                                      oy * g_.stride_height + r * g_.dilation_height - g_.pad_top);
+                          if (g_.stride_width == 1)
+                            taps.read(line, x, length, false, out);
+                          else
+                            read_apart(line, x, length, lanes, out);
+                          out += g_.kernel_width * lanes;
+                        }
+                  });
     return true;
   }
 
  private:
-  /// The taps of one line of a window, for `length` windows; returns where the next line goes.
-  float* read_taps(const double* plane, std::int64_t z, std::int64_t y, std::int64_t x,
-                   std::int64_t length, std::int64_t lanes, float* out) const {
+  /// nullptr: in the padding.
+  const double* line_of(const double* plane, std::int64_t z, std::int64_t y) const {
     const bool inside = z >= 0 && z < g_.in_depth && y >= 0 && y < g_.in_height;
-    const double* line = inside ? plane + (z * g_.in_height + y) * g_.in_width : nullptr;
+    return inside ? plane + (z * g_.in_height + y) * g_.in_width : nullptr;
+  }
+  /// The taps of one line for windows that are some pixels apart.
+  void read_apart(const double* line, std::int64_t x, std::int64_t length, std::int64_t lanes,
+                  float* out) const {
     for (std::int64_t s = 0; s < g_.kernel_width; ++s, out += lanes) {
-      if (inside)
+      if (line != nullptr)
         read_pixels(line, g_.in_width, x + s * g_.dilation_width, g_.stride_width, length, out);
       else
-        zero_line(length, out);
+        std::fill_n(out, length, 0.0F);
     }
-    return out;
   }
 
   const ConvGeometry& g_;
@@ -169,6 +213,7 @@ class ReachedOutputs final : public precision::OperandRows, public precision::Ro
   bool read_side_by_side(std::int64_t first, std::int64_t count, std::int64_t lanes,
                          float* to) const override {
     if (g_.stride_width != 1) return false;  // neighbours reach different taps
+    const LineOfTaps taps(g_, g_.out_width, lanes);
     for_stretches(first, count, g_.in_depth, g_.in_height, g_.in_width,
                   [&](std::int64_t lane, std::int64_t length, std::int64_t image, std::int64_t z,
                       std::int64_t y, std::int64_t x) {
@@ -177,31 +222,23 @@ class ReachedOutputs final : public precision::OperandRows, public precision::Ro
                     float* out = to + lane;
                     for (std::int64_t k = 0; k < g_.group_outputs(); ++k)
                       for (std::int64_t t = 0; t < g_.kernel_depth; ++t)
-                        for (std::int64_t r = 0; r < g_.kernel_height; ++r)
-                          out = read_outputs(planes + k * g_.out_pixels(),
-                                             reached(z + g_.pad_front - t * g_.dilation_depth,
-                                                     g_.stride_depth, g_.out_depth),
-                                             reached(y + g_.pad_top - r * g_.dilation_height,
-                                                     g_.stride_height, g_.out_height),
-                                             x + g_.pad_left, length, lanes, out);
+                        for (std::int64_t r = 0; r < g_.kernel_height; ++r) {
+                          const std::int64_t oz = reached(z + g_.pad_front - t * g_.dilation_depth,
+                                                          g_.stride_depth, g_.out_depth);
+                          const std::int64_t oy = reached(y + g_.pad_top - r * g_.dilation_height,
+                                                          g_.stride_height, g_.out_height);
+                          const double* line = oz < 0 || oy < 0
+                                                   ? nullptr
+                                                   : planes + k * g_.out_pixels() +
+                                                         (oz * g_.out_height + oy) * g_.out_width;
+                          taps.read(line, x + g_.pad_left - taps.reach(), length, true, out);
+                          out += g_.kernel_width * lanes;
+                        }
                   });
     return true;
   }
 
  private:
-  /// What the taps of one line of the window reach, for `length` positions.
-  float* read_outputs(const double* plane, std::int64_t oz, std::int64_t oy, std::int64_t x,
-                      std::int64_t length, std::int64_t lanes, float* out) const {
-    const bool inside = oz >= 0 && oy >= 0;
-    const double* line = inside ? plane + (oz * g_.out_height + oy) * g_.out_width : nullptr;
-    for (std::int64_t s = 0; s < g_.kernel_width; ++s, out += lanes) {
-      if (inside)
-        read_pixels(line, g_.out_width, x - s * g_.dilation_width, 1, length, out);
-      else
-        zero_line(length, out);
-    }
-    return out;
-  }
   void read_window_line(const double* line, std::int64_t x, double* k_values) const {
     for (std::int64_t s = 0; s < g_.kernel_width; ++s) {
       const std::int64_t ox =

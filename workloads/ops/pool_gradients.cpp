@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Gradients of the pooling ops. Where windows overlap, contributions are added in window order with
 // one rounding each; a maximum sends its gradient to the first tap that holds it.
-#include "workloads/ops/conv_geometry.h"
 #include "workloads/ops/families.h"
+#include "workloads/ops/pool_lines.h"
 #include "workloads/ops/simple_op.h"
 
 namespace npusim::workloads {
@@ -73,20 +73,39 @@ class AveragePoolGradient final : public SimpleOp {
   void forward(Evaluation& e) const override {
     const ConvGeometry g = pool_geometry(e.view, e.view.integers("x_shape"));
     const bool all = e.view.integer("count_include_pad") != 0;
+    const std::vector<double> sizes = window_sizes(g, all);
     e.parallel(g.images * g.channels, [&](std::int64_t plane) {
       const double* dy = e.inputs[0]->values.data() + plane * g.out_pixels();
       double* dx = e.outputs[0].values.data() + plane * g.in_pixels();
-      std::fill(dx, dx + g.in_pixels(), 0.0);
-      for (std::int64_t i = 0; i < g.out_pixels(); ++i) {
-        std::int64_t inside = 0;
-        for_taps(g, i, [&](std::int64_t, std::int64_t) { ++inside; });
-        const double share =
-            e.internal(dy[i] / static_cast<double>(all ? padded_taps(g, i) : inside));
-        for_taps(g, i, [&](std::int64_t, std::int64_t offset) {
-          dx[offset] = e.internal(dx[offset] + share);
-        });
+      std::fill_n(dx, g.in_pixels(), 0.0);
+      std::vector<double> shares(static_cast<std::size_t>(g.out_width)), sums(shares);
+      for (std::int64_t line = 0; line < g.out_depth * g.out_height; ++line) {
+        const std::int64_t first = line * g.out_width;
+        for (std::int64_t x = 0; x < g.out_width; ++x)
+          shares[static_cast<std::size_t>(x)] =
+              dy[first + x] / sizes[static_cast<std::size_t>(first + x)];
+        e.internal.array(shares.data(), g.out_width);
+        for_tap_lines(g, line,
+                      [&](std::int64_t from) { add_line(e.internal, g, shares, dx + from, sums); });
       }
     });
+  }
+
+ private:
+  /// Each window's share to its taps of one line. A later window meets a pixel with an earlier tap,
+  /// so that taps run backwards.
+  static void add_line(const VectorArithmetic& internal, const ConvGeometry& g,
+                       const std::vector<double>& shares, double* dx, std::vector<double>& sums) {
+    for (std::int64_t s = g.kernel_width - 1; s >= 0; --s) {
+      const TapReach reach(g, s);
+      const std::int64_t count = reach.end - reach.begin;
+      for (std::int64_t i = 0; i < count; ++i)
+        sums[static_cast<std::size_t>(i)] =
+            dx[reach.pixel(reach.begin + i)] + shares[static_cast<std::size_t>(reach.begin + i)];
+      internal.array(sums.data(), count);
+      for (std::int64_t i = 0; i < count; ++i)
+        dx[reach.pixel(reach.begin + i)] = sums[static_cast<std::size_t>(i)];
+    }
   }
 };
 

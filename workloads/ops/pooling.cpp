@@ -2,8 +2,8 @@
 // MaxPool, AveragePool, GlobalAveragePool over (N, C, H, W), in one and three dimensions too. Sums
 // run over the taps in row-major order with one rounding each; padding taps take no part in a
 // maximum.
-#include "workloads/ops/conv_geometry.h"
 #include "workloads/ops/families.h"
+#include "workloads/ops/pool_lines.h"
 #include "workloads/ops/simple_op.h"
 
 namespace npusim::workloads {
@@ -105,17 +105,24 @@ class AveragePool final : public SimpleOp {
   void forward(Evaluation& e) const override {
     const ConvGeometry g = pool_geometry(e.view, e.inputs[0]->shape);
     const bool all = e.view.integer("count_include_pad") != 0;
+    const std::vector<double> sizes = window_sizes(g, all);
     e.parallel(g.images * g.channels, [&](std::int64_t plane) {
       const double* in = e.inputs[0]->values.data() + plane * g.in_pixels();
       double* out = e.outputs[0].values.data() + plane * g.out_pixels();
-      for (std::int64_t i = 0; i < g.out_pixels(); ++i) {
-        double sum = 0.0;
-        std::int64_t inside = 0;
-        for_taps(g, i, [&](std::int64_t, std::int64_t offset) {
-          sum = e.internal(sum + in[offset]);
-          ++inside;
+      for (std::int64_t line = 0; line < g.out_depth * g.out_height; ++line) {
+        double* const sums = out + line * g.out_width;
+        std::fill_n(sums, g.out_width, 0.0);
+        for_tap_lines(g, line, [&](std::int64_t from) {
+          for (std::int64_t s = 0; s < g.kernel_width; ++s) {
+            const TapReach reach(g, s);
+            for (std::int64_t x = reach.begin; x < reach.end; ++x)
+              sums[x] += in[from + reach.pixel(x)];
+            e.internal.array(sums + reach.begin, reach.end - reach.begin);
+          }
         });
-        out[i] = e.internal(sum / static_cast<double>(all ? padded_taps(g, i) : inside));
+        for (std::int64_t x = 0; x < g.out_width; ++x)
+          sums[x] /= sizes[static_cast<std::size_t>(line * g.out_width + x)];
+        e.internal.array(sums, g.out_width);
       }
     });
   }

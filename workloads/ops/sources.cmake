@@ -70,6 +70,7 @@ set(NPUSIM_OP_SOURCES
   ops/shape_gradients.cpp
   ops/shape_values.cpp
   ops/signal.cpp
+  ops/short_operands.cpp
   ops/simple_op.cpp
   ops/slicing.cpp
   ops/softmax.cpp

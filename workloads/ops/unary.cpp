@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "workloads/ops/unary.h"
 
+#include <functional>
+#include <map>
+#include <mutex>
+
+#include "workloads/ops/short_operands.h"
 #include "workloads/ops/simple_op.h"
 
 namespace npusim::workloads {
@@ -21,11 +26,36 @@ FunctionParameters parameters_of(const NodeView& view, const UnaryFunction& func
   return result;
 }
 
+using Many = std::function<void(const double*, double*, int)>;
+using ManyValues = void (*)(const double*, double*, int, const FunctionParameters&);
+
+/// A function of many operands, by the parameters of its nodes.
+class KeptValues {
+ public:
+  explicit KeptValues(ManyValues function) : function_(function) {}
+  /// nullptr where there is no such function.
+  Many of(const FunctionParameters& p) const {
+    if (function_ == nullptr) return nullptr;
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const ShortOperandValues& kept = kept_[p];
+    return [&kept, p, function = function_](const double* x, double* y, int count) {
+      kept.values(x, y, count,
+                  [&](const double* of, double* to, int n) { function(of, to, n, p); });
+    };
+  }
+
+ private:
+  ManyValues function_;
+  mutable std::mutex mutex_;
+  mutable std::map<FunctionParameters, ShortOperandValues> kept_;
+};
+
 class Unary final : public SimpleOp {
  public:
   explicit Unary(const UnaryFunction& function)
       : SimpleOp({function.name, function.description, OpClass::vector, 1, 1, function.attributes}),
-        function_(function) {}
+        function_(function),
+        many_(function.values) {}
   std::vector<OutputSpec> infer(const NodeView& view) const override {
     if (!function_.integers) require_floating(view, 0);
     parameters_of(view, function_);
@@ -41,11 +71,11 @@ class Unary final : public SimpleOp {
     const std::vector<double>& x = e.inputs[0]->values;
     Tensor& y = e.outputs[0];
     const Step step(e.internal, y.type);
+    const Many many = e.internal.approximates() ? nullptr : many_.of(p);
     for_blocks(
         e.parallel, static_cast<std::int64_t>(x.size()), [&](std::int64_t begin, std::int64_t end) {
-          if (function_.values != nullptr && !e.internal.approximates()) {
-            function_.values(x.data() + begin, y.values.data() + begin,
-                             static_cast<int>(end - begin), p);
+          if (many) {
+            many(x.data() + begin, y.values.data() + begin, static_cast<int>(end - begin));
             step.array(y.values.data() + begin, end - begin);
             return;
           }
@@ -63,6 +93,7 @@ class Unary final : public SimpleOp {
 
  private:
   UnaryFunction function_;
+  KeptValues many_;
 };
 
 class UnaryGradient final : public SimpleOp {
@@ -71,7 +102,8 @@ class UnaryGradient final : public SimpleOp {
       : SimpleOp({std::string(function.name) + "Gradient",
                   std::string("gradient of ") + function.name + " from (dy, x)", OpClass::vector, 2,
                   2, function.attributes, true}),
-        function_(function) {}
+        function_(function),
+        many_(function.slopes) {}
   std::vector<OutputSpec> infer(const NodeView& view) const override {
     return {{view.input(1).shape, ElementType::floating}};
   }
@@ -84,11 +116,12 @@ class UnaryGradient final : public SimpleOp {
     const FunctionParameters p = parameters_of(e.view, function_);
     const std::vector<double>& dy = e.inputs[0]->values;
     const std::vector<double>& x = e.inputs[1]->values;
+    const Many many = e.internal.approximates() ? nullptr : many_.of(p);
     for_blocks(
         e.parallel, static_cast<std::int64_t>(x.size()), [&](std::int64_t begin, std::int64_t end) {
           double* dx = e.outputs[0].values.data();
-          if (function_.slopes != nullptr && !e.internal.approximates()) {
-            function_.slopes(x.data() + begin, dx + begin, static_cast<int>(end - begin), p);
+          if (many) {
+            many(x.data() + begin, dx + begin, static_cast<int>(end - begin));
             e.internal.array(dx + begin, end - begin);
             for (std::int64_t i = begin; i < end; ++i) dx[i] *= dy[static_cast<std::size_t>(i)];
             e.internal.array(dx + begin, end - begin);
@@ -101,6 +134,7 @@ class UnaryGradient final : public SimpleOp {
 
  private:
   UnaryFunction function_;
+  KeptValues many_;
 };
 
 }  // namespace
