@@ -23,7 +23,7 @@ class Evaluator {
   Evaluator(const workloads::Workload& workload, const npu::MappedGraph& forward,
             const precision::Format& internal, const workloads::Dataset& test, std::uint64_t seed,
             const precision::ParallelFor& parallel, const std::function<bool()>& interrupted = {});
-  /// Values of each weight and statistic by name; whole batches of the test set. Throws Interrupted
+  /// Values of each weight and statistic by name; all of the test set. Throws Interrupted
   /// (calibration.h) before the next batch or node when `interrupted` says so.
   Evaluation run(const std::function<const std::vector<double>*(const std::string&)>& values);
 

@@ -68,7 +68,7 @@ class Experiment:
 EXPERIMENTS = {
     "lenet5": Experiment("digits", 10000, 10000, 2, 64, 0.03, "accuracy", 0.5, sample=8),
     # ResNet-14 of a quarter of the width: 1.6 million MACs a picture.
-    "small_resnet": Experiment("digits", 6400, 10000, 3, 32, 0.05, "accuracy", 0.5, parameters={"width": 4, "blocks": 2}, sample=2),
+    "small_resnet": Experiment("digits", 19200, 10000, 1, 32, 0.05, "accuracy", 0.5, parameters={"width": 4, "blocks": 2}, sample=2),
     # Two layers of 32 and 16 characters: the grammar's loss is 1.213 nats at best, log 16 = 2.77 before the first step.
     "small_gpt": Experiment("markov", 6400, 1000, 1, 16, 0.003, "loss", 1.0, optimizer="adam",
                             parameters={"hidden": 32, "layers": 2, "heads": 2, "sequence": 32, "positions": 32, "vocab": 16}, sample=10),
