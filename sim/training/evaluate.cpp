@@ -7,7 +7,6 @@
 #include "base/error.h"
 #include "sim/calibration.h"
 #include "sim/training/batch_feed.h"
-#include "workloads/detmath.h"
 #include "workloads/initializer.h"
 #include "workloads/training/loss.h"
 
@@ -69,24 +68,13 @@ Evaluation Evaluator::run(
 void Evaluator::add_batch(const workloads::Tensor& logits, const std::vector<double>& labels,
                           Evaluation& sums) const {
   if (workloads::takes_boxes(workload_.training->loss)) return add_boxes(logits, labels, sums);
-  const auto classes = static_cast<std::size_t>(logits.shape[1]);
-  const std::size_t inner =
-      logits.values.size() / static_cast<std::size_t>(logits.shape[0]) / classes;
-  for (std::size_t i = 0; i < labels.size(); ++i)
-    add_class(logits.values.data() + i / inner * classes * inner + i % inner, classes, inner,
-              labels[i], sums);
+  for (std::size_t i = 0; i < labels.size(); ++i) add_class(scores_of(logits, i), labels[i], sums);
 }
 
-void Evaluator::add_class(const double* scores, std::size_t classes, std::size_t stride,
-                          double true_class, Evaluation& sums) {
-  std::size_t best = 0;
-  for (std::size_t c = 1; c < classes; ++c)
-    if (scores[c * stride] > scores[best * stride]) best = c;
-  double sum = 0.0;
-  for (std::size_t c = 0; c < classes; ++c)
-    sum += workloads::det_exp(scores[c * stride] - scores[best * stride]);
+void Evaluator::add_class(const Scores& scores, double true_class, Evaluation& sums) {
   const auto label = static_cast<std::size_t>(true_class);
-  sums.loss += workloads::det_log(sum) + scores[best * stride] - scores[label * stride];
+  const std::size_t best = scores.best();
+  sums.loss += scores.cross_entropy(label);
   if (best == label) sums.accuracy += 1.0;
   sums.predictions.push_back(static_cast<std::int32_t>(best));
   ++sums.labels;
@@ -101,7 +89,7 @@ void Evaluator::add_boxes(const workloads::Tensor& logits, const std::vector<dou
   for (std::size_t i = 0; i * (1 + kBox) < labels.size(); ++i) {
     const double* const row = logits.values.data() + i * columns;
     const double* const label = labels.data() + i * (1 + kBox);
-    add_class(row, classes, 1, label[0], sums);
+    add_class({row, classes, 1}, label[0], sums);
     for (std::size_t n = 0; n < kBox; ++n) {
       const double distance = std::fabs(row[classes + n] - label[1 + n]) / workloads::kBoxUnit;
       sums.loss += distance < 1.0 ? 0.5 * distance * distance : distance - 0.5;

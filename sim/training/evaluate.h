@@ -7,6 +7,7 @@
 #include <map>
 #include <string>
 
+#include "sim/task_metrics.h"
 #include "sim/training/step_executor.h"
 #include "sim/training/train_options.h"
 #include "workloads/datasets/dataset.h"
@@ -30,8 +31,7 @@ class Evaluator {
  private:
   void add_batch(const workloads::Tensor& logits, const std::vector<double>& labels,
                  Evaluation& sums) const;
-  static void add_class(const double* scores, std::size_t classes, std::size_t stride,
-                        double true_class, Evaluation& sums);
+  static void add_class(const Scores& scores, double true_class, Evaluation& sums);
   static void add_boxes(const workloads::Tensor& logits, const std::vector<double>& labels,
                         Evaluation& sums);
 

@@ -549,6 +549,33 @@ TEST(Training, AnOverflowOfTheBackwardPassIsLocatedWithoutScalingToo) {
   EXPECT_EQ(found.first_nonfinite.op, "up1.da");
 }
 
+/// Hard enough to tell networks apart: LeNet-5 passes 97 % (tests/accuracy).
+TEST(Training, ALinearModelStaysBelow90PercentOnTheDigits) {
+  const Folder folder;
+  const std::string file = folder.file("w.json");
+  std::ofstream(file) << R"({"schema_version": 1, "kind": "workload", "name": "linear",
+"parameters": {"batch": 32},
+"inputs": [{"name": "x", "shape": ["batch", 1, 28, 28], "initializer": {"kind": "normal"}},
+           {"name": "label", "shape": ["batch"], "type": "int64", "role": "label",
+            "initializer": {"kind": "uniform_int", "high": 9}}],
+"initializers": [{"name": "w", "shape": [10, 784], "initializer": {"kind": "xavier_normal"}},
+                 {"name": "b", "shape": [10], "initializer": {"kind": "zeros"}}],
+"nodes": [
+  {"op": "Flatten", "name": "flat", "inputs": ["x"]},
+  {"op": "Gemm", "name": "fc", "inputs": ["flat.out", "w", "b"], "outputs": ["logits"],
+   "attributes": {"transB": 1}}],
+"outputs": ["logits"],
+"training": {"logits": "logits", "labels": "label",
+             "optimizer": {"kind": "sgd", "learning_rate": 0.005, "momentum": 0.9},
+             "schedule": {"kind": "cosine", "period": 1248, "factor": 0.01}}})";
+  TrainOptions o = options(10000, 4);
+  o.data = "digits";
+  o.test_samples = 2000;
+  const TrainRun found = run(workloads::load_workload(file), recipe("fp32"), o);
+  EXPECT_GT(found.evaluations.back().accuracy, 0.7);  // it does learn
+  EXPECT_LT(found.evaluations.back().accuracy, 0.9);
+}
+
 TEST(Training, EverySampleOfTheTestSetIsEvaluated) {
   const Recipe r = recipe("fp32");
   TrainOptions o = options(100, 1);
