@@ -76,7 +76,7 @@ EXPERIMENTS = {
     "small_resnet": Experiment("digits", 19200, 10000, 1, 32, 0.05, "accuracy", 0.5, parameters={"width": 4, "blocks": 2}, sample=2,
                                sample_most=0.5),
     # Two layers of 32 and 16 characters: the grammar's loss is 1.213 nats at best, log 16 = 2.77 before the first step.
-    "small_gpt": Experiment("markov", 6400, 1000, 1, 16, 0.003, "loss", 1.0, optimizer="adam",
+    "small_gpt": Experiment("markov", 6400, 992, 1, 16, 0.003, "loss", 1.0, optimizer="adam",
                             parameters={"hidden": 32, "layers": 2, "heads": 2, "sequence": 32, "positions": 32, "vocab": 16}, sample=10,
                             sample_most=0.01),
 }
