@@ -25,6 +25,7 @@ struct TrainOptions {
   std::int64_t test_samples = 2000;   ///< both are cut to whole batches
   std::int64_t statistics_every = 0;  ///< steps between looks at the gradients; 0: never
   std::uint64_t seed = 0;
+  std::string cluster;     ///< what of it decides values; empty: one device
   std::string checkpoint;  ///< file to write at the end of each epoch; may be empty
   std::string resume;      ///< checkpoint to go on from; may be empty
   std::function<void(const std::string& json_line)> log;
@@ -83,7 +84,11 @@ struct TrainResult {
   std::string npu, workload, data;
   std::uint64_t seed = 0;
   std::int64_t batch = 0;
-  TrainRun reference;  ///< FP32 everywhere, products as FP32 chains in canonical order
+  bool sequences = false;  ///< labels are tokens in a row
+  TrainRun reference;      ///< FP32 everywhere, products as FP32 chains in canonical order
+  /// A step of FP32 on the NPU, timed and not trained, for speed-ups. Without a recipe's name: not
+  /// asked for; without a time: `error` says why.
+  TrainRun fp32_step;
   std::vector<TrainRun> runs;
   std::vector<std::string> warnings;  ///< what was given has no effect; with its place
 };

@@ -296,9 +296,20 @@ class Trainer {
     state.step = step_;
     state.updates = updates_;
     state.scaler = scaler_.state();
-    const std::string configs = base::dump_json(recipe_.resolved, -1) +
-                                base::dump_json(workload_.resolved, -1) + options_.data;
-    state.identity = base::hex64(base::fnv1a(configs + std::to_string(options_.seed)));
+    const auto hash = [](const base::JsonValue& config) {
+      return base::hex64(base::fnv1a(base::dump_json(config, -1)));
+    };
+    state.identity = {{"workload", hash(workload_.resolved)},
+                      {"recipe", hash(recipe_.resolved)},
+                      {"mapping on the NPU", executor_.mapped().hash()},
+                      {"cluster", options_.cluster.empty() ? "none" : options_.cluster},
+                      {"--data", options_.data},
+                      {"--train-samples", std::to_string(options_.train_samples)},
+                      {"--test-samples", std::to_string(options_.test_samples)},
+                      {"--seed", std::to_string(options_.seed)}};
+    state.gradients = run_.gradients;
+    state.update_statistics = run_.updates;
+    state.first_nonfinite = run_.first_nonfinite;
     return state;
   }
 
