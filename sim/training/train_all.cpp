@@ -29,14 +29,6 @@ struct Job {
   TrainRun run;
 };
 
-/// What of a cluster is in the values.
-std::string values_text(const npu::ClusterSpec& cluster) {
-  std::string text = std::to_string(cluster.devices) + " devices, " + name_of(cluster.parallel) +
-                     " parallel, " + name_of(cluster.interconnect.topology);
-  if (cluster.reduction_format) text += ", sums in " + cluster.reduction_format->name;
-  return text;
-}
-
 class Experiment {
  public:
   explicit Experiment(const TrainRequest& request) : request_(request) {}
@@ -222,7 +214,6 @@ class Experiment {
     };
     base::Progress progress("training", static_cast<double>(jobs_.size()), request_.quiet);
     TrainOptions options = request_.options;
-    if (cluster_) options.cluster = values_text(*cluster_);
     options.progress = [&](double share, const std::string& detail) {
       progress.advance(share, detail);
     };

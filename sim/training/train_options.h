@@ -25,7 +25,6 @@ struct TrainOptions {
   std::int64_t test_samples = 2000;   ///< both are cut to whole batches
   std::int64_t statistics_every = 0;  ///< steps between looks at the gradients; 0: never
   std::uint64_t seed = 0;
-  std::string cluster;     ///< what of it decides values; empty: one device
   std::string checkpoint;  ///< file to write at the end of each epoch; may be empty
   std::string resume;      ///< checkpoint to go on from; may be empty
   std::function<void(const std::string& json_line)> log;

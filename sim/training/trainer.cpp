@@ -299,10 +299,17 @@ class Trainer {
     const auto hash = [](const base::JsonValue& config) {
       return base::hex64(base::fnv1a(base::dump_json(config, -1)));
     };
-    state.identity = {{"workload", hash(workload_.resolved)},
+    base::JsonValue workload = base::JsonValue::make_object();
+    std::string cluster = "none";
+    for (const auto& [name, value] : workload_.resolved.members())
+      if (name == "cluster")
+        cluster = hash(value);  // cluster_graphs.h puts it there
+      else
+        workload.set(name, value);
+    state.identity = {{"workload", hash(workload)},
                       {"recipe", hash(recipe_.resolved)},
                       {"mapping on the NPU", executor_.mapped().hash()},
-                      {"cluster", options_.cluster.empty() ? "none" : options_.cluster},
+                      {"cluster", cluster},
                       {"--data", options_.data},
                       {"--train-samples", std::to_string(options_.train_samples)},
                       {"--test-samples", std::to_string(options_.test_samples)},

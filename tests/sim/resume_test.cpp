@@ -82,6 +82,19 @@ TEST_F(Resume, TakesCheckpointsOfTheSameMachineAndSamplesOnly) {
   EXPECT_EQ(refused(request_), "");
 }
 
+TEST_F(Resume, NamesAClusterThatIsAnother) {
+  request_.cluster_file = find_file("cluster", "ring4");
+  request_.overrides = {base::parse_override("workload.parameters.batch=1")};
+  train_half();
+  EXPECT_EQ(refused(request_), "");
+  TrainRequest other = request_;
+  other.overrides.push_back(base::parse_override("cluster.interconnect.topology=tree"));
+  EXPECT_THAT(refused(other), HasSubstr("is of another run: cluster "));
+  other.cluster_file.clear();
+  other.overrides.pop_back();
+  EXPECT_THAT(refused(other), AllOf(HasSubstr("here none"), Not(HasSubstr("run: workload"))));
+}
+
 TEST_F(Resume, KeepsTheStatisticsOfTheFirstPart) {
   // The first step overflows, the next does not.
   request_.overrides.push_back(base::parse_override("recipe.loss_scaling.initial=524288"));
