@@ -3,6 +3,7 @@
 #include "precision/rounding.h"
 
 namespace npusim::precision {
+
 void round_array(const double* in, double* out, long count, const Arithmetic& arithmetic) {
   const auto lanes = kernels::double_arithmetic(arithmetic);
   if (!lanes) {

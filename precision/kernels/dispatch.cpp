@@ -298,6 +298,8 @@ std::optional<LaneProgram> lane_program(const MacUnit& unit, const ReductionPlan
     program.product = *arithmetic;
     program.product_as_accumulator = *unit.product == unit.accumulator() ? 1 : 0;
   }
+  const bool like_sums = program.rounds_product == 0 || program.product_as_accumulator != 0;
+  program.chain = !alignment && program.stages == 1 && like_sums ? 1 : 0;
   return program;
 }
 

@@ -30,11 +30,13 @@ void round(const LaneArithmetic& arithmetic, const double* in, double* out, long
   const auto round_block = operations_of<DoubleLane>(arithmetic).round;
   constexpr long kBlock = 16 * kDoubleLanes;
   const auto canonical = [](double x) { return x == x ? x : DoubleLane::kNan; };
-  alignas(64) double block[kBlock] = {};
+  alignas(64) double block[kBlock];
   for (long at = 0; at < count; at += kBlock) {
     const long length = kBlock < count - at ? long{kBlock} : count - at;
     for (long i = 0; i < length; ++i) block[i] = canonical(in[at + i]);
-    round_block(arithmetic, block, (length + kDoubleLanes - 1) / kDoubleLanes * kDoubleLanes);
+    const long whole = (length + kDoubleLanes - 1) / kDoubleLanes * kDoubleLanes;
+    for (long i = length; i < whole; ++i) block[i] = 0;
+    round_block(arithmetic, block, whole);
     for (long i = 0; i < length; ++i) out[at + i] = canonical(block[i]);
   }
 }

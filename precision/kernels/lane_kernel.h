@@ -13,7 +13,8 @@ namespace npusim::precision::kernels {
 enum { kFloatLanes = 64, kDoubleLanes = 32, kMaxStages = 4, kMaxChunks = 4, kMaxGroup = 256 };
 /// Aligned blocks: products in one, and the lowest exponent that their lanes tell apart from zero.
 enum { kMostStep = 64, kLowestExponent = -100 };
-/// Lanes are computed so many at once where one of them is somebody's, or fewer.
+/// Aligned blocks and chains of products read no further than the multiple of this that covers the
+/// lanes in use.
 enum { kLanesAtOnce = 32 };
 /// Rows of A in one round (whole register tiles of 6, 4, 3 and 2 rows), rows interleaved in one
 /// call.
@@ -95,21 +96,22 @@ struct LaneProgram {
   int carries_accumulator_values;
   LaneArithmetic product;
   LaneAlignment alignment;
+  int chain;       ///< one stage, products exact or rounded as the accumulator
   int stochastic;  ///< one stage, a chain of exact products, no chunks, no bias afterwards
 };
 
-/// Rows of A (row r begins at a + r * a_stride), `terms` ordered terms each, a multiple
-/// of the unit's block; panel[k * lanes + lane] aligned to 64 bytes. init and after hold rows *
-/// lanes values or are nullptr (no running sum to start from, nothing to add). Results go to out[r
-/// * out_stride + lane], aligned as it may be; NaN results are the default one. Lanes from `lanes`
-/// on are nobody's: what they get is not said, and past a multiple of kLanesAtOnce they are not
-/// read.
+/// Rows of A (row r begins at a + r * a_stride), `terms` ordered terms each, a multiple of the
+/// unit's block. A panel has kFloatLanes or kDoubleLanes columns, of which the first `lanes` are in
+/// use: panel[k * columns + lane], aligned to 64 bytes. init and after hold as many values for each
+/// row or are nullptr (no running sum to start from, nothing to add). Results go to out[r *
+/// out_stride + lane], aligned as it may be; NaN results are the default one. What comes out beside
+/// the lanes in use is not said.
 struct FloatRows {
   const float* a;
   const float* a_powers;      ///< aligned blocks only: powers of two of exponents, laid out as a
   const float* panel_powers;  ///< and as panel
   const unsigned* key_low;    ///< stochastic chains only: the halves of each output's RandomKey,
-  const unsigned* key_high;   ///< rows * lanes of them
+  const unsigned* key_high;   ///< kFloatLanes of them a row
   long a_stride;
   long rows;
   const float* panel;

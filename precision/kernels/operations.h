@@ -18,7 +18,7 @@ using Chain = void (*)(const LaneArithmetic& arithmetic, const Real* a, long a_s
 template <class T>
 struct Operations {
   using Real = typename T::Real;
-  /// x = round(x + y) and x = round(x) over count values, a multiple of the lanes.
+  /// x = round(x + y) and x = round(x) over count values, a multiple of kFloatLanes' vectors.
   void (*add)(const LaneArithmetic& a, Real* x, const Real* y, long count);
   void (*round)(const LaneArithmetic& a, Real* x, long count);
   /// out[row][lane] = round(sum + a * panel), term by term, from init or +0; unfused rounds the

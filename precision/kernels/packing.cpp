@@ -161,7 +161,7 @@ bool OrderedRows<Real>::pack_side_by_side(std::int64_t first, std::int64_t count
     if (!beside_rows_->read_side_by_side(first, count, stride, to)) return false;
     for (std::int64_t i = 0; i < k_ && count < width; ++i)
       std::fill(to + i * stride + count, to + i * stride + width, 0.0F);
-    if (!as_is_) clean(to, k_ * width, range);
+    clean(to, k_ * width, range);
     if (direct) return true;
     std::fill(to + k_ * width, to + (k_ + 1) * width, 0.0F);  // what the order pads with
     for (std::int64_t i = 0; i < terms_; ++i) {

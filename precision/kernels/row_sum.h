@@ -91,11 +91,7 @@ class RowSum {
                           L::default_nan(L::load(sums + r * T::kLanes + l)));
   }
 
-  /// One stage of products that are exact, or rounded as the accumulator.
-  bool is_chain() const {
-    return !aligned_ && program_.stages == 1 &&
-           (program_.rounds_product == 0 || program_.product_as_accumulator != 0);
-  }
+  bool is_chain() const { return program_.chain != 0; }
   Chain<Real> chain_of_products() const {
     if (program_.rounds_product == 0) return stage_[0].chain;
     const bool narrow = program_.carries_accumulator_values != 0;

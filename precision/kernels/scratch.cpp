@@ -5,6 +5,7 @@
 #include <mutex>
 #include <new>
 #include <utility>
+#include <vector>
 
 namespace npusim::precision::kernels {
 namespace {
@@ -28,13 +29,22 @@ class Shelf {
     }
     return nullptr;
   }
-  void put(void* memory, std::size_t bytes) {
-    if (bytes > kMostKept) return operator delete(memory, kAlignment);
+  /// What has to make room for it; itself where it is too large.
+  std::vector<void*> put(void* memory, std::size_t bytes) {
+    if (bytes > kMostKept) return {memory};
+    std::vector<void*> evicted;
     const std::lock_guard<std::mutex> lock(mutex_);
     Block* place = empty();
-    while (place == nullptr || kept_ + bytes > kMostKept) place = emptied();
+    while (place == nullptr || kept_ + bytes > kMostKept) {
+      place = &blocks_[next_];
+      next_ = (next_ + 1) % blocks_.size();
+      if (place->memory == nullptr) continue;
+      kept_ -= place->bytes;
+      evicted.push_back(std::exchange(place->memory, nullptr));
+    }
     *place = {memory, bytes};
     kept_ += bytes;
+    return evicted;
   }
 
  private:
@@ -42,13 +52,6 @@ class Shelf {
     for (Block& block : blocks_)
       if (block.memory == nullptr) return &block;
     return nullptr;
-  }
-  Block* emptied() {
-    next_ = (next_ + 1) % blocks_.size();
-    Block& block = blocks_[next_];
-    if (block.memory != nullptr) kept_ -= block.bytes;
-    operator delete(std::exchange(block.memory, nullptr), kAlignment);
-    return &block;
   }
 
   std::mutex mutex_;
@@ -69,7 +72,7 @@ void* take_scratch(std::size_t bytes) {
 }
 
 void give_back_scratch(void* memory, std::size_t bytes) noexcept {
-  shelf().put(memory, bytes);
+  for (void* const evicted : shelf().put(memory, bytes)) operator delete(evicted, kAlignment);
 }
 
 }  // namespace npusim::precision::kernels

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Memory for packed operands. The allocator gives pages of this size back to the system at once,
-// and fetching them anew takes as long as a fast product; so what two blocks of operands
-// need stays here between products.
+// and fetching them anew takes as long as a fast product; so the packed operands of a
+// product stay here between products, up to 64 MB of them.
 #pragma once
 
 #include <cstddef>

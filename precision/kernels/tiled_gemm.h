@@ -19,7 +19,7 @@ namespace npusim::precision::kernels {
 constexpr std::int64_t kPackedBytes = std::int64_t{32} << 20;
 /// Panels that share a second-level cache with a few rows.
 constexpr std::int64_t kCachedBytes = std::int64_t{512} << 10;
-/// Rows of A that share a second-level cache with one panel.
+/// Rows of A that stay in a second-level cache while panels come and go.
 constexpr std::int64_t kFewRowsBytes = kCachedBytes / 2;
 /// Enough tasks for any sensible number of threads even where the output is narrow.
 constexpr std::int64_t kWantedTasks = 16;
@@ -94,9 +94,10 @@ class TiledGemm {
   }
 
   bool is_few_rows_by_many(std::int64_t rows, std::int64_t columns) const {
-    return rows * row_bytes() <= kFewRowsBytes && columns > kWantedTasks * kLanes;
+    return rows * row_bytes() <= kFewRowsBytes && columns > kWantedTasks * kLanes &&
+           kLanes * row_bytes() <= kPackedBytes / kWantedTasks;
   }
-  /// A convolution: each panel of its windows is used once and never leaves the cache.
+  /// A convolution: each panel of its windows is used where it was packed, and only there.
   void run_few_rows(std::int64_t rows, std::int64_t columns) {
     pack_a(0, rows);
     parallel_((columns + kLanes - 1) / kLanes, [&](std::int64_t task) {
@@ -206,7 +207,7 @@ class TiledGemm {
     parallel_(panels * parts, [&](std::int64_t task) {
       Panel& panel = *panels_[static_cast<std::size_t>(task / parts)];
       const std::int64_t lane = task % parts * width;
-      if (lane < (panel.count + kLanesAtOnce - 1) / kLanesAtOnce * kLanesAtOnce)
+      if (lane < used_lanes(panel))
         pack_lanes(panel, lane, width, ranges[static_cast<std::size_t>(task)]);
     });
     for (std::size_t i = 0; i < ranges.size(); ++i)
@@ -215,14 +216,28 @@ class TiledGemm {
       parallel_(panels,
                 [&](std::int64_t p) { find_powers(*panels_[static_cast<std::size_t>(p)]); });
   }
+  /// What kernels read of a panel.
+  std::int64_t used_lanes(const Panel& panel) const {
+    if (!is_aligned() && lanes_.program.chain == 0) return kLanes;
+    return (panel.count + kLanesAtOnce - 1) / kLanesAtOnce * kLanesAtOnce;
+  }
   void pack_lanes(Panel& panel, std::int64_t lane, std::int64_t width, ExponentRange& range) const {
     OrderedRows<Real> source(problem_.b, problem_.order, problem_.k(), lanes_.native);
     source.pack_panel(panel.column + lane, std::clamp<std::int64_t>(panel.count - lane, 0, width),
                       width, kLanes, panel.values.data() + lane, range);
   }
+  /// Of the lanes in use: in one piece where that is all of them.
   void find_powers(Panel& panel) const {
-    panel.powers = powers_of(panel.values.data(), problem_.terms() * kLanes,
-                             lanes_.program.alignment.least_power_b);
+    if constexpr (sizeof(Real) == sizeof(float)) {
+      if (!is_aligned()) return;
+      const std::int64_t used = used_lanes(panel);
+      const std::int64_t pieces = used == kLanes ? 1 : problem_.terms();
+      const std::int64_t length = used == kLanes ? problem_.terms() * kLanes : used;
+      panel.powers = AlignedArray<Real>(problem_.terms() * kLanes);
+      for (std::int64_t i = 0; i < pieces; ++i)
+        kernels_.powers(panel.values.data() + i * kLanes, static_cast<long>(length),
+                        lanes_.program.alignment.least_power_b, panel.powers.data() + i * kLanes);
+    }
   }
 
   void run_rows(Panel& panel, std::int64_t first, std::int64_t row, std::int64_t rows) const {

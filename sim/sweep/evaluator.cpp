@@ -93,6 +93,7 @@ Numerics numerics_of(const Job& job, const std::optional<CalibratedValues>& cali
   NumericOptions numeric;
   numeric.seed = seed;
   numeric.most_macs = kMostNumericMacs;
+  numeric.task = task_of(*job.workload);
   if (calibrated && !is_sampled(job.mapped->graph, numeric))
     numeric.calibrated = std::make_shared<const CalibratedValues>(*calibrated);
   return execute(*job.mapped, *job.recipe, numeric, serial);

@@ -3,12 +3,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "base/error.h"
 #include "sim/calibration.h"
 #include "sim/training/batch_feed.h"
-#include "workloads/detmath.h"
 #include "workloads/initializer.h"
 #include "workloads/training/loss.h"
 
@@ -43,14 +41,18 @@ Evaluation Evaluator::run(
       executor_.load(static_cast<workloads::TensorId>(i), *value);
   const DataTensors data = data_tensors(workload_, graph);
   const workloads::SampleShape sample = sample_shape(workload_);
-  std::vector<std::int64_t> order(static_cast<std::size_t>(test_.size()));
-  std::iota(order.begin(), order.end(), 0);
+  const std::int64_t batches = (test_.size() + workload_.batch - 1) / workload_.batch;
+  std::vector<std::int64_t> order(static_cast<std::size_t>(batches * workload_.batch));
+  for (std::size_t i = 0; i < order.size(); ++i)  // the last batch is filled with its last sample
+    order[i] = std::min(static_cast<std::int64_t>(i), test_.size() - 1);
   Evaluation sums;
-  for (std::int64_t first = 0; first + workload_.batch <= test_.size(); first += workload_.batch) {
+  for (std::int64_t first = 0; first < test_.size(); first += workload_.batch) {
     if (interrupted_ && interrupted_()) throw Interrupted{};
-    const Batch batch = read_batch(test_, sample, order, first, workload_.batch, parallel_);
+    Batch batch = read_batch(test_, sample, order, first, workload_.batch, parallel_);
     executor_.load(data.input, batch.input);
     executor_.run(0, {}, {});
+    const std::int64_t samples = std::min(workload_.batch, test_.size() - first);
+    batch.label.resize(static_cast<std::size_t>(samples * workloads::element_count(sample.label)));
     add_batch(executor_.value(logits_), batch.label, sums);
   }
   if (sums.labels > 0) {
@@ -62,27 +64,17 @@ Evaluation Evaluator::run(
 }
 
 /// Logits (N, classes, ...), labels (N, ...); with boxes logits (N, classes + 4), labels (N, 5).
+/// Logits may be more: of the samples that fill a batch.
 void Evaluator::add_batch(const workloads::Tensor& logits, const std::vector<double>& labels,
                           Evaluation& sums) const {
   if (workloads::takes_boxes(workload_.training->loss)) return add_boxes(logits, labels, sums);
-  const auto classes = static_cast<std::size_t>(logits.shape[1]);
-  const std::size_t inner =
-      logits.values.size() / static_cast<std::size_t>(logits.shape[0]) / classes;
-  for (std::size_t i = 0; i < labels.size(); ++i)
-    add_class(logits.values.data() + i / inner * classes * inner + i % inner, classes, inner,
-              labels[i], sums);
+  for (std::size_t i = 0; i < labels.size(); ++i) add_class(scores_of(logits, i), labels[i], sums);
 }
 
-void Evaluator::add_class(const double* scores, std::size_t classes, std::size_t stride,
-                          double true_class, Evaluation& sums) {
-  std::size_t best = 0;
-  for (std::size_t c = 1; c < classes; ++c)
-    if (scores[c * stride] > scores[best * stride]) best = c;
-  double sum = 0.0;
-  for (std::size_t c = 0; c < classes; ++c)
-    sum += workloads::det_exp(scores[c * stride] - scores[best * stride]);
+void Evaluator::add_class(const Scores& scores, double true_class, Evaluation& sums) {
   const auto label = static_cast<std::size_t>(true_class);
-  sums.loss += workloads::det_log(sum) + scores[best * stride] - scores[label * stride];
+  const std::size_t best = scores.best();
+  sums.loss += scores.cross_entropy(label);
   if (best == label) sums.accuracy += 1.0;
   sums.predictions.push_back(static_cast<std::int32_t>(best));
   ++sums.labels;
@@ -94,10 +86,10 @@ void Evaluator::add_boxes(const workloads::Tensor& logits, const std::vector<dou
   const auto columns = static_cast<std::size_t>(logits.shape[1]);
   const std::size_t classes = columns - kBox;
   if (!sums.mean_iou) sums.mean_iou = 0.0;
-  for (std::size_t i = 0; i < static_cast<std::size_t>(logits.shape[0]); ++i) {
+  for (std::size_t i = 0; i * (1 + kBox) < labels.size(); ++i) {
     const double* const row = logits.values.data() + i * columns;
     const double* const label = labels.data() + i * (1 + kBox);
-    add_class(row, classes, 1, label[0], sums);
+    add_class({row, classes, 1}, label[0], sums);
     for (std::size_t n = 0; n < kBox; ++n) {
       const double distance = std::fabs(row[classes + n] - label[1 + n]) / workloads::kBoxUnit;
       sums.loss += distance < 1.0 ? 0.5 * distance * distance : distance - 0.5;

@@ -7,6 +7,7 @@
 #include <map>
 #include <string>
 
+#include "sim/task_metrics.h"
 #include "sim/training/step_executor.h"
 #include "sim/training/train_options.h"
 #include "workloads/datasets/dataset.h"
@@ -23,15 +24,14 @@ class Evaluator {
   Evaluator(const workloads::Workload& workload, const npu::MappedGraph& forward,
             const precision::Format& internal, const workloads::Dataset& test, std::uint64_t seed,
             const precision::ParallelFor& parallel, const std::function<bool()>& interrupted = {});
-  /// Values of each weight and statistic by name; whole batches of the test set. Throws Interrupted
+  /// Values of each weight and statistic by name; all of the test set. Throws Interrupted
   /// (calibration.h) before the next batch or node when `interrupted` says so.
   Evaluation run(const std::function<const std::vector<double>*(const std::string&)>& values);
 
  private:
   void add_batch(const workloads::Tensor& logits, const std::vector<double>& labels,
                  Evaluation& sums) const;
-  static void add_class(const double* scores, std::size_t classes, std::size_t stride,
-                        double true_class, Evaluation& sums);
+  static void add_class(const Scores& scores, double true_class, Evaluation& sums);
   static void add_boxes(const workloads::Tensor& logits, const std::vector<double>& labels,
                         Evaluation& sums);
 

@@ -9,7 +9,7 @@ namespace npusim::sim {
 
 GradientStatistics gradient_statistics(const std::vector<double>& before,
                                        const std::vector<double>& after,
-                                       const precision::Format& format) {
+                                       const precision::Format& format, double clamped_at) {
   GradientStatistics s;
   s.format = format.name;
   s.count = static_cast<std::int64_t>(before.size());
@@ -31,7 +31,8 @@ GradientStatistics gradient_statistics(const std::vector<double>& before,
     s.largest = std::max(s.largest, size);
     s.smallest = s.smallest == 0.0 ? size : std::min(s.smallest, size);
     ++s.exponents[std::ilogb(size)];
-    const bool too_large = !std::isfinite(y) || (std::fabs(y) == top && size > top);
+    const bool too_large =
+        !std::isfinite(y) || (std::fabs(y) == top && size > top) || size >= clamped_at;
     if (too_large) {
       ++s.overflowed;
       if (std::isfinite(y)) ++s.masked;

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <string>
 #include <vector>
@@ -23,7 +24,8 @@ struct GradientStatistics {
   std::int64_t zeros = 0;                 ///< before rounding
   std::int64_t flushed = 0;               ///< non-zero before, zero after: underflow
   std::int64_t subnormal = 0;             ///< stored below the smallest normal
-  std::int64_t overflowed = 0;            ///< finite before, beyond the largest finite value
+  std::int64_t overflowed = 0;            ///< finite before, beyond the largest finite value, or
+                                          ///< clamped by the unit that computed it
   std::int64_t nonfinite = 0;             ///< before rounding
   std::int64_t masked = 0;                ///< overflows and infinities that are finite once stored
   double largest = 0.0, smallest = 0.0;   ///< magnitudes of finite non-zero values
@@ -34,9 +36,12 @@ struct GradientStatistics {
   std::array<std::int64_t, 4> overflowing{};  ///< values that this scale would overflow
 };
 
+/// Values before and after they are stored. `clamped_at`: the largest magnitude of a unit whose
+/// overflows saturate, so that a sum which reached it counts as masked.
 GradientStatistics gradient_statistics(const std::vector<double>& before,
                                        const std::vector<double>& after,
-                                       const precision::Format& format);
+                                       const precision::Format& format,
+                                       double clamped_at = std::numeric_limits<double>::infinity());
 
 /// Over all weights of one update.
 struct UpdateStatistics {

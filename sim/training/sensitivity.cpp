@@ -10,6 +10,7 @@
 
 #include "base/progress.h"
 #include "base/thread_pool.h"
+#include "npu_models/input_units.h"
 #include "npu_models/npu_file.h"
 #include "sim/run_parts.h"
 #include "sim/training/train_report.h"
@@ -31,24 +32,26 @@ struct Lowering {
 
 struct Role {
   const char* key;
-  TensorRole role;
-  precision::Format Recipe::*format;
+  void (*set)(Recipe&, const precision::Format&);
 };
 const std::vector<Role>& roles() {
+  using precision::Format;
   static const std::vector<Role> kRoles = {
-      {"weights", TensorRole::weight, &Recipe::weights},
-      {"activations", TensorRole::activation, &Recipe::activations},
-      {"activation_gradients", TensorRole::activation_gradient, &Recipe::activation_gradients},
-      {"weight_gradients", TensorRole::weight_gradient, &Recipe::weight_gradients},
-      {"optimizer_state", TensorRole::optimizer_state, &Recipe::optimizer_state},
-      {"statistics", TensorRole::statistics, &Recipe::statistics}};
+      {"weights", [](Recipe& r, const Format& f) { r.weights = f; }},
+      {"master_weights", [](Recipe& r, const Format& f) { r.master_weights = f; }},
+      {"activations", [](Recipe& r, const Format& f) { r.activations = f; }},
+      {"activation_gradients", [](Recipe& r, const Format& f) { r.activation_gradients = f; }},
+      {"weight_gradients", [](Recipe& r, const Format& f) { r.weight_gradients = f; }},
+      {"optimizer_state", [](Recipe& r, const Format& f) { r.optimizer_state = f; }},
+      {"statistics", [](Recipe& r, const Format& f) { r.statistics = f; }}};
   return kRoles;
 }
 
 /// A recipe as the program reads it and as a file says it, changed together.
 class Draft {
  public:
-  explicit Draft(const Recipe& base) : recipe_(base), json_(base.resolved) {
+  Draft(const Recipe& base, const workloads::Graph& forward)
+      : forward_(forward), recipe_(base), json_(base.resolved) {
     if (recipe_.operands) return;
     // Products read what their neighbours were lowered to, so it must be said what they read.
     recipe_.operands = recipe_.activations;
@@ -65,15 +68,17 @@ class Draft {
       case Part::role:
         for (const Role& role : roles())
           if (to.name == role.key) {
-            recipe_.*role.format = format;
+            role.set(recipe_, format);
             json_.find("formats")->set(role.key, to.candidate);
           }
         return;
       case Part::op:
-        return add_rule({to.name, to.name + "Gradient"}, "", format, false);
+        // By name: a training step has gradients under other ops, and parts of some ops instead.
+        for (const workloads::Node& node : forward_.nodes)
+          if (node.op == to.name) add_rules(node.name, format, false);
+        return;
       case Part::layer:
-        add_rule({}, to.name, format, true);
-        return add_rule({}, to.name + ".*", format, true);
+        return add_rules(to.name, format, true);
     }
   }
 
@@ -86,19 +91,17 @@ class Draft {
   const JsonValue& json() const { return json_; }
 
  private:
-  void add_rule(const std::vector<std::string>& ops, const std::string& nodes,
-                const precision::Format& format, bool operands) {
+  /// For a node of the forward graph, its parts and their gradients.
+  void add_rules(const std::string& node, const precision::Format& format, bool operands) {
+    add_rule(node, format, operands);
+    add_rule(node + ".*", format, operands);
+  }
+
+  void add_rule(const std::string& nodes, const precision::Format& format, bool operands) {
     workloads::RecipeRule rule;
     JsonValue item = JsonValue::make_object();
-    JsonValue names = JsonValue::make_array();
-    for (const std::string& op : ops)
-      if (workloads::ops().find(op) != nullptr) {
-        rule.ops.push_back(op);
-        names.push_back(JsonValue::make_string(op));
-      }
-    if (!ops.empty()) item.set("ops", std::move(names));
     rule.nodes = nodes;
-    if (!nodes.empty()) item.set("nodes", nodes);
+    item.set("nodes", nodes);
     JsonValue formats = JsonValue::make_object();
     for (const TensorRole role : {TensorRole::activation, TensorRole::activation_gradient}) {
       rule.formats[role] = format;
@@ -115,6 +118,7 @@ class Draft {
     json_.find("rules")->push_back(std::move(item));
   }
 
+  const workloads::Graph& forward_;
   Recipe recipe_;
   JsonValue json_;
 };
@@ -135,7 +139,7 @@ class Search {
     load();
     const std::vector<Lowering> all = lowerings();
     base::Progress progress("sensitivity", static_cast<double>(all.size()) + 1.0, request_.quiet);
-    Draft base(base_);
+    Draft base(base_, workload_.graph);
     base.describe(base_.name, base_.description);
     result_.base_row = measure(base, "base", nullptr);
     progress.advance(1.0, base_.name);
@@ -147,9 +151,10 @@ class Search {
     for (const Lowering& lowering : all) {
       progress.advance(1.0, lowering.name + " in " + lowering.candidate);
       if (stopped()) break;
-      Draft draft(base_);
+      Draft draft(base_, workload_.graph);
       draft.lower(lowering);
-      result_.rows.push_back(measure(draft, lowering.name, &lowering));
+      SensitivityRow row = measure(draft, lowering.name, &lowering);
+      (row.same ? result_.same : result_.rows).push_back(std::move(row));
     }
     rank();
     if (!result_.interrupted) choose();
@@ -189,7 +194,7 @@ class Search {
     result_.base = base_.name;
   }
 
-  /// Every part with every candidate that is narrower than what it has now.
+  /// Every part with every candidate.
   std::vector<Lowering> lowerings() const {
     std::vector<Lowering> all;
     const auto add = [&](Part part, const std::string& name, const std::vector<std::string>& to) {
@@ -204,7 +209,9 @@ class Search {
         add(Part::op, node.op, options_.candidates);
     }
     if (options_.parts == Part::role)
-      for (const Role& role : roles()) add(Part::role, role.key, options_.candidates);
+      for (const Role& role : roles())
+        if (role.key != std::string("master_weights") || base_.master_weights)
+          add(Part::role, role.key, options_.candidates);
     add(Part::accumulator, "accumulator", options_.accumulators);
     return all;
   }
@@ -227,6 +234,9 @@ class Search {
       const TrainMappings mappings = npu_ ? map_training(*npu_, workload_, draft.recipe())
                                           : map_training(workload_, draft.recipe());
       row.bytes = bytes_of(mappings.step);
+      row.same = lowering != nullptr && !changes(*lowering, mappings.step);
+      if (row.same) return row;
+      if (lowering == nullptr && name == "base") base_formats_ = formats_of(mappings.step);
       row.hypothetical = hypothetical_ops(mappings.step);
       add_new(hypothetical_ops(mappings.forward), row.hypothetical);
       TrainOptions options = request_.options;
@@ -250,6 +260,29 @@ class Search {
     row.accuracy_change = last.accuracy - base_run_.evaluations.back().accuracy;
     row.agreement = agreement(run, base_run_).value_or(0.0);
     return row;
+  }
+
+  using Formats = std::map<std::string, precision::Format>;
+  static Formats formats_of(const npu::MappedGraph& step) {
+    Formats formats;
+    for (std::size_t i = 0; i < step.storage.size(); ++i)
+      formats.emplace(step.graph.tensors[i].name, step.storage[i].format);
+    return formats;
+  }
+  bool changes(const Lowering& lowering, const npu::MappedGraph& step) const {
+    if (lowering.part == Part::accumulator)
+      return precision::format_from_name(lowering.candidate) != accumulator();
+    return formats_of(step) != base_formats_;
+  }
+  /// Of the base.
+  precision::Format accumulator() const {
+    if (base_.accumulator) return *base_.accumulator;
+    return npu::default_accumulator(npu_->mac_array, base_.operands.value_or(base_.activations));
+  }
+  /// Bytes do not show what a narrower accumulator saves.
+  bool is_narrower_accumulator(const SensitivityRow& row) const {
+    return row.part == Part::accumulator &&
+           precision::format_from_name(row.candidate).bits() < accumulator().bits();
   }
 
   static double bytes_of(const npu::MappedGraph& step) {
@@ -283,7 +316,8 @@ class Search {
   void choose() {
     std::vector<SensitivityRow> order;
     for (const SensitivityRow& row : result_.rows)
-      if (holds(row) && row.bytes <= result_.base_row.bytes) order.push_back(row);
+      if (holds(row) && (row.bytes < result_.base_row.bytes || is_narrower_accumulator(row)))
+        order.push_back(row);
     // A part costs what its cheapest candidate costs.
     std::map<std::string, double> price;
     for (const SensitivityRow& row : order) {
@@ -308,7 +342,8 @@ class Search {
       Draft draft = drafted();
       draft.lower({row.part, row.name, row.candidate});
       const SensitivityRow all = measure(draft, "assignment", nullptr);
-      if (!holds(all)) continue;
+      const bool cheaper = all.bytes < result_.assignment.bytes || row.part == Part::accumulator;
+      if (!holds(all) || !cheaper) continue;
       taken.insert(row.name);
       result_.chosen.push_back(row);
       result_.assignment = all;
@@ -324,7 +359,7 @@ class Search {
   }
 
   Draft drafted() const {
-    Draft draft(base_);
+    Draft draft(base_, workload_.graph);
     for (const SensitivityRow& row : result_.chosen)
       draft.lower({row.part, row.name, row.candidate});
     return draft;
@@ -339,6 +374,7 @@ class Search {
   Recipe base_;
   TrainData data_;
   TrainRun base_run_;
+  Formats base_formats_;  ///< of the base's step, by tensor
   Sensitivity result_;
 };
 

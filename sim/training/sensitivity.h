@@ -4,11 +4,12 @@
 // the same steps from the same seed, and ranked by what that did to the loss. Then the cheapest
 // assignment within a bound: parts are lowered one after the other, those first that cost the least
 // loss a byte saved, each into its narrowest candidate with which the bound still holds; what does
-// not hold is taken back. This is a greedy search: it need not find the cheapest of all
-// assignments, but its result was trained as it stands.
+// not hold, or saves nothing, is taken back. This is a greedy search: it need not find the cheapest
+// of all assignments, but its result was trained as it stands.
 //
 // Cost: bytes that the ops of a training step read and write, at the width of each tensor's format;
-// casts in front of products are not counted, they go with the op that wrote what they read.
+// casts in front of products are not counted, they go with the op that wrote what they read. Of an
+// accumulator: its width.
 #pragma once
 
 #include <optional>
@@ -22,7 +23,7 @@ namespace npusim::sim {
 
 enum class Part {
   layer,        ///< one product of the forward graph with its gradients: operands and results
-  op,           ///< all nodes of one op with their gradients: results
+  op,           ///< all nodes of one op, their parts and gradients: results
   role,         ///< weights, activations, gradients, ... of the whole network
   accumulator,  ///< of the NPU's array
 };
@@ -45,7 +46,8 @@ struct SensitivityRow {
   double loss = 0.0, accuracy = 0.0, agreement = 0.0;  ///< on the test samples, at the end
   double loss_change = 0.0, accuracy_change = 0.0;     ///< candidate - base
   double bytes = 0.0;                                  ///< cost
-  HypotheticalOps hypothetical = {};                   ///< with --what-if
+  bool same = false;  ///< nothing of the step is stored otherwise than in the base: not trained
+  HypotheticalOps hypothetical = {};  ///< with --what-if
 };
 
 struct Sensitivity {
@@ -53,6 +55,7 @@ struct Sensitivity {
   std::string workload, base;
   SensitivityRow base_row;
   std::vector<SensitivityRow> rows;    ///< most harmful first; those that did not run at the end
+  std::vector<SensitivityRow> same;    ///< parts without anything to lower
   std::vector<SensitivityRow> chosen;  ///< parts of the assignment, in the order they were taken
   SensitivityRow assignment;           ///< all of them together
   base::JsonValue recipe;              ///< that says so, for `train`

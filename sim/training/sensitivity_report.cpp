@@ -55,16 +55,23 @@ JsonValue list_of(const std::vector<SensitivityRow>& rows) {
   return list;
 }
 
+std::string parts_of(const std::vector<SensitivityRow>& rows) {
+  std::string text;
+  for (const SensitivityRow& row : rows)
+    text += fmt::format(" {} {} in {};", name_of(row.part), row.name, row.candidate);
+  if (!text.empty()) text.back() = '.';
+  return text;
+}
+
 std::string conclusion(const Sensitivity& result) {
   if (result.interrupted) return "Interrupted: no assignment was searched for.\n";
-  std::string text =
+  std::string text;
+  if (!result.same.empty()) text += "Nothing to lower:" + parts_of(result.same) + "\n";
+  text +=
       fmt::format("Base {}: loss {:.4f}, accuracy {:.2f} %{}\n", result.base, result.base_row.loss,
                   100.0 * result.base_row.accuracy, mark_of(result.base_row.hypothetical));
   if (result.chosen.empty()) return text + "No part can be lowered within the bound.\n";
-  text += "Within the bound together:";
-  for (const SensitivityRow& row : result.chosen)
-    text += fmt::format(" {} {} in {};", name_of(row.part), row.name, row.candidate);
-  text.back() = '.';
+  text += "Within the bound together:" + parts_of(result.chosen);
   text += fmt::format(" Loss {:+.6f}, accuracy {:+.2f} points, {:.2f} % of the bytes.\n",
                       result.assignment.loss_change, 100.0 * result.assignment.accuracy_change,
                       100.0 * result.assignment.bytes / result.base_row.bytes);
@@ -84,6 +91,15 @@ JsonValue json_of(const Sensitivity& result) {
   v.set("base", result.base);
   v.set("base_row", json_of(result.base_row));
   v.set("rows", list_of(result.rows));
+  JsonValue same = JsonValue::make_array();
+  for (const SensitivityRow& row : result.same) {
+    JsonValue item = JsonValue::make_object();
+    item.set("part", name_of(row.part));
+    item.set("name", row.name);
+    item.set("candidate", row.candidate);
+    same.push_back(std::move(item));
+  }
+  v.set("nothing_to_lower", std::move(same));
   v.set("chosen", list_of(result.chosen));
   v.set("assignment", json_of(result.assignment));
   v.set("recipe", result.recipe);

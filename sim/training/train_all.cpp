@@ -109,6 +109,10 @@ class Experiment {
           map_on_npu(job);
         if (job.mappings) job.run.hypothetical = hypothetical_ops(job.mappings->step);
         if (job.mappings) add_new(hypothetical_ops(job.mappings->forward), job.run.hypothetical);
+      } catch (const DoesNotFitError& error) {
+        job.run.status = TrainStatus::unsupported;
+        job.run.error = error.what();
+        job.run.memory = error.memory;
       } catch (const npu::UnsupportedError& error) {
         job.run.status = TrainStatus::unsupported;
         job.run.error = error.what();

@@ -62,14 +62,22 @@ TrainMappings map_both(const npu::NpuSpec& npu, const Graph& step, const Graph& 
   return mappings;
 }
 
+void require_fit(const npu::NpuSpec& npu, const npu::MappedGraph& mapped) {
+  try {
+    npu::check_fits(npu, mapped);
+  } catch (const npu::UnsupportedError& error) {
+    throw DoesNotFitError(error.what(), mapped.memory);
+  }
+}
+
 }  // namespace
 
 TrainMappings map_training(const npu::NpuSpec& npu, const workloads::Workload& workload,
                            const workloads::Recipe& recipe) {
   TrainMappings mappings = map_both(npu, npu::training_graph(npu, workload, recipe).graph,
                                     forward_graph(workload, recipe), recipe, nullptr);
-  npu::check_fits(npu, mappings.step);
-  npu::check_fits(npu, mappings.forward);
+  require_fit(npu, mappings.step);
+  require_fit(npu, mappings.forward);
   return mappings;
 }
 

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <memory>
 
 #include "base/hash.h"
@@ -60,6 +61,20 @@ std::vector<Carried> carried_tensors(const Graph& graph) {
   return result;
 }
 
+/// Of each tensor, the magnitude that the unit which computes it clamps overflows to; infinite
+/// where none does.
+std::vector<double> clamping_products(const npu::MappedGraph& step) {
+  std::vector<double> result(step.graph.tensors.size(), std::numeric_limits<double>::infinity());
+  for (const npu::MappedOp& op : step.ops) {
+    if (op.engine != npu::Engine::matrix || !op.gemm) continue;
+    const precision::Format& sum = op.unit().accumulator().format;
+    if (sum.overflow != precision::Overflow::saturate) continue;
+    for (const TensorId id : step.graph.nodes[static_cast<std::size_t>(op.node)].outputs)
+      result[at(id)] = sum.max_finite();
+  }
+  return result;
+}
+
 class Trainer {
  public:
   Trainer(const workloads::Workload& workload, const workloads::Recipe& recipe,
@@ -80,7 +95,8 @@ class Trainer {
         carried_(carried_tensors(graph_)),
         tensors_(step_tensors(workload, graph_)),
         sample_(sample_shape(workload)),
-        finite_(graph_.find(workloads::kGradientsFinite)) {
+        finite_(graph_.find(workloads::kGradientsFinite)),
+        clamped_at_(clamping_products(mappings.step)) {
     per_epoch_ = data_.train->size() / workload_.samples_per_step();
     total_ = per_epoch_ * options.epochs;
     if (options.max_steps > 0) total_ = std::min(total_, options.max_steps);
@@ -172,7 +188,8 @@ class Trainer {
     const bool finite = compute();
     record.loss = executor_.value(graph_.outputs[0]).values[0];
     record.skipped = !finite;
-    if (!finite || !std::isfinite(record.loss)) locate_nonfinite();
+    const bool sound = !finite || updates_finite();
+    if (!finite || !sound || !std::isfinite(record.loss)) locate_nonfinite();
     for (const Carried& tensor : carried_)
       if (finite || !tensor.from_update) executor_.carry(tensor.output, tensor.source);
     scaler_.update(finite, largest_);
@@ -184,7 +201,7 @@ class Trainer {
     if (options_.log) options_.log(log_line(run_, record));
     if (options_.progress) options_.progress(1.0 / static_cast<double>(total_), run_.recipe);
     ++step_;
-    if (!weights_finite()) diverged();
+    if (!sound) diverged();
   }
 
   /// Runs the step; false when it has to be skipped.
@@ -237,7 +254,7 @@ class Trainer {
       return;
     }
     GradientStatistics statistics =
-        gradient_statistics(before, after.values, storage_[at(id)].format);
+        gradient_statistics(before, after.values, storage_[at(id)].format, clamped_at_[at(id)]);
     statistics.step = step_;
     statistics.tensor = graph_.tensor(id).name;
     statistics.role = workloads::name_of(graph_.tensor(id).role);
@@ -259,16 +276,15 @@ class Trainer {
         watched);
   }
 
-  bool weights_finite() const {
+  bool updates_finite() const {
     for (const Carried& tensor : carried_)
-      if (tensor.from_update && !all_finite(executor_.value(tensor.source).values)) return false;
+      if (tensor.from_update && !all_finite(executor_.value(tensor.output).values)) return false;
     return true;
   }
 
   void diverged() {
     run_.status = TrainStatus::diverged;
     run_.error = "weights are no longer finite after step " + std::to_string(step_ - 1);
-    if (run_.first_nonfinite.step < 0) run_.first_nonfinite = {step_ - 1, "update", "weights"};
   }
 
   /// The weights that the optimizer keeps, and running statistics, by the names the forward graph
@@ -381,6 +397,7 @@ class Trainer {
   std::vector<DataTensors> tensors_;
   workloads::SampleShape sample_;
   TensorId finite_;
+  std::vector<double> clamped_at_;  ///< by tensor
   std::vector<std::int64_t> order_;
   std::int64_t epoch_ = -1, per_epoch_ = 0, total_ = 0, step_ = 0, updates_ = 0;
   double largest_ = 0.0;

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <optional>
+#include <string>
+#include <utility>
 
 #include "npu_models/cluster/cluster_spec.h"
 #include "npu_models/mapping.h"
@@ -20,8 +22,15 @@ struct TrainMappings {
   npu::MappedGraph step;
   npu::MappedGraph forward;
 };
+/// The step or the forward pass needs more memory than the NPU has: this.
+class DoesNotFitError : public npu::UnsupportedError {
+ public:
+  DoesNotFitError(const std::string& message, npu::MemoryFootprint needed)
+      : UnsupportedError(message), memory(std::move(needed)) {}
+  npu::MemoryFootprint memory;
+};
 /// On an NPU, convolutions of the forward pass in the form (direct, by Winograd) that the step has.
-/// Throws npu::UnsupportedError.
+/// Throws npu::UnsupportedError, DoesNotFitError among them.
 TrainMappings map_training(const npu::NpuSpec& npu, const workloads::Workload& workload,
                            const workloads::Recipe& recipe);
 /// A workload with the nodes of all devices of a cluster (cluster_graphs.h), whose steps are mapped

@@ -2,6 +2,7 @@
 #include "base/hash.h"
 #include "sim/version.h"
 #include "sim/writers/writers.h"
+#include "workloads/detmath.h"
 
 namespace npusim::sim {
 namespace {
@@ -189,6 +190,20 @@ JsonValue sampled(const SampledNumerics& n, const Labels& labels) {
   return object;
 }
 
+JsonValue task(const TaskMetrics& t) {
+  JsonValue object = JsonValue::make_object();
+  object.set("predictions", t.predictions);
+  object.set("top1_agreement", t.agreement);
+  if (!t.loss) return object;
+  const double perplexity = workloads::det_exp(*t.loss);
+  const double reference_perplexity = workloads::det_exp(*t.reference_loss);
+  object.set("loss", *t.loss);
+  object.set("loss_difference", *t.loss - *t.reference_loss);
+  object.set("perplexity", perplexity);
+  object.set("perplexity_difference", perplexity - reference_perplexity);
+  return object;
+}
+
 JsonValue numerics(const Numerics& n, const Labels& labels) {
   JsonValue object = JsonValue::make_object();
   object.set("sampled",
@@ -201,6 +216,7 @@ JsonValue numerics(const Numerics& n, const Labels& labels) {
                                        ? JsonValue::make_null()
                                        : JsonValue::make_string(n.first_nonfinite_op));
   object.set("output_bits_hash", base::hex64(n.output_bits_hash));
+  if (n.task) object.set("task", task(*n.task));
   if (!n.approximations.empty()) {
     JsonValue tables = JsonValue::make_object();
     for (const auto& [function, text] : n.approximations) tables.set(function, text);

@@ -3,6 +3,7 @@
 
 #include "sim/writers/text_table.h"
 #include "sim/writers/writers.h"
+#include "workloads/detmath.h"
 
 namespace npusim::sim {
 namespace {
@@ -88,6 +89,17 @@ std::string numerics_table_of(const RunResult& run) {
     table.row(std::move(cells));
   }
   std::string text = table.aligned();
+  if (const auto& task = run.numerics->task) {
+    text += fmt::format("top-1 agreement with FP64: {:.2f} % of {}", 100.0 * task->agreement,
+                        task->predictions);
+    if (task->loss) {
+      const double perplexity = workloads::det_exp(*task->loss);
+      const double difference = perplexity - workloads::det_exp(*task->reference_loss);
+      text += fmt::format("; loss {:.6g} ({:+.2e}), perplexity {:.6g} ({:+.2e})", *task->loss,
+                          *task->loss - *task->reference_loss, perplexity, difference);
+    }
+    text += '\n';
+  }
   for (const auto& [function, how] : run.numerics->approximations)
     text += fmt::format("from a table: {}: {}\n", function, how);
   return text;

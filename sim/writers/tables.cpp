@@ -7,6 +7,7 @@
 #include "sim/comparison.h"
 #include "sim/writers/text_table.h"
 #include "sim/writers/writers.h"
+#include "workloads/detmath.h"
 
 namespace npusim::sim {
 namespace {
@@ -231,6 +232,9 @@ std::string csv_of(const Result& result, const ComparisonOptions& options) {
                              "energy_mj",
                              "worst_rel_fro",
                              "first_nonfinite_op",
+                             "top1_agreement",
+                             "loss_difference",
+                             "perplexity_difference",
                              "peak_memory_bytes",
                              "native",
                              "decomposed",
@@ -270,6 +274,13 @@ std::string csv_of(const Result& result, const ComparisonOptions& options) {
     const std::optional<double> worst = worst_output_error(run);
     cells.push_back(worst ? exact(*worst) : "");
     cells.push_back(run.numerics ? run.numerics->first_nonfinite_op : "");
+    const auto task = run.numerics ? run.numerics->task : std::nullopt;
+    const bool labelled = task && task->loss;
+    cells.push_back(task ? exact(task->agreement) : "");
+    cells.push_back(labelled ? exact(*task->loss - *task->reference_loss) : "");
+    cells.push_back(labelled ? exact(workloads::det_exp(*task->loss) -
+                                     workloads::det_exp(*task->reference_loss))
+                             : "");
     cells.push_back(run.memory ? std::to_string(run.memory->footprint.peak_bytes) : "");
     for (const npu::Support level :
          {npu::Support::native, npu::Support::decomposed, npu::Support::host, npu::Support::unknown,

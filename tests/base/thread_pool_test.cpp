@@ -60,6 +60,15 @@ TEST(ThreadPool, LoopsThatFollowEachOtherCloselyOrFarApart) {
   }
 }
 
+TEST(ThreadPool, EndsRightAfterALoop) {
+  for (int round = 0; round < 300; ++round) {
+    ThreadPool pool(4);
+    std::atomic<int> runs{0};
+    pool.parallel_for(5, [&](std::int64_t) { ++runs; });
+    ASSERT_EQ(runs.load(), 5);
+  }
+}
+
 TEST(ThreadPool, TheLowestFailureIsTheOneThrown) {
   for (const int threads : {1, 4}) {
     ThreadPool pool(threads);

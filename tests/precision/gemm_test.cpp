@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -11,6 +12,8 @@
 
 #include "oracle.h"
 #include "patterns.h"
+#include "precision/kernels/dispatch.h"
+#include "precision/kernels/scratch.h"
 #include "simd_path.h"
 #include "units.h"
 
@@ -247,6 +250,70 @@ TEST(Gemm, ThreadCountLeavesNoTrace) {
   const Case c = random_case(unit, flat(100), {50, 200, 100}, 77, 4.0, false);
   const std::vector<double> want = gemm(c, serial());
   for (const int count : {2, 3, 7}) EXPECT_EQ(gemm(c, threads(count)), want) << count;
+}
+
+/// Counts rows that the scalar code reads.
+class Watched final : public OperandRows {
+ public:
+  explicit Watched(const OperandRows& rows) : rows_(rows) {}
+  std::int64_t rows() const override { return rows_.rows(); }
+  void read(std::int64_t row, double* to) const override {
+    ++scalar_reads;
+    rows_.read(row, to);
+  }
+  void read_floats(std::int64_t row, std::int64_t k, float* to) const override {
+    rows_.read_floats(row, k, to);
+  }
+  mutable std::atomic<int> scalar_reads{0};
+
+ private:
+  const OperandRows& rows_;
+};
+
+// Columns that nobody has are not packed: what lies there must not look like sums out of range.
+TEST_P(OnEverySimdPath, IdleLanesHaveNoSay) {
+  constexpr std::int64_t kTerms = 48, kPanel = kTerms * kernels::kFloatLanes * 4;
+  const MacUnit stochastic = units::chain(fp16(), {fp16(), Rounding::sr, 10});
+  std::vector<MacUnit> all = units::many_blocks();
+  all.push_back(stochastic);
+  for (const MacUnit& unit : all) {
+    Case c = random_case(unit, flat(kTerms), {20, 20, 0}, 4100, 2.0, false);
+    std::vector<void*> blocks(8);
+    for (void*& block : blocks) {
+      block = kernels::take_scratch(kPanel);
+      std::memset(block, 0x7f, kPanel);  // near the largest finite value
+    }
+    for (void* block : blocks) kernels::give_back_scratch(block, kPanel);
+    const std::vector<double> want = by_planned_dot(c);
+    const MatrixRows a(c.a.data(), 20, kTerms, kTerms, 1), b(c.b.data(), 20, kTerms, kTerms, 1);
+    const Watched watched_a(a), watched_b(b);
+    std::vector<double> out(400);
+    MatrixOutput output(out.data(), 20);
+    emulated_gemm(unit, c.plan, watched_a, watched_b, {c.axis, c.bias.data()}, output, serial(),
+                  kKey);
+    EXPECT_EQ(out, want) << unit.name;
+    const bool in_lanes = kernels::fit_float(unit, c.plan, kernels::chosen_kernels()).has_value();
+    EXPECT_EQ(watched_a.scalar_reads + watched_b.scalar_reads == 0, in_lanes) << unit.name;
+  }
+}
+
+TEST_P(OnEverySimdPath, FewRowsOrColumnsInThreadsAndInPlace) {
+  constexpr std::int64_t kMany = 18 * 64, kTerms = 20;
+  const MacUnit native = units::chain(bf16(), units::arithmetic(fp32(), Rounding::rne));
+  const Case wide = random_case(native, flat(kTerms), {3, kMany, 0}, 4200, 2.0, false);
+  const std::vector<double> want = by_planned_dot(wide);
+  EXPECT_EQ(gemm(wide, threads(3)), want);
+  // Results that are floats in memory, and no bias: nothing is laid out anew.
+  Case plain = wide;
+  plain.axis = Bias::Axis::none;
+  const std::vector<float> a(plain.a.begin(), plain.a.end()), b(plain.b.begin(), plain.b.end());
+  std::vector<float> out(static_cast<std::size_t>(3 * kMany));
+  FloatMatrixOutput output(out.data(), kMany);
+  emulated_gemm(native, plain.plan, FloatMatrixRows(a.data(), 3, kTerms, kTerms, 1),
+                FloatMatrixRows(b.data(), kMany, kTerms, kTerms, 1), {}, output, threads(2), kKey);
+  EXPECT_EQ(std::vector<double>(out.begin(), out.end()), by_planned_dot(plain));
+  const Case tall = random_case(native, flat(kTerms), {kMany, 3, 0}, 4201, 2.0, false);
+  EXPECT_EQ(gemm(tall, threads(3)), by_planned_dot(tall));
 }
 
 TEST(Gemm, ReadsRowsThroughTheirStrides) {

@@ -93,6 +93,26 @@ TEST_P(EveryNpu, TrainingStepHasErrorsForLossAndEveryUpdatedWeight) {
 INSTANTIATE_TEST_SUITE_P(Shipped, EveryNpu,
                          ::testing::Values("systolic128_bf16", "cube16_fp16", "nvdla_fp16"));
 
+TEST(Run, SaysWhatErrorsMeanForTheTask) {
+  for (const Mode mode : {Mode::inference, Mode::training}) {
+    const RunResult result = run(request("systolic128_bf16", "lenet5", "", mode),
+                                 quiet({"workload.parameters.batch=16"}));
+    ASSERT_TRUE(result.numerics && result.numerics->task) << result.error;
+    const TaskMetrics& task = *result.numerics->task;
+    EXPECT_EQ(task.predictions, 16);
+    EXPECT_GT(task.agreement, 0.5);
+    ASSERT_TRUE(task.loss.has_value());
+    EXPECT_NE(*task.loss, *task.reference_loss);
+    EXPECT_NEAR(*task.loss, *task.reference_loss, 0.01);
+    const base::JsonValue document = json_of(result);
+    EXPECT_EQ(document.find("numerics")->find("task")->find("predictions")->integer(), 16);
+  }
+  // Boxes are no classes.
+  const RunResult detector = run(request("systolic128_bf16", "small_detector"), quiet({}));
+  ASSERT_TRUE(detector.numerics.has_value()) << detector.error;
+  EXPECT_FALSE(detector.numerics->task.has_value());
+}
+
 const char* const kArea =
     R"(npu.area={"mac_um2": {"bf16": {"fp32": 500}}, "sram_um2_per_kib": 1000, "other_mm2": 2.5})";
 

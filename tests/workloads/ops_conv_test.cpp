@@ -203,35 +203,83 @@ Tensor halves(Tensor tensor) {
   return tensor;
 }
 
-TEST(Conv, NeighbouringWindowsAreReadAtOnceWithTheSameBits) {
-  std::mt19937 generator(5);
+/// How many of its products had rows side by side.
+int read_both_ways(const char* op, const std::vector<Tensor>& inputs,
+                   const Attributes& attributes) {
   const BothWays engine;
   const precision::Rounder exact;
-  const auto run = [&](const char* op, const std::vector<Tensor>& inputs,
-                       const Attributes& attributes) {
-    const Graph graph = testing::one_node(op, inputs, attributes);
-    std::vector<const Tensor*> given;
-    for (const Tensor& input : inputs) given.push_back(&input);
-    std::vector<Tensor> outputs = {Tensor(graph.tensor(graph.nodes[0].outputs[0]).shape)};
-    const precision::ParallelFor serial = precision::serial();
-    Evaluation e{NodeView(graph, graph.nodes[0]), given, outputs, engine, exact, serial};
-    ops().at(op).forward(e);
-  };
+  const Graph graph = testing::one_node(op, inputs, attributes);
+  std::vector<const Tensor*> given;
+  for (const Tensor& input : inputs) given.push_back(&input);
+  std::vector<Tensor> outputs = {Tensor(graph.tensor(graph.nodes[0].outputs[0]).shape)};
+  const precision::ParallelFor serial = precision::serial();
+  Evaluation e{NodeView(graph, graph.nodes[0]), given, outputs, engine, exact, serial};
+  ops().at(op).forward(e);
+  return engine.side_by_side;
+}
+
+/// The convolution and both its gradients.
+struct SideBySide {
+  int conv = 0, data = 0, weight = 0;
+  void read(Tensor x, Tensor w, const Attributes& attributes) {
+    x = halves(std::move(x));
+    w = halves(std::move(w));
+    conv += read_both_ways("Conv", {x, w}, attributes);
+    const Graph graph = testing::one_node("Conv", {x, w}, attributes);
+    const Tensor dy = halves(random_tensor(graph.tensor(graph.nodes[0].outputs[0]).shape, 77));
+    Attributes of_gradient = attributes;
+    of_gradient["x_shape"] = x.shape;
+    data += read_both_ways("ConvDataGradient", {dy, w}, of_gradient);
+    of_gradient.erase("x_shape");
+    of_gradient["w_shape"] = w.shape;
+    weight += read_both_ways("ConvWeightGradient", {dy, x}, of_gradient);
+  }
+};
+
+TEST(Conv, NeighbouringWindowsAreReadAtOnceWithTheSameBits) {
+  std::mt19937 generator(5);
+  SideBySide all;
   for (int i = 0; i < 60; ++i) {
     Case c = random_case(generator);
     c.w += 15 * (i % 3);  // lines longer and shorter than a panel
-    std::vector<Tensor> inputs = c.inputs(static_cast<std::uint64_t>(i));
-    for (Tensor& input : inputs) input = halves(std::move(input));
-    run("Conv", inputs, c.attributes());
-    const Tensor dy = halves(random_tensor(c.y(), 77));
-    Attributes attributes = c.attributes();
-    attributes["x_shape"] = c.x();
-    run("ConvDataGradient", {dy, inputs[1]}, attributes);
-    attributes.erase("x_shape");
-    attributes["w_shape"] = c.weight();
-    run("ConvWeightGradient", {dy, inputs[0]}, attributes);
+    const auto seed = static_cast<std::uint64_t>(i);
+    all.read(random_tensor(c.x(), seed), random_tensor(c.weight(), seed + 1), c.attributes());
   }
-  EXPECT_GT(engine.side_by_side, 60);
+  EXPECT_GE(all.conv, 60);
+  EXPECT_GE(all.data, 10);
+  EXPECT_GE(all.weight, 60);
+}
+
+TEST(Conv, WindowsOfOtherRanksAndSizesAreReadAtOnceWithTheSameBits) {
+  SideBySide all;
+  const auto read = [&](const Shape& x, const Shape& w, const Attributes& attributes) {
+    all = {};
+    all.read(random_tensor(x, 1), random_tensor(w, 2), attributes);
+  };
+  read({2, 3, 90}, {4, 3, 5}, {{"pads", ints({2, 1})}, {"dilations", ints({2})}});
+  EXPECT_EQ(all.conv + all.data + all.weight, 3);
+  read({1, 2, 4, 5, 6}, {3, 2, 2, 3, 2},
+       {{"pads", ints({1, 0, 2, 0, 1, 1})}, {"strides", ints({1, 2, 1})}});
+  EXPECT_EQ(all.conv + all.data + all.weight, 3);
+  read({1, 8, 7, 7}, {2, 8, 3, 3}, {});  // 72 taps: more than a panel
+  EXPECT_EQ(all.weight, 1);
+  read({1, 1, 1, 600}, {1, 1, 1, 2}, {{"dilations", ints({1, 200})}});  // beyond a line's buffer
+  EXPECT_EQ(all.conv, 1);
+  read({1, 1, 260, 260}, {1, 1, 2, 2}, {});  // beyond a padded image's
+  EXPECT_EQ(all.weight, 0);
+}
+
+TEST(Conv, WindowsFarLargerThanTheImage) {
+  const Attributes attributes = {{"dilations", ints({182361, 182361, 182361})},
+                                 {"auto_pad", std::string("SAME_UPPER")},
+                                 {"w_shape", ints({1, 1, 23, 23, 23})}};
+  const Tensor one_pixel = random_tensor({1, 1, 1, 1, 1}, 1);
+  const Tensor dw = run_op("ConvWeightGradient", {one_pixel, one_pixel}, attributes);
+  int products = 0;
+  for (const double value : dw.values) products += value != 0.0 ? 1 : 0;
+  EXPECT_EQ(products, 1);
+  EXPECT_EQ(
+      read_both_ways("ConvWeightGradient", {halves(one_pixel), halves(one_pixel)}, attributes), 0);
 }
 
 TEST(Conv, GradientsAreRight) {

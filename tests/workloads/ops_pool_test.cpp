@@ -236,6 +236,40 @@ TEST(AveragePool, GradientsOfWindowsAreAddedInTheirOrder) {
   }
 }
 
+TEST(AveragePool, OfNothingIsNothing) {
+  const Attributes attributes = {{"kernel_shape", ints({1, 1})},
+                                 {"auto_pad", std::string("SAME_UPPER")}};
+  const Tensor nothing(Shape{1, 1, 3, 0});
+  EXPECT_EQ(run_op("AveragePool", {nothing}, attributes).shape, nothing.shape);
+  Attributes of_gradient = attributes;
+  of_gradient["x_shape"] = nothing.shape;
+  EXPECT_EQ(run_op("AveragePoolGradient", {nothing}, of_gradient).shape, nothing.shape);
+}
+
+TEST(AveragePool, InThreeDimensionsTapsGoDepthFirst) {
+  const precision::Rounder half = half_rounder();
+  const Tensor x = random_tensor({1, 1, 3, 3, 3}, 6);
+  const Attributes attributes = {{"kernel_shape", ints({2, 2, 2})}};
+  std::vector<double> y, dx(x.values.size(), 0.0);
+  const Tensor dy = random_tensor({1, 1, 2, 2, 2}, 7);
+  for (std::size_t z = 0; z < 2; ++z)
+    for (std::size_t line = 0; line < 2; ++line)
+      for (std::size_t at = 0; at < 2; ++at) {
+        const double share = half(dy.values[y.size()] / 8.0);
+        double sum = 0.0;
+        for (std::size_t tap = 0; tap < 8; ++tap) {
+          const std::size_t pixel = (z + tap / 4) * 9 + (line + tap / 2 % 2) * 3 + at + tap % 2;
+          sum = half(sum + x.values[pixel]);
+          dx[pixel] = half(dx[pixel] + share);
+        }
+        y.push_back(half(sum / 8.0));
+      }
+  expect_near(run_op("AveragePool", {x}, attributes, half), dy.shape, y, 0.0);
+  Attributes of_gradient = attributes;
+  of_gradient["x_shape"] = x.shape;
+  expect_near(run_op("AveragePoolGradient", {dy}, of_gradient, half), x.shape, dx, 0.0);
+}
+
 TEST(Pooling, WorkCountsTaps) {
   using Work = std::map<std::string, std::int64_t>;
   const Attributes window = {{"kernel_shape", ints({3, 3})}, {"strides", ints({2, 2})}};

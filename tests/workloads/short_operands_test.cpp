@@ -115,17 +115,25 @@ TEST(ShortOperands, GiveTanhAndGeluTheBitsOfOneByOne) {
         precision::round_to(normal(random), i % 3 == 0 ? precision::fp32() : precision::fp16(),
                             precision::Rounding::rne);
   const auto by_erf = [](double v) { return 0.5 * v * (1.0 + det_erf(v * 0.70710678118654752)); };
+  const auto slope_by_erf = [](double v) {
+    return 0.5 * (1.0 + det_erf(v * 0.70710678118654752)) +
+           v * 0.39894228040143268 * det_exp(-0.5 * v * v);
+  };
   const auto by_tanh = [](double v) {
     return 0.5 * v * (1.0 + det_tanh(0.79788456080286536 * (v + 0.044715 * v * v * v)));
   };
   for (int round = 0; round < 2; ++round) {
     const Tensor tanh = run_op("Tanh", {x});
+    Tensor ones(x.shape);
+    std::fill(ones.values.begin(), ones.values.end(), 1.0);
+    const Tensor slope = run_op("GeluGradient", {ones, x}, {{"approximate", std::string("none")}});
     // Both forms of one op, whose values must not be mixed up.
     const Tensor erf_form = run_op("Gelu", {x}, {{"approximate", std::string("none")}});
     const Tensor tanh_form = run_op("Gelu", {x}, {{"approximate", std::string("tanh")}});
     for (std::size_t i = 0; i < x.values.size(); ++i) {
       ASSERT_EQ(bits_of(tanh.values[i]), bits_of(det_tanh(x.values[i])));
       ASSERT_EQ(bits_of(erf_form.values[i]), bits_of(by_erf(x.values[i])));
+      ASSERT_NEAR(slope.values[i], slope_by_erf(x.values[i]), 1e-15);
       ASSERT_EQ(bits_of(tanh_form.values[i]), bits_of(by_tanh(x.values[i])));
     }
   }

@@ -164,20 +164,22 @@ class Canvas {
     for (std::int64_t y = first(from.y, to.y); y <= last(from.y, to.y, height_); ++y)
       for (std::int64_t x = first(from.x, to.x); x <= last(from.x, to.x, width_); ++x) {
         const Point p{static_cast<double>(x) + 0.5, static_cast<double>(y) + 0.5};
-        const double covered = std::clamp(pen + 0.5 - distance(p, from, to), 0.0, 1.0);
+        const double squared = squared_distance(p, from, to);
+        if (squared > reach * reach) continue;
+        const double covered = std::clamp(pen + 0.5 - std::sqrt(squared), 0.0, 1.0);
         double& ink = ink_[static_cast<std::size_t>(y * width_ + x)];
         ink = std::max(ink, pressure * covered);
       }
   }
 
  private:
-  static double distance(Point p, Point a, Point b) {
+  static double squared_distance(Point p, Point a, Point b) {
     const double dx = b.x - a.x, dy = b.y - a.y;
     const double length = dx * dx + dy * dy;
-    double t = length > 0.0 ? ((p.x - a.x) * dx + (p.y - a.y) * dy) / length : 0.0;
-    t = std::clamp(t, 0.0, 1.0);
+    const double along = (p.x - a.x) * dx + (p.y - a.y) * dy;
+    const double t = along <= 0.0 ? 0.0 : along >= length ? 1.0 : along / length;
     const double ex = p.x - a.x - t * dx, ey = p.y - a.y - t * dy;
-    return std::sqrt(ex * ex + ey * ey);
+    return ex * ex + ey * ey;
   }
 
   std::int64_t height_, width_;

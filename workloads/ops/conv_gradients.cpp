@@ -84,8 +84,9 @@ class PaddedImage {
                        g.dilation_height)),
         depth_(extent(g.in_depth, g.pad_front, g.out_depth, g.stride_depth, g.kernel_depth,
                       g.dilation_depth)),
-        pixels_(channels > kMostPixels / plane() ? 0
-                                                 : static_cast<std::size_t>(channels * plane())) {}
+        pixels_(channels > kMostPixels / width_ / height_ / depth_
+                    ? 0
+                    : static_cast<std::size_t>(channels * plane())) {}
   /// What a cache holds; larger images are better read line by line.
   bool fits() const { return !pixels_.empty(); }
   void load(const double* planes, std::int64_t channels) {
@@ -98,7 +99,7 @@ class PaddedImage {
           for (std::int64_t x = 0; x < g_.in_width; ++x) to[x] = static_cast<float>(line[x]);
         }
   }
-  /// Of the tap of a channel behind the first pixel of a window.
+  /// Of a tap from the first pixel of its window.
   std::int64_t offset(std::int64_t channel, std::int64_t tap) const {
     return channel * plane() + at(tap / (g_.kernel_height * g_.kernel_width) * g_.dilation_depth,
                                   tap / g_.kernel_width % g_.kernel_height * g_.dilation_height,
@@ -114,7 +115,8 @@ class PaddedImage {
   /// Of the image and of all that windows reach.
   static std::int64_t extent(std::int64_t in, std::int64_t pad, std::int64_t out,
                              std::int64_t stride, std::int64_t kernel, std::int64_t dilation) {
-    return std::max(pad + in, (out - 1) * stride + (kernel - 1) * dilation + 1);
+    return std::max<std::int64_t>(
+        1, std::max(pad + in, (out - 1) * stride + (kernel - 1) * dilation + 1));
   }
   std::int64_t plane() const { return depth_ * height_ * width_; }
   std::int64_t at(std::int64_t z, std::int64_t y, std::int64_t x) const {

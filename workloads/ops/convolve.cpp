@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "workloads/ops/convolve.h"
 
+#include <cstring>
+
 #include "precision/rows_side_by_side.h"
 
 namespace npusim::workloads {
@@ -21,7 +23,15 @@ void for_stretches(std::int64_t first, std::int64_t count, std::int64_t depth, s
   }
 }
 
-/// A line that windows side by side read, tap after tap. It outlives this.
+/// A few neighbouring pixels: a call to copy them would take longer than the copy.
+void copy_run(const float* from, std::int64_t count, float* to) {
+  constexpr std::int64_t kEight = 8;
+  for (; count >= kEight; count -= kEight, from += kEight, to += kEight)
+    std::memcpy(to, from, kEight * sizeof(float));
+  for (std::int64_t i = 0; i < count; ++i) to[i] = from[i];
+}
+
+/// A line that windows side by side read, tap after tap.
 class LineOfTaps {
  public:
   LineOfTaps(const ConvGeometry& g, std::int64_t extent, std::int64_t lanes)
@@ -31,8 +41,7 @@ class LineOfTaps {
         extent_(extent),
         lanes_(lanes) {}
   /// to[s * lanes + j] = line[from + j + s * dilation] for `count` j and every tap s, +0 outside
-  /// the line or where there is none (nullptr); backwards: tap s of the window is the last but s
-  /// here.
+  /// the line or where there is none (nullptr); backwards: pixel from + j + reach() - s * dilation.
   void read(const double* line, std::int64_t from, std::int64_t count, bool backwards,
             float* to) const {
     if (line == nullptr) {
@@ -48,7 +57,7 @@ class LineOfTaps {
     }
     read_pixels(line, extent_, from, 1, count + reach_, pixels);
     for (std::int64_t s = 0; s < taps_; ++s)
-      std::copy_n(pixels + offset(s, backwards), count, to + s * lanes_);
+      copy_run(pixels + offset(s, backwards), count, to + s * lanes_);
   }
   std::int64_t reach() const { return reach_; }
 

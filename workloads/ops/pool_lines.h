@@ -28,12 +28,13 @@ class TapReach {
 /// row-major order: body(offset of the line in its plane).
 template <class Body>
 void for_tap_lines(const ConvGeometry& g, std::int64_t line, const Body& body) {
-  const WindowStart start(g, line * g.out_width);
+  const std::int64_t front = line / g.out_height * g.stride_depth - g.pad_front;
+  const std::int64_t top = line % g.out_height * g.stride_height - g.pad_top;
   for (std::int64_t t = 0; t < g.kernel_depth; ++t) {
-    const std::int64_t z = start.z + t * g.dilation_depth;
+    const std::int64_t z = front + t * g.dilation_depth;
     if (z < 0 || z >= g.in_depth) continue;
     for (std::int64_t r = 0; r < g.kernel_height; ++r) {
-      const std::int64_t y = start.y + r * g.dilation_height;
+      const std::int64_t y = top + r * g.dilation_height;
       if (y >= 0 && y < g.in_height) body((z * g.in_height + y) * g.in_width);
     }
   }
