@@ -94,7 +94,7 @@ JsonValue json_of(const TrainRun& run, const TrainResult& result) {
   const auto each = [](const auto& item) { return json_of(item); };
   v.set("evaluations", list_of(run.evaluations, each));
   v.set("agreement", number_or_null(agreement(run, result.reference)));
-  v.set("perplexity_change", number_or_null(perplexity_change(run, result.reference)));
+  v.set("perplexity_difference", number_or_null(perplexity_difference(run, result.reference)));
   v.set("steps", list_of(run.steps, each));
   v.set("skipped_steps", run.skipped_steps);
   v.set("loss_scaling", run.scaling_verdict);

@@ -72,7 +72,7 @@ Cells row_of(const TrainResult& result, const TrainRun& run) {
       {"loss", cell(known, "{:.4f}", last.loss)},
       {"loss vs FP32", cell(compared, "{:+.4f}", last.loss - fp32.loss)}};
   if (result.sequences) {
-    const std::optional<double> change = perplexity_change(run, result.reference);
+    const std::optional<double> change = perplexity_difference(run, result.reference);
     cells.emplace_back("perplexity", cell(known, "{:.4g}", workloads::det_exp(last.loss)));
     cells.emplace_back("perplexity vs FP32",
                        cell(change.has_value(), "{:+.4g}", change.value_or(0)));
@@ -235,7 +235,7 @@ std::optional<double> agreement(const TrainRun& run, const TrainRun& reference) 
   return static_cast<double>(same) / static_cast<double>(a.size());
 }
 
-std::optional<double> perplexity_change(const TrainRun& run, const TrainRun& reference) {
+std::optional<double> perplexity_difference(const TrainRun& run, const TrainRun& reference) {
   const Evaluation *const own = outcome(run), *const other = outcome(reference);
   if (own == nullptr || other == nullptr) return std::nullopt;
   return workloads::det_exp(own->loss) - workloads::det_exp(other->loss);

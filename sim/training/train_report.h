@@ -23,7 +23,7 @@ const Evaluation* outcome(const TrainRun& run);
 /// Of the outcomes of two runs: share of equal predictions; absent without both.
 std::optional<double> agreement(const TrainRun& run, const TrainRun& reference);
 /// Likewise: exp of one mean loss less exp of the other.
-std::optional<double> perplexity_change(const TrainRun& run, const TrainRun& reference);
+std::optional<double> perplexity_difference(const TrainRun& run, const TrainRun& reference);
 
 /// What speed-ups are against: the step of FP32 on the NPU where it was timed, else the slowest
 /// run; nullptr: no step was timed.

@@ -91,7 +91,7 @@ TEST(TrainReport, ARunThatDoesNotEndIsComparedWithNothing) {
     const base::JsonValue document = json_of(result);
     const base::JsonValue& run = document.find("runs")->items()[0];
     EXPECT_TRUE(run.find("agreement")->kind() == base::JsonValue::Kind::null);
-    EXPECT_TRUE(run.find("perplexity_change")->kind() == base::JsonValue::Kind::null);
+    EXPECT_TRUE(run.find("perplexity_difference")->kind() == base::JsonValue::Kind::null);
     ASSERT_EQ(run.find("evaluations")->items().size(), 1U);  // what was measured stays
     EXPECT_EQ(run.find("evaluations")->items()[0].find("accuracy")->number(), 0.4);
     // Nor is anything compared with a reference that did not end.
@@ -221,7 +221,7 @@ TEST(TrainReport, SequencesHaveAPerplexity) {
   TrainResult result = result_of(run_of("bf16", 0.5, std::log(6.0)));
   result.reference.evaluations.back().loss = std::log(4.0);
   EXPECT_EQ(csv_row(result, 1).count("perplexity"), 0U);
-  EXPECT_NEAR(json_of(result).find("runs")->items()[0].find("perplexity_change")->number(), 2.0,
+  EXPECT_NEAR(json_of(result).find("runs")->items()[0].find("perplexity_difference")->number(), 2.0,
               1e-12);
   result.sequences = true;
   EXPECT_EQ(csv_row(result, 0).at("perplexity"), "4");

@@ -56,7 +56,7 @@ TEST(TrainSchema, ResultsFollowIt) {
                                        {"/runs/0/evaluations/0/accuracy", "1.5", false},
                                        {"/runs/0/status", R"("fine")", false},
                                        {"/runs/0/speed_up", "-1", false},
-                                       {"/runs/0/perplexity_change", "null", true},
+                                       {"/runs/0/perplexity_difference", "null", true},
                                        {"/speed_up_base/is_fp32_step", nullptr, false},
                                        {"/speed_up_base", "null", true},
                                        {"/kind", R"("result")", false}};

@@ -21,7 +21,7 @@ function trainingRuns(result) {
     {title: 'accuracy', of: run => finalOf(run, 'accuracy'), better: 'high'},
     {title: 'same as FP32', of: run => run.agreement},
     {title: 'perplexity', of: run => finalOf(run, 'perplexity'), better: 'low'},
-    {title: 'perplexity vs FP32', of: run => run.perplexity_change},
+    {title: 'perplexity vs FP32', of: run => run.perplexity_difference},
     {title: 'skipped steps', of: run => run.skipped_steps},
     {title: 'step [ms]', of: run => milliseconds(stepOf(run, result).step_seconds), better: 'low'},
     {title: 'speed-up', of: run => run.speed_up, better: 'high'},
