@@ -69,9 +69,9 @@ int run_command_line(int argc, char** argv) {
                        std::string("npusim ") + sim::version() + " (" + sim::git_id() + ")");
   app.require_subcommand(1);
   app.footer(
-      "Exit codes: 0 ok, 1 a check failed, 2 usage, 3 invalid config or workload, 4 simulation "
-      "failed,\n"
-      "            5 internal error, 130 interrupted (results so far are kept).\n"
+      "Exit codes: 0 ok, 1 a check failed, 2 usage, 3 invalid config or workload, or an output\n"
+      "            that cannot be written, 4 simulation failed, 5 internal error, 130 interrupted\n"
+      "            (results so far are kept).\n"
       "npusim COMMAND --help shows the options of a command and an example.");
   Chosen chosen;
   define_commands(app, chosen);

@@ -17,15 +17,22 @@ namespace npusim::sim {
 struct CheckpointState {
   std::int64_t step = 0, updates = 0, skipped_steps = 0;
   workloads::LossScaler::State scaler;
-  std::string identity;  ///< hash of workload, recipe and seed
+  /// What decides values, as (what it is, its value or a hash of it); of two runs that are one all
+  /// are equal.
+  std::vector<std::pair<std::string, std::string>> identity;
   std::map<std::string, std::pair<workloads::Shape, std::vector<double>>> tensors;
   std::vector<StepRecord> steps;
   std::vector<Evaluation> evaluations;  ///< without predictions
+  std::vector<GradientStatistics> gradients;
+  std::vector<UpdateStatistics> update_statistics;
+  FirstNonfinite first_nonfinite;
 };
 
 /// Throws base::InputError when the disk is full; the file of before stays then.
 void write_checkpoint(const std::string& path, const CheckpointState& state);
-/// Throws base::InputError unless the identity is that of `expected`.
+/// Throws base::InputError, saying what differs, unless the identity is that of `expected`.
 CheckpointState read_checkpoint(const std::string& path, const CheckpointState& expected);
+/// Statistics of gradients and updates and the first NaN or infinity that the checkpoint's run saw.
+void restore_statistics(const std::string& path, TrainRun& run);
 
 }  // namespace npusim::sim

@@ -30,6 +30,7 @@ class StepExecutor {
                std::function<bool()> interrupted = {});
   ~StepExecutor();
 
+  const npu::MappedGraph& mapped() const { return mapped_; }
   const workloads::Graph& graph() const { return mapped_.graph; }
 
   /// Values of a tensor that no node writes, rounded as it is stored in `step`.

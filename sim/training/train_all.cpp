@@ -14,6 +14,8 @@
 #include "sim/cluster_graphs.h"
 #include "sim/pin_check.h"
 #include "sim/run_parts.h"
+#include "sim/training/batch_feed.h"
+#include "sim/training/checkpoint.h"
 #include "sim/training/trainer.h"
 #include "workloads/training/transform.h"
 
@@ -34,7 +36,9 @@ class Experiment {
   TrainResult run() {
     load();
     map();
+    if (request_.timing && request_.fp32_step) map_fp32_step();
     if (request_.timing) time();
+    if (fp32_step_) result_.fp32_step = std::move(fp32_step_->run);
     train_jobs();
     return std::move(result_);
   }
@@ -77,6 +81,8 @@ class Experiment {
     result_.data = request_.options.data;
     result_.seed = request_.options.seed;
     result_.batch = workload_.samples_per_step();
+    const workloads::SampleShape sample = sample_shape(workload_);
+    result_.sequences = sample.label.size() == 1 && !sample.boxed;
   }
 
   /// The reference takes the same samples a step and adds their gradients in FP32.
@@ -136,26 +142,51 @@ class Experiment {
     job.mappings = map_training(npu_, *cluster_, workload_, job.recipe, *job.one_device);
   }
 
+  /// What speed-ups are against. Its formats are the NPU's own: neither on the host nor
+  /// hypothetical.
+  void map_fp32_step() {
+    fp32_step_.emplace();
+    Job& job = *fp32_step_;
+    job.recipe = workloads::load_recipe(find_file("recipe", "fp32"));
+    job.run.recipe = job.recipe.name;
+    const std::vector<npu::InputMode>& inputs = npu_.mac_array.inputs;
+    const bool declared = std::any_of(inputs.begin(), inputs.end(), [&](const auto& input) {
+      return input.format == job.recipe.weights;
+    });
+    try {
+      if (!declared) throw npu::UnsupportedError(npu_.name + " declares no FP32 operands");
+      map_on_npu(job);
+      if (!hypothetical_ops(job.mappings->step).empty())
+        throw npu::UnsupportedError(npu_.name + " does not declare FP32 for all ops");
+    } catch (const npu::UnsupportedError& error) {
+      job.mappings.reset();
+      job.run.memory.reset();
+      job.run.status = TrainStatus::unsupported;
+      job.run.error = error.what();
+    }
+  }
+
   const npu::MappedGraph& timed(const Job& job) const {
     return job.one_device ? *job.one_device : job.mappings->step;
   }
 
   /// In children: before any thread of this process starts.
   void time() {
-    std::vector<std::size_t> todo;
+    std::vector<Job*> todo;
     for (std::size_t i = 0; i < jobs_.size(); ++i)
-      if (jobs_[i].mappings && !is_reference(i)) todo.push_back(i);
+      if (jobs_[i].mappings && !is_reference(i)) todo.push_back(&jobs_[i]);
+    if (fp32_step_ && fp32_step_->mappings) todo.push_back(&*fp32_step_);
     const std::vector<base::IsolatedOutcome> outcomes = base::run_isolated(
         todo.size(), threads(),
-        [&](std::size_t i) { return npu::serialize(npu::simulate(npu_, timed(jobs_[todo[i]]))); });
+        [&](std::size_t i) { return npu::serialize(npu::simulate(npu_, timed(*todo[i]))); });
     for (std::size_t i = 0; i < todo.size(); ++i) {
-      TrainRun& run = jobs_[todo[i]].run;
+      TrainRun& run = todo[i]->run;
       if (outcomes[i].ok) {
         const Timing timing = derive_timing(npu::parse_timing(outcomes[i].payload), npu_,
                                             workload_.samples_per_step());
         run.step_seconds = timing.seconds;
         if (!cluster_) continue;
-        run.cluster = cluster_timing(*cluster_, npu_, *jobs_[todo[i]].one_device, timing.run,
+        run.cluster = cluster_timing(*cluster_, npu_, *todo[i]->one_device, timing.run,
                                      workload_.samples_per_step(), std::nullopt);
         run.step_seconds = run.cluster->step_seconds;
       } else if (outcomes[i].error == "interrupted") {
@@ -197,12 +228,9 @@ class Experiment {
         job.run.status = TrainStatus::interrupted;
         continue;
       }
-      if (is_reference(i) || jobs_.size() > first() + 1) options.checkpoint.clear();
-      if (is_reference(i)) options.resume.clear();
-      if (!is_reference(i)) {
-        options.checkpoint = request_.options.checkpoint;
-        options.resume = request_.options.resume;
-      }
+      options.checkpoint = is_reference(i) ? "" : request_.options.checkpoint;
+      options.resume = is_reference(i) ? "" : request_.options.resume;
+      if (!options.resume.empty()) restore_statistics(options.resume, job.run);
       train(workload_of(i), job.recipe, *job.mappings, data_, options, parallel, job.run);
     }
     if (request_.reference) result_.reference = std::move(jobs_[0].run);
@@ -217,6 +245,7 @@ class Experiment {
   std::optional<npu::ClusterSpec> cluster_;
   workloads::Workload workload_;  ///< with the nodes of all devices of a cluster
   std::optional<workloads::Workload> one_device_, reference_;  ///< with a cluster
+  std::optional<Job> fp32_step_;
   TrainData data_;
   std::vector<Job> jobs_;
   bool stopped_ = false;  ///< by an interrupt

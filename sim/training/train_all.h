@@ -19,7 +19,8 @@ struct TrainRequest {
   TrainOptions options;
   bool reference = true;  ///< train in FP32 too
   bool timing = true;
-  bool what_if = false;  ///< undeclared formats run hypothetically (npu_models/what_if.h)
+  bool fp32_step = false;  ///< time a step of FP32 on the NPU too, where it declares FP32 operands
+  bool what_if = false;    ///< undeclared formats run hypothetically (npu_models/what_if.h)
   int jobs = 0;
   bool quiet = true;
 };

@@ -83,7 +83,11 @@ struct TrainResult {
   std::string npu, workload, data;
   std::uint64_t seed = 0;
   std::int64_t batch = 0;
-  TrainRun reference;  ///< FP32 everywhere, products as FP32 chains in canonical order
+  bool sequences = false;  ///< labels are tokens in a row
+  TrainRun reference;      ///< FP32 everywhere, products as FP32 chains in canonical order
+  /// A step of FP32 on the NPU, timed and not trained, for speed-ups. Without a recipe's name: not
+  /// asked for; without a time: `error` says why.
+  TrainRun fp32_step;
   std::vector<TrainRun> runs;
   std::vector<std::string> warnings;  ///< what was given has no effect; with its place
 };

@@ -4,10 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
-#include "base/hash.h"
-#include "sim/training/training_log.h"
-#include "sim/version.h"
 #include "sim/writers/text_table.h"
 #include "sim/writers/writers.h"
 #include "workloads/detmath.h"
@@ -15,18 +13,14 @@
 namespace npusim::sim {
 namespace {
 
-using base::JsonValue;
+using Cells = std::vector<std::pair<std::string, std::string>>;  // (header, cell)
 
-double largest_seconds(const TrainResult& result) {
-  double seconds = 0.0;
-  for (const TrainRun& run : result.runs) seconds = std::max(seconds, run.step_seconds.value_or(0));
-  return seconds;
-}
-
-/// Shares over all gradients that were looked at.
+/// What was seen of all gradients and updates that were looked at.
 struct Totals {
   std::int64_t count = 0, nonzero = 0, flushed = 0, overflowed = 0, masked = 0;
-  std::int64_t recovered = 0;
+  std::int64_t recovered = 0, overflowing = 0;
+  std::int64_t with_gradient = 0, stalled = 0, small_updates = 0;
+  const GradientStatistics* most_biased = nullptr;
   explicit Totals(const TrainRun& run) {
     for (const GradientStatistics& s : run.gradients) {
       count += s.count;
@@ -35,9 +29,24 @@ struct Totals {
       overflowed += s.overflowed + s.nonfinite;
       masked += s.masked;
       recovered += s.recovered.back();
+      overflowing += s.overflowing.back();
+      if (most_biased == nullptr || std::fabs(s.signed_bias) > std::fabs(most_biased->signed_bias))
+        most_biased = &s;
+    }
+    for (const UpdateStatistics& s : run.updates) {
+      with_gradient += s.with_gradient;
+      stalled += s.stalled;
+      small_updates += s.small_updates;
     }
   }
 };
+
+/// Copies whose distance from the working weights was looked at.
+bool has_masters(const TrainRun& run) {
+  return !run.updates.empty() && run.updates.back().master_squares > 0.0;
+}
+
+constexpr int kLargestScale = 1 << kRecoveryExponents.back();
 
 std::string percent(std::int64_t part, std::int64_t whole) {
   return whole > 0
@@ -45,243 +54,224 @@ std::string percent(std::int64_t part, std::int64_t whole) {
              : "-";
 }
 
-std::string stalled_cell(const TrainRun& run) {
-  std::int64_t stalled = 0, with_gradient = 0;
-  for (const UpdateStatistics& update : run.updates) {
-    stalled += update.stalled;
-    with_gradient += update.with_gradient;
-  }
-  return percent(stalled, with_gradient);
+template <class... Values>
+std::string cell(bool known, const char* format, const Values&... values) {
+  return known ? fmt::format(fmt::runtime(format), values...) : "-";
 }
 
-std::vector<std::string> row_of(const TrainResult& result, const TrainRun& run) {
-  std::vector<std::string> cells = {run.recipe};
-  const bool evaluated = !run.evaluations.empty();
-  const Evaluation last = evaluated ? run.evaluations.back() : Evaluation{};
-  cells.push_back(evaluated ? fmt::format("{:.2f}", 100.0 * last.accuracy) : "-");
-  const bool compared = evaluated && !result.reference.evaluations.empty();
-  const Evaluation fp32 = compared ? result.reference.evaluations.back() : Evaluation{};
-  cells.push_back(compared ? fmt::format("{:+.2f}", 100.0 * (last.accuracy - fp32.accuracy)) : "-");
-  cells.push_back(evaluated ? fmt::format("{:.4f}", last.loss) : "-");
-  cells.push_back(compared ? fmt::format("{:+.4f}", last.loss - fp32.loss) : "-");
+Cells row_of(const TrainResult& result, const TrainRun& run) {
+  const Evaluation* const own = outcome(run);
+  const Evaluation* const reference = outcome(result.reference);
+  const bool known = own != nullptr, compared = known && reference != nullptr;
+  const Evaluation last = known ? *own : Evaluation{};
+  const Evaluation fp32 = compared ? *reference : Evaluation{};
+  Cells cells = {
+      {"recipe", run.recipe},
+      {"accuracy [%]", cell(known, "{:.2f}", 100.0 * last.accuracy)},
+      {"accuracy vs FP32", cell(compared, "{:+.2f}", 100.0 * (last.accuracy - fp32.accuracy))},
+      {"loss", cell(known, "{:.4f}", last.loss)},
+      {"loss vs FP32", cell(compared, "{:+.4f}", last.loss - fp32.loss)}};
+  if (result.sequences) {
+    const std::optional<double> change = perplexity_difference(run, result.reference);
+    cells.emplace_back("perplexity", cell(known, "{:.4g}", workloads::det_exp(last.loss)));
+    cells.emplace_back("perplexity vs FP32",
+                       cell(change.has_value(), "{:+.4g}", change.value_or(0)));
+  }
   const std::optional<double> same = agreement(run, result.reference);
-  cells.push_back(same ? fmt::format("{:.2f}", 100.0 * *same) : "-");
+  const std::optional<double> faster = speed_up(run, result);
   const Totals totals(run);
-  cells.push_back(percent(totals.flushed, totals.nonzero));
-  cells.push_back(percent(totals.overflowed, totals.count));
-  cells.push_back(stalled_cell(run));
-  cells.push_back(std::to_string(run.skipped_steps));
-  cells.push_back(run.step_seconds ? fmt::format("{:.4f}", *run.step_seconds * 1e3) : "-");
-  const double slowest = largest_seconds(result);
-  cells.push_back(
-      run.step_seconds && slowest > 0 ? fmt::format("{:.2f}", slowest / *run.step_seconds) : "-");
-  cells.push_back(
-      run.memory ? fmt::format("{:.2f}", static_cast<double>(run.memory->peak_bytes) / 1e6) : "-");
-  cells.push_back(name_of(run.status) + std::string(mark_of(run.hypothetical)) +
-                  (run.error.empty() ? "" : ": " + run.error));
+  const bool fits = run.memory.has_value();
+  const Cells more = {
+      {"agreement [%]", cell(same.has_value(), "{:.2f}", 100.0 * same.value_or(0))},
+      {"underflow [%]", percent(totals.flushed, totals.nonzero)},
+      {"overflow [%]", percent(totals.overflowed, totals.count)},
+      {"stalled [%]", percent(totals.stalled, totals.with_gradient)},
+      {"skipped", std::to_string(run.skipped_steps)},
+      {"step [ms]",
+       cell(run.step_seconds.has_value(), "{:.4f}", run.step_seconds.value_or(0) * 1e3)},
+      {"speed-up", cell(faster.has_value(), "{:.2f}", faster.value_or(0))},
+      {"memory [MB]",
+       cell(fits, "{:.2f}", fits ? static_cast<double>(run.memory->peak_bytes) / 1e6 : 0.0)},
+      {"status", name_of(run.status) + std::string(mark_of(run.hypothetical)) +
+                     (run.error.empty() ? "" : ": " + run.error)}};
+  cells.insert(cells.end(), more.begin(), more.end());
   return cells;
 }
 
-TextTable table(const TrainResult& result) {
-  TextTable table;
-  table.column("recipe");
-  for (const char* number :
-       {"accuracy [%]", "vs FP32", "loss", "vs FP32", "agreement [%]", "underflow [%]",
-        "overflow [%]", "stalled [%]", "skipped", "step [ms]", "speed-up", "memory [MB]"})
-    table.column(number, true);
-  table.column("status");
+/// What the CSV has beyond the table: what lines beneath the table say.
+void add_details(const TrainRun& run, Cells& cells) {
+  const Totals totals(run);
+  const Evaluation* const last = outcome(run);
+  const bool overlaps = last != nullptr && last->mean_iou.has_value();
+  const bool looked = totals.most_biased != nullptr, located = run.first_nonfinite.step >= 0;
+  const std::string scale = std::to_string(kLargestScale);
+  const Cells more = {
+      {"small updates [%]", percent(totals.small_updates, totals.with_gradient)},
+      {"working drift",
+       cell(has_masters(run), "{:.3e}", has_masters(run) ? run.updates.back().working_drift : 0.0)},
+      {"signed bias", cell(looked, "{:+.3e}", looked ? totals.most_biased->signed_bias : 0.0)},
+      {"masked overflows", cell(looked, "{}", totals.masked)},
+      {"saved by scale x " + scale + " [%]", percent(totals.recovered, totals.flushed)},
+      {"overflow at scale x " + scale + " [%]", percent(totals.overflowing, totals.count)},
+      {"first NaN step", cell(located, "{}", run.first_nonfinite.step)},
+      {"first NaN op", cell(located, "{}", run.first_nonfinite.op)},
+      {"first NaN tensor", cell(located, "{}", run.first_nonfinite.tensor)},
+      {"loss scaling", cell(!run.scaling_verdict.empty(), "{}", run.scaling_verdict)},
+      {"mean IoU", cell(overlaps, "{:.4f}", overlaps ? *last->mean_iou : 0.0)}};
+  cells.insert(cells.end() - 1, more.begin(), more.end());  // the status stays last
+}
+
+TextTable table(const TrainResult& result, bool details) {
+  std::vector<Cells> rows;
   if (!result.reference.recipe.empty()) {
     TrainRun reference = result.reference;
     reference.recipe += " (reference)";
-    table.row(row_of(result, reference));
+    // Its time and memory are those of FP32 on the NPU.
+    reference.step_seconds = result.fp32_step.step_seconds;
+    if (reference.step_seconds) reference.memory = result.fp32_step.memory;
+    rows.push_back(row_of(result, reference));
+    if (details) add_details(reference, rows.back());
   }
-  for (const TrainRun& run : result.runs) table.row(row_of(result, run));
+  for (const TrainRun& run : result.runs) {
+    rows.push_back(row_of(result, run));
+    if (details) add_details(run, rows.back());
+  }
+  TextTable table;
+  const Cells& headers = rows.empty() ? Cells{} : rows.front();
+  for (const auto& [header, cell] : headers)
+    table.column(header, header != "recipe" && header != "status");
+  for (const Cells& row : rows) {
+    std::vector<std::string> cells;
+    for (const auto& item : row) cells.push_back(item.second);
+    table.row(std::move(cells));
+  }
   return table;
-}
-
-JsonValue json_of(const GradientStatistics& s) {
-  JsonValue v = JsonValue::make_object();
-  v.set("step", s.step);
-  v.set("tensor", s.tensor);
-  v.set("role", s.role);
-  v.set("format", s.format);
-  v.set("loss_scale", s.scale);
-  v.set("count", s.count);
-  v.set("zeros", s.zeros);
-  v.set("flushed", s.flushed);
-  v.set("subnormal", s.subnormal);
-  v.set("overflowed", s.overflowed);
-  v.set("nonfinite", s.nonfinite);
-  v.set("masked", s.masked);
-  v.set("largest", s.largest);
-  v.set("smallest", s.smallest);
-  v.set("signed_bias", s.signed_bias);
-  JsonValue exponents = JsonValue::make_object();
-  for (const auto& [exponent, count] : s.exponents) exponents.set(std::to_string(exponent), count);
-  v.set("exponents", std::move(exponents));
-  JsonValue scales = JsonValue::make_array();
-  for (std::size_t k = 0; k < kRecoveryExponents.size(); ++k) {
-    JsonValue scale = JsonValue::make_object();
-    scale.set("scale", std::int64_t{1} << kRecoveryExponents[k]);
-    scale.set("recovered", s.recovered[k]);
-    scale.set("overflowing", s.overflowing[k]);
-    scales.push_back(std::move(scale));
-  }
-  v.set("scales", std::move(scales));
-  return v;
-}
-
-JsonValue json_of(const UpdateStatistics& s) {
-  JsonValue v = JsonValue::make_object();
-  v.set("step", s.step);
-  v.set("weights", s.weights);
-  v.set("with_gradient", s.with_gradient);
-  v.set("stalled", s.stalled);
-  v.set("small_updates", s.small_updates);
-  v.set("working_drift", s.working_drift);
-  return v;
-}
-
-JsonValue json_of(const Evaluation& e) {
-  JsonValue v = JsonValue::make_object();
-  v.set("step", e.step);
-  v.set("loss", e.loss);
-  v.set("perplexity", workloads::det_exp(e.loss));
-  v.set("accuracy", e.accuracy);
-  if (e.mean_iou) v.set("mean_iou", *e.mean_iou);
-  v.set("labels", e.labels);
-  return v;
-}
-
-template <class T, class Write>
-JsonValue list_of(const std::vector<T>& items, const Write& write) {
-  JsonValue list = JsonValue::make_array();
-  for (const T& item : items) list.push_back(write(item));
-  return list;
-}
-
-JsonValue json_of(const StepRecord& s) {
-  JsonValue v = JsonValue::make_object();
-  v.set("step", s.step);
-  v.set("loss", s.loss);
-  v.set("loss_scale", s.scale);
-  v.set("learning_rate", s.learning_rate);
-  v.set("skipped", s.skipped);
-  return v;
-}
-
-JsonValue json_of(const TrainRun& run, const TrainRun& reference) {
-  JsonValue v = JsonValue::make_object();
-  v.set("recipe", run.recipe);
-  v.set("status", name_of(run.status));
-  v.set("error", run.error);
-  const auto each = [](const auto& item) { return json_of(item); };
-  v.set("evaluations", list_of(run.evaluations, each));
-  const std::optional<double> same = agreement(run, reference);
-  v.set("agreement", same ? JsonValue::make_real(*same) : JsonValue::make_null());
-  v.set("steps", list_of(run.steps, each));
-  v.set("skipped_steps", run.skipped_steps);
-  v.set("loss_scaling", run.scaling_verdict);
-  JsonValue first = JsonValue::make_null();
-  if (run.first_nonfinite.step >= 0) {
-    first = JsonValue::make_object();
-    first.set("step", run.first_nonfinite.step);
-    first.set("op", run.first_nonfinite.op);
-    first.set("tensor", run.first_nonfinite.tensor);
-  }
-  v.set("first_nonfinite", std::move(first));
-  v.set("gradients", list_of(run.gradients, each));
-  v.set("updates", list_of(run.updates, each));
-  v.set("step_seconds",
-        run.step_seconds ? JsonValue::make_real(*run.step_seconds) : JsonValue::make_null());
-  if (run.cluster) v.set("cluster", sim::json_of(*run.cluster));
-  if (!run.hypothetical.empty()) v.set("hypothetical", sim::json_of(run.hypothetical));
-  v.set("memory", run.memory ? sim::json_of(*run.memory) : JsonValue::make_null());
-  v.set("weights_hash", base::hex64(run.weights_hash));
-  JsonValue host = JsonValue::make_object();
-  host.set("seconds", run.host_seconds);
-  v.set("host", std::move(host));
-  return v;
 }
 
 /// Of detectors.
 std::string overlap_line(const TrainRun& run, const TrainRun& reference) {
-  if (run.evaluations.empty() || !run.evaluations.back().mean_iou) return "";
-  std::string line =
-      fmt::format("{}: mean IoU {:.4f}", run.recipe, *run.evaluations.back().mean_iou);
-  if (!reference.evaluations.empty() && reference.evaluations.back().mean_iou)
-    line += fmt::format(" (FP32 {:.4f})", *reference.evaluations.back().mean_iou);
-  return line + "\n";
+  const Evaluation* const last = outcome(run);
+  if (last == nullptr || !last->mean_iou) return "";
+  std::string line = fmt::format("mean IoU {:.4f}", *last->mean_iou);
+  const Evaluation* const fp32 = outcome(reference);
+  if (fp32 != nullptr && fp32->mean_iou) line += fmt::format(" (FP32 {:.4f})", *fp32->mean_iou);
+  return line;
+}
+
+std::string update_line(const TrainRun& run, const Totals& totals) {
+  if (totals.with_gradient == 0) return "";
+  std::string line = fmt::format("|w| >= 2048 |dw| in {} % of the updates",
+                                 percent(totals.small_updates, totals.with_gradient));
+  if (has_masters(run))
+    line += fmt::format("; working weights {:.3e} from master", run.updates.back().working_drift);
+  return line;
+}
+
+/// Of one run.
+std::vector<std::string> lines_of(const TrainRun& run, const TrainRun& reference) {
+  const Totals totals(run);
+  std::vector<std::string> lines = {overlap_line(run, reference)};
+  if (!run.hypothetical.empty()) lines.push_back(text_of(run.hypothetical));
+  if (run.cluster) lines.push_back(text_of(*run.cluster));
+  if (!run.scaling_verdict.empty()) lines.push_back("loss scaling " + run.scaling_verdict);
+  if (run.first_nonfinite.step >= 0)
+    lines.push_back(fmt::format("first NaN or infinity in step {}, {} ({})",
+                                run.first_nonfinite.step, run.first_nonfinite.op,
+                                run.first_nonfinite.tensor));
+  lines.push_back(update_line(run, totals));
+  if (totals.most_biased != nullptr && totals.most_biased->signed_bias != 0.0)
+    lines.push_back(fmt::format("signed bias of gradients up to {:+.3e} ({}, step {})",
+                                totals.most_biased->signed_bias, totals.most_biased->tensor,
+                                totals.most_biased->step));
+  if (totals.masked > 0)
+    lines.push_back(fmt::format(
+        "{} overflows are masked by saturation: loss scaling cannot see them", totals.masked));
+  if (totals.flushed > 0)
+    lines.push_back(fmt::format(
+        "a loss scale {} times larger would save {} % of what underflows and overflow {} % of all "
+        "values",
+        kLargestScale, percent(totals.recovered, totals.flushed),
+        percent(totals.overflowing, totals.count)));
+  lines.erase(std::remove(lines.begin(), lines.end(), ""), lines.end());
+  return lines;
+}
+
+std::string base_line(const TrainResult& result) {
+  const TrainRun* const base = speed_base(result);
+  if (base == nullptr) return "";
+  if (base != &result.fp32_step)
+    return fmt::format("speed-up is against {}, the slowest here{}", base->recipe,
+                       result.fp32_step.error.empty() ? "" : ": " + result.fp32_step.error);
+  return fmt::format("speed-up is against {} on {}: {:.4f} ms, {:.2f} MB a step", base->recipe,
+                     result.npu, *base->step_seconds * 1e3,
+                     static_cast<double>(base->memory->peak_bytes) / 1e6);
+}
+
+/// Beneath the table, in the terminal and in Markdown.
+std::vector<std::string> lines_of(const TrainResult& result) {
+  std::vector<std::string> lines;
+  for (const TrainRun& run : result.runs)
+    for (const std::string& line : lines_of(run, result.reference))
+      lines.push_back(run.recipe + ": " + line);
+  const std::string base = base_line(result);
+  if (!base.empty()) lines.push_back(base);
+  return lines;
 }
 
 }  // namespace
 
+const Evaluation* outcome(const TrainRun& run) {
+  return run.status == TrainStatus::ok && !run.evaluations.empty() ? &run.evaluations.back()
+                                                                   : nullptr;
+}
+
 std::optional<double> agreement(const TrainRun& run, const TrainRun& reference) {
-  if (run.evaluations.empty() || reference.evaluations.empty()) return std::nullopt;
-  const std::vector<std::int32_t>& a = run.evaluations.back().predictions;
-  const std::vector<std::int32_t>& b = reference.evaluations.back().predictions;
+  const Evaluation *const own = outcome(run), *const other = outcome(reference);
+  if (own == nullptr || other == nullptr) return std::nullopt;
+  const std::vector<std::int32_t>&a = own->predictions, &b = other->predictions;
   if (a.empty() || a.size() != b.size()) return std::nullopt;
   std::int64_t same = 0;
   for (std::size_t i = 0; i < a.size(); ++i) same += a[i] == b[i] ? 1 : 0;
   return static_cast<double>(same) / static_cast<double>(a.size());
 }
 
-base::JsonValue json_of(const TrainResult& result) {
-  JsonValue v = JsonValue::make_object();
-  v.set("schema_version", 1);
-  v.set("kind", "train_result");
-  v.set("tool_version", version());
-  v.set("npu", result.npu);
-  v.set("workload", result.workload);
-  v.set("data", result.data);
-  v.set("seed", static_cast<std::int64_t>(result.seed));
-  v.set("batch", result.batch);
-  if (!result.warnings.empty())
-    v.set("warnings", list_of(result.warnings, [](const std::string& text) {
-            return JsonValue::make_string(text);
-          }));
-  v.set("reference", result.reference.recipe.empty() ? JsonValue::make_null()
-                                                     : json_of(result.reference, result.reference));
-  v.set("runs",
-        list_of(result.runs, [&](const TrainRun& run) { return json_of(run, result.reference); }));
-  return v;
+std::optional<double> perplexity_difference(const TrainRun& run, const TrainRun& reference) {
+  const Evaluation *const own = outcome(run), *const other = outcome(reference);
+  if (own == nullptr || other == nullptr) return std::nullopt;
+  return workloads::det_exp(own->loss) - workloads::det_exp(other->loss);
+}
+
+const TrainRun* speed_base(const TrainResult& result) {
+  if (result.fp32_step.step_seconds) return &result.fp32_step;
+  const TrainRun* slowest = nullptr;
+  for (const TrainRun& run : result.runs)
+    if (run.step_seconds && (slowest == nullptr || *run.step_seconds > *slowest->step_seconds))
+      slowest = &run;
+  return slowest;
+}
+
+std::optional<double> speed_up(const TrainRun& run, const TrainResult& result) {
+  const TrainRun* const base = speed_base(result);
+  if (base == nullptr || !run.step_seconds || *run.step_seconds <= 0.0) return std::nullopt;
+  return *base->step_seconds / *run.step_seconds;
 }
 
 std::string table_of(const TrainResult& result) {
-  std::string text = table(result).aligned();
-  for (const TrainRun& run : result.runs) {
-    text += overlap_line(run, result.reference);
-    if (!run.hypothetical.empty()) text += run.recipe + ": " + text_of(run.hypothetical) + "\n";
-    if (run.cluster) text += run.recipe + ": " + text_of(*run.cluster) + "\n";
-    if (!run.scaling_verdict.empty())
-      text += run.recipe + ": loss scaling " + run.scaling_verdict + "\n";
-    if (run.first_nonfinite.step >= 0)
-      text +=
-          fmt::format("{}: first NaN or infinity in step {}, {} ({})\n", run.recipe,
-                      run.first_nonfinite.step, run.first_nonfinite.op, run.first_nonfinite.tensor);
-    const Totals totals(run);
-    if (totals.masked > 0)
-      text +=
-          fmt::format("{}: {} overflows are masked by saturation: loss scaling cannot see them\n",
-                      run.recipe, totals.masked);
-    if (totals.flushed > 0)
-      text +=
-          fmt::format("{}: a loss scale 32768 times larger would save {} % of what underflows\n",
-                      run.recipe, percent(totals.recovered, totals.flushed));
-  }
+  std::string text = table(result, false).aligned();
+  for (const std::string& line : lines_of(result)) text += line + "\n";
   return text;
 }
 
 std::string markdown_of(const TrainResult& result) {
-  std::string text = table(result).markdown();
-  for (const TrainRun& run : result.runs)
-    if (!run.hypothetical.empty())
-      text += "\n" + run.recipe + ": " + text_of(run.hypothetical) + "\n";
+  std::string text = table(result, false).markdown();
+  const std::vector<std::string> lines = lines_of(result);
+  if (!lines.empty()) text += "\n";
+  for (const std::string& line : lines) text += "- " + line + "\n";
   return text;
 }
 
 std::string csv_of(const TrainResult& result) {
-  return table(result).csv();
+  return table(result, true).csv();
 }
 
 }  // namespace npusim::sim

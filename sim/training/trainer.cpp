@@ -312,9 +312,27 @@ class Trainer {
     state.step = step_;
     state.updates = updates_;
     state.scaler = scaler_.state();
-    const std::string configs = base::dump_json(recipe_.resolved, -1) +
-                                base::dump_json(workload_.resolved, -1) + options_.data;
-    state.identity = base::hex64(base::fnv1a(configs + std::to_string(options_.seed)));
+    const auto hash = [](const base::JsonValue& config) {
+      return base::hex64(base::fnv1a(base::dump_json(config, -1)));
+    };
+    base::JsonValue workload = base::JsonValue::make_object();
+    std::string cluster = "none";
+    for (const auto& [name, value] : workload_.resolved.members())
+      if (name == "cluster")
+        cluster = hash(value);  // cluster_graphs.h puts it there
+      else
+        workload.set(name, value);
+    state.identity = {{"workload", hash(workload)},
+                      {"recipe", hash(recipe_.resolved)},
+                      {"mapping on the NPU", executor_.mapped().hash()},
+                      {"cluster", cluster},
+                      {"--data", options_.data},
+                      {"--train-samples", std::to_string(options_.train_samples)},
+                      {"--test-samples", std::to_string(options_.test_samples)},
+                      {"--seed", std::to_string(options_.seed)}};
+    state.gradients = run_.gradients;
+    state.update_statistics = run_.updates;
+    state.first_nonfinite = run_.first_nonfinite;
     return state;
   }
 

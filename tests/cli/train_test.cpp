@@ -153,6 +153,64 @@ TEST_F(TrainProcess, AFullDiskLeavesThePreviousCheckpoint) {
   EXPECT_EQ(hash_of("2", {"--resume", checkpoint_}), hash_of("2"));
 }
 
+TEST_F(TrainProcess, ALogGoesOnBehindWhatIsThere) {
+  const std::string log = folder_.path("log");
+  hash_of("1", {"--checkpoint", checkpoint_, "--log", log});
+  const std::string first = read_text(log);
+  EXPECT_EQ(lines_of(first).size(), 12U);  // 10 steps, an evaluation before and after
+  hash_of("2", {"--resume", checkpoint_, "--log", log});
+  const std::string both = read_text(log);
+  EXPECT_EQ(both.substr(0, first.size()), first);
+  EXPECT_EQ(lines_of(both).size(), 23U);
+  EXPECT_EQ(base::parse_json(lines_of(both)[12], log).find("step")->integer(), 10);
+  hash_of("1", {"--log", log});  // from the start: a new log
+  EXPECT_EQ(read_text(log), first);
+}
+
+TEST_F(TrainProcess, ALogThatCannotBeWrittenIsSaidOnceAndInTheExitCode) {
+  const std::string json = folder_.path("r.json");
+  const Outcome full = npusim(command({"--epochs", "1", "--log", "/dev/full", "--json", json}));
+  EXPECT_EQ(full.exit_code, 3);
+  EXPECT_EQ(lines_of(full.err).size(), 1U) << full.err;
+  EXPECT_THAT(full.err, HasSubstr("cannot write the log /dev/full: No space left on device"));
+  // The training went on, and its result is there.
+  const base::JsonValue result = base::parse_json_file(json);
+  EXPECT_EQ(at(result, "/runs/0/steps").items().size(), 10U);
+  EXPECT_EQ(at(result, "/runs/0/weights_hash").string(), hash_of("1"));
+}
+
+TEST_F(TrainProcess, APatternOfSeveralRecipesHasNoCheckpoint) {
+  std::vector<std::string> words = command({"--checkpoint", checkpoint_});
+  for (std::string& word : words)
+    if (word == "bf16_fp32_master") word = data("../../../configs/recipes/bf16_fp32_*.json");
+  const Outcome several = npusim(words);
+  EXPECT_EQ(several.exit_code, 2) << several.err;
+  EXPECT_THAT(several.err, HasSubstr("--checkpoint and --resume take a single recipe, not "));
+  EXPECT_FALSE(exists(checkpoint_));
+}
+
+/// NaN among the inputs is a mistake of the data, not a network that diverges.
+TEST_F(TrainProcess, InputsThatAreNotFiniteAreAMistakeOfTheFile) {
+  std::string rows;
+  for (int i = 0; i < 96; ++i) rows += i == 57 ? "0.1,nan,1\n" : "0.5,-0.25,1\n";
+  const std::string csv = folder_.write("points.csv", rows);
+  std::vector<std::string> words = command({});
+  for (std::string& word : words)
+    if (word == "spirals") word = "csv:" + csv;
+  const Outcome outcome = npusim(words);
+  EXPECT_EQ(outcome.exit_code, 3);
+  EXPECT_THAT(outcome.err, HasSubstr("points.csv: record 57, input 2 is nan"));
+}
+
+/// The loss and accuracy of the network before training are not what it reached.
+TEST_F(TrainProcess, ADivergedRunIsNotCompared) {
+  const Outcome outcome =
+      npusim(command({"--csv", "-", "--set", "workload.training.optimizer.learning_rate=1e30"}));
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("bf16_fp32_master,-,-,-,-,-,"));
+  EXPECT_THAT(outcome.out, HasSubstr("diverged: weights are no longer finite after step "));
+}
+
 /// What a search found, once its rows are in order and `train` takes its recipe to the loss that it
 /// stated.
 class Sensitivity : public TrainProcess {

@@ -88,7 +88,8 @@ function checkVerdicts(result) {
 function checkTraining(result) {
   const runs = (result.reference ? [result.reference] : []).concat(result.runs);
   expectSame('recipes', cells(document, 'Recipes', 'recipe'), runs.map(run => run.recipe));
-  expectSame('accuracy', cells(document, 'Recipes', 'accuracy'), texts(runs.map(run => run.evaluations.length ? run.evaluations[run.evaluations.length - 1].accuracy : null)));
+  expectSame('accuracy', cells(document, 'Recipes', 'accuracy'), texts(runs.map(run => run.status === 'ok' && run.evaluations.length ? run.evaluations[run.evaluations.length - 1].accuracy : null)));
+  expectSame('speed-up', cells(document, 'Recipes', 'speed-up'), texts(runs.map(run => run.speed_up)));
   const checkLines = (title, shown, listOf, key) => {
     const chart = chartOf(document, title);
     expectSame(title + ' lines', chart.data.datasets.map(set => set.label), shown.map(run => run.recipe));
@@ -113,6 +114,7 @@ function checkTraining(result) {
         expectSame(row.tensor + ' ' + exponent, chart.data.datasets[i].data[chart.data.labels.indexOf(Number(exponent))], count);
     }
     expectSame('gradients of ' + run.recipe, cells(document, 'Gradients: ' + run.recipe, 'tensor'), run.gradients.map(row => row.tensor));
+    expectSame('updates of ' + run.recipe, cells(document, 'Updates: ' + run.recipe, 'with a gradient'), texts(run.updates.map(row => row.with_gradient)));
   }
 }
 

@@ -31,11 +31,13 @@ TEST(TrainSchema, ResultsFollowIt) {
   request.options.train_samples = 8;
   request.options.test_samples = 4;
   request.options.statistics_every = 1;
+  request.fp32_step = true;
   request.jobs = 1;
   const TrainResult result = train_all(request);
   const json document = json::parse(base::dump_json(json_of(result)));
   EXPECT_TRUE(schema.accepts(document));
   EXPECT_EQ(document["runs"][1]["status"], "unsupported");  // no BF16 there
+  EXPECT_EQ(document["speed_up_base"]["reason"], "cube16_fp16 declares no FP32 operands");
   // A histogram holds every value that is neither zero nor infinite.
   const json& gradient = document["runs"][0]["gradients"][0];
   std::int64_t counted =
@@ -53,6 +55,10 @@ TEST(TrainSchema, ResultsFollowIt) {
                                        {"/runs/0/gradients/0/exponents", nullptr, false},
                                        {"/runs/0/evaluations/0/accuracy", "1.5", false},
                                        {"/runs/0/status", R"("fine")", false},
+                                       {"/runs/0/speed_up", "-1", false},
+                                       {"/runs/0/perplexity_difference", "null", true},
+                                       {"/speed_up_base/is_fp32_step", nullptr, false},
+                                       {"/speed_up_base", "null", true},
                                        {"/kind", R"("result")", false}};
   for (const Change& change : changes)
     EXPECT_EQ(schema.accepts(changed(document, change)), change.good) << change.pointer;

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <set>
 
@@ -243,6 +244,23 @@ TEST(Datasets, CsvRowsWithAHeader) {
   EXPECT_THAT(sample(r, 0).input, ElementsAre(0.5, -100.0));
   EXPECT_THAT(sample(r, 0).label, ElementsAre(1.0));
   EXPECT_THAT(mistake(r, 2), HasSubstr("record 2, column 2"));
+}
+
+TEST(Datasets, InputsThatAreNotFiniteAreNamed) {
+  const testing::TempFolder folder;
+  const std::string rows = folder.write("t.csv", "0.5,1,1\n0.1,nan,1\n-inf,1,0\n3,4,nan\n");
+  const DatasetRequest r = request("csv:" + rows, {2}, {}, 2, 0);
+  EXPECT_EQ(mistake(r, 0), "");
+  EXPECT_THAT(mistake(r, 1), HasSubstr(rows + ": record 1, input 2 is nan"));
+  EXPECT_THAT(mistake(r, 2), HasSubstr("record 2, input 1 is -inf"));
+  EXPECT_THAT(mistake(r, 3), HasSubstr("record 3 has the label nan"));
+  const double kInfinity = std::numeric_limits<double>::infinity();
+  base::write_npy(folder.path("x.npy"), {base::ElementKind::f16, {2, 2}, {1, 2, 3, kInfinity}});
+  base::write_npy(folder.path("y.npy"), {base::ElementKind::i64, {2}, {0, 1}});
+  const DatasetRequest pair =
+      request("npy:" + folder.path("x.npy") + "," + folder.path("y.npy"), {2}, {}, 2, 0);
+  EXPECT_EQ(mistake(pair, 0), "");
+  EXPECT_THAT(mistake(pair, 1), HasSubstr("x.npy: record 1, input 2 is inf"));
 }
 
 TEST(Datasets, NpyPairsAndText) {

@@ -269,11 +269,15 @@ void define_train(CLI::App& app, Chosen& chosen) {
   add_cluster(sub, arguments->cluster);
   sub.add_option("--checkpoint", options.checkpoint, "Written after each epoch and on Ctrl-C")
       ->type_name("F.safetensors");
-  sub.add_option("--resume", options.resume, "Go on from a checkpoint")->type_name("F.safetensors");
+  sub.add_option("--resume", options.resume,
+                 "Go on from a checkpoint of the same run, and in its --log")
+      ->type_name("F.safetensors");
   sub.add_flag_callback(
       "--no-reference", [arguments] { arguments->reference = false; }, "Do not train in FP32 too");
   sub.add_flag_callback(
-      "--no-timing", [arguments] { arguments->timing = false; }, "Skip the timing model");
+      "--no-timing", [arguments] { arguments->timing = false; },
+      "Skip the timing model: no step times, and no speed-up, which is against a step of FP32 on "
+      "the NPU where it declares FP32, else against the slowest recipe");
   add_csv(sub, arguments->common);
   add_html(sub, arguments->common);
 }

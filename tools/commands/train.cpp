@@ -3,7 +3,9 @@
 // sensitivity: which part needs which format.
 #include "sim/training/train_all.h"
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <memory>
 
 #include "sim/catalog.h"
@@ -20,22 +22,33 @@
 namespace npusim::tools {
 namespace {
 
-/// Lines go out as they come, so that a log can be followed and survives a kill.
+/// Lines go out as they come, so that a log can be followed and survives a kill. A disk that is
+/// full does not end the training: it is said once, and in the exit code.
 class LogFile {
  public:
-  explicit LogFile(const std::string& path) : file_(std::fopen(path.c_str(), "w")) {
-    if (file_ == nullptr) throw base::InputError("cannot write the log " + path, "unwritable-file");
+  /// `go_on`: behind what is there.
+  LogFile(std::string path, bool go_on)
+      : path_(std::move(path)), file_(std::fopen(path_.c_str(), go_on ? "a" : "w")) {
+    if (file_ == nullptr)
+      throw base::InputError("cannot write the log " + path_ + ": " + std::strerror(errno),
+                             "unwritable-file");
   }
   ~LogFile() { std::fclose(file_); }
   LogFile(const LogFile&) = delete;
   LogFile& operator=(const LogFile&) = delete;
   void line(const std::string& text) {
-    std::fputs((text + "\n").c_str(), file_);
-    std::fflush(file_);
+    if (!whole_) return;
+    whole_ = std::fputs((text + "\n").c_str(), file_) >= 0 && std::fflush(file_) == 0;
+    if (!whole_)
+      note("npusim: error: cannot write the log " + path_ + ": " + std::strerror(errno) +
+           "; going on without it");
   }
+  bool whole() const { return whole_; }
 
  private:
+  std::string path_;
   std::FILE* file_;
+  bool whole_ = true;
 };
 
 sim::TrainRequest request_of(const TrainArguments& arguments) {
@@ -65,28 +78,34 @@ sim::TrainRequest request_of(const TrainArguments& arguments) {
   return request;
 }
 
-/// Runs `work` with the log that was asked for.
-template <class Work>
-auto with_log(const TrainArguments& arguments, const Work& work) {
-  sim::TrainRequest request = request_of(arguments);
-  std::unique_ptr<LogFile> log;
-  if (!arguments.log.empty()) {
-    log = std::make_unique<LogFile>(arguments.log);
-    request.options.log = [&log](const std::string& line) { log->line(line); };
-  }
-  catch_interrupts();
-  return work(request);
+/// The log that was asked for, written to by `request`; nullptr: none.
+std::unique_ptr<LogFile> open_log(const TrainArguments& arguments, sim::TrainRequest& request) {
+  if (arguments.log.empty()) return nullptr;
+  auto log = std::make_unique<LogFile>(arguments.log, !arguments.options.resume.empty());
+  request.options.log = [file = log.get()](const std::string& line) { file->line(line); };
+  return log;
+}
+
+/// A log that is cut off is an output that could not be written.
+int exit_code(const sim::TrainResult& result, const std::unique_ptr<LogFile>& log) {
+  const int code = sim::exit_code_of(result);
+  return code == kOk && log && !log->whole() ? kInvalidInput : code;
 }
 
 }  // namespace
 
 int train(const TrainArguments& arguments) {
   const OutputFiles& files = arguments.common.files;
-  if (arguments.recipes.size() != 1 &&
-      !(arguments.options.checkpoint.empty() && arguments.options.resume.empty()))
-    throw UsageError("--checkpoint and --resume take a single recipe");
   check_destinations({files.json, files.csv, files.markdown, files.html, arguments.log});
-  const sim::TrainResult result = with_log(arguments, sim::train_all);
+  sim::TrainRequest request = request_of(arguments);
+  if (request.recipe_files.size() != 1 &&
+      !(arguments.options.checkpoint.empty() && arguments.options.resume.empty()))
+    throw UsageError("--checkpoint and --resume take a single recipe, not " +
+                     std::to_string(request.recipe_files.size()));
+  request.fp32_step = true;
+  const std::unique_ptr<LogFile> log = open_log(arguments, request);
+  catch_interrupts();
+  const sim::TrainResult result = sim::train_all(request);
   report_warnings(result.warnings, arguments.common.quiet);
   if (!stdout_taken(files)) print(sim::table_of(result));
   if (!files.json.empty())
@@ -96,21 +115,23 @@ int train(const TrainArguments& arguments) {
     write_to(files.markdown, sim::markdown_of(result), arguments.common.quiet);
   if (!files.html.empty())
     write_to(files.html, sim::html_of(sim::json_of(result)), arguments.common.quiet);
-  return sim::exit_code_of(result);
+  return exit_code(result, log);
 }
 
 int advise(const TrainArguments& arguments) {
   const OutputFiles& files = arguments.common.files;
   check_destinations({files.json, files.markdown, arguments.log});
-  const sim::Advice advice =
-      with_log(arguments, [](const sim::TrainRequest& request) { return sim::advise(request); });
+  sim::TrainRequest request = request_of(arguments);
+  const std::unique_ptr<LogFile> log = open_log(arguments, request);
+  catch_interrupts();
+  const sim::Advice advice = sim::advise(request);
   report_warnings(advice.experiment.warnings, arguments.common.quiet);
   if (!stdout_taken(files)) print(sim::text_of(advice));
   if (!files.json.empty())
     write_to(files.json, base::dump_json(sim::json_of(advice)) + "\n", arguments.common.quiet);
   if (!files.markdown.empty())
     write_to(files.markdown, sim::markdown_of(advice), arguments.common.quiet);
-  return sim::exit_code_of(advice.experiment);
+  return exit_code(advice.experiment, log);
 }
 
 int sensitivity(const SensitivityArguments& arguments) {

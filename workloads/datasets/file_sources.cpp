@@ -51,6 +51,16 @@ void check_labels(const double* label, const SampleShape& sample, const std::str
                              "out-of-range");
 }
 
+void check_inputs(const double* input, std::int64_t count, const std::string& file,
+                  std::int64_t record) {
+  for (std::int64_t i = 0; i < count; ++i)
+    if (!std::isfinite(input[i]))
+      throw base::InputError(file + ": record " + std::to_string(record) + ", input " +
+                                 std::to_string(i + 1) + " is " + std::to_string(input[i]) +
+                                 "; inputs are finite",
+                             "out-of-range");
+}
+
 namespace {
 
 void scaled_bytes(const std::vector<char>& bytes, std::size_t first, double* values) {
@@ -182,8 +192,9 @@ class ArrayPair final : public Dataset {
  public:
   ArrayPair(const DatasetRequest& request, const std::string& source,
             std::unique_ptr<base::NpyReader> inputs, std::unique_ptr<base::NpyReader> labels,
-            std::string labels_name)
-      : name_(std::move(labels_name)),
+            std::string inputs_name, std::string labels_name)
+      : inputs_name_(std::move(inputs_name)),
+        labels_name_(std::move(labels_name)),
         inputs_(std::move(inputs)),
         labels_(std::move(labels)),
         sample_(request.sample),
@@ -204,11 +215,12 @@ class ArrayPair final : public Dataset {
     const std::lock_guard<std::mutex> one_at_a_time(mutex_);
     inputs_->read(index * input_, input_, input);
     labels_->read(index * label_, label_, label);
-    check_labels(label, sample_, name_, index);
+    check_inputs(input, input_, inputs_name_, index);
+    check_labels(label, sample_, labels_name_, index);
   }
 
  private:
-  std::string name_;
+  std::string inputs_name_, labels_name_;
   mutable std::mutex mutex_;
   std::unique_ptr<base::NpyReader> inputs_, labels_;
   SampleShape sample_;
@@ -226,7 +238,8 @@ std::unique_ptr<Dataset> make_cifar(const DatasetRequest& request) {
 std::unique_ptr<Dataset> make_npy_pair(const DatasetRequest& request) {
   const std::vector<std::string> files = source_files(request, 2, 2, "npy:INPUTS,LABELS");
   return std::make_unique<ArrayPair>(request, "npy", std::make_unique<base::NpyReader>(files[0]),
-                                     std::make_unique<base::NpyReader>(files[1]), files[1]);
+                                     std::make_unique<base::NpyReader>(files[1]), files[0],
+                                     files[1]);
 }
 std::unique_ptr<Dataset> make_npz(const DatasetRequest& request) {
   std::vector<std::string> names =
@@ -238,7 +251,7 @@ std::unique_ptr<Dataset> make_npz(const DatasetRequest& request) {
   if (names.size() == 1) names.insert(names.end(), {"x", "y"});
   const NpzArchive archive(names[0]);
   return std::make_unique<ArrayPair>(request, "npz", archive.open(names[1]), archive.open(names[2]),
-                                     archive.label(names[2]));
+                                     archive.label(names[1]), archive.label(names[2]));
 }
 
 }  // namespace npusim::workloads

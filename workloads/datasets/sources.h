@@ -21,6 +21,10 @@ double checked_label(double label, std::int64_t classes, const std::string& file
 void check_labels(const double* label, const SampleShape& sample, const std::string& file,
                   std::int64_t record);
 
+/// base::InputError naming file, record and value (from 1) unless all of them are finite.
+void check_inputs(const double* input, std::int64_t count, const std::string& file,
+                  std::int64_t record);
+
 std::unique_ptr<Dataset> make_boxes(const DatasetRequest& request);
 std::unique_ptr<Dataset> make_bytes(const DatasetRequest& request);
 std::unique_ptr<Dataset> make_cifar(const DatasetRequest& request);

@@ -59,6 +59,7 @@ class Csv final : public Dataset {
       (column == columns_ ? *label : input[column]) = value;
       at = end + 1;
     }
+    check_inputs(input, columns_, path_, index);
     checked_label(*label, classes_, path_, index);
   }
 

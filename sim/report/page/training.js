@@ -3,21 +3,31 @@
 'use strict';
 
 const lastOf = list => list.length ? list[list.length - 1] : null;
-const finalOf = (run, key) => run.evaluations.length ? lastOf(run.evaluations)[key] : null;
+/** Of a run that came to its end: what it reached. */
+const finalOf = (run, key) => run.status === 'ok' && run.evaluations.length ? lastOf(run.evaluations)[key] : null;
 
 /** FP32 first, where it was trained too. */
 const trained = result => (result.reference ? [result.reference] : []).concat(result.runs);
 
+/** FP32 has the time and memory of its step on the NPU, where that was simulated. */
+const stepOf = (run, result) =>
+  run === result.reference && result.speed_up_base && result.speed_up_base.is_fp32_step ? result.speed_up_base : run;
+
 function trainingRuns(result) {
+  const milliseconds = seconds => seconds === null ? null : seconds * 1e3;
   return table('Recipes', [
     {title: 'recipe', of: run => run.recipe}, {title: 'status', of: run => run.status + mark(run)},
     {title: 'loss', of: run => finalOf(run, 'loss'), better: 'low'},
     {title: 'accuracy', of: run => finalOf(run, 'accuracy'), better: 'high'},
     {title: 'same as FP32', of: run => run.agreement},
+    {title: 'perplexity', of: run => finalOf(run, 'perplexity'), better: 'low'},
+    {title: 'perplexity vs FP32', of: run => run.perplexity_difference},
     {title: 'skipped steps', of: run => run.skipped_steps},
-    {title: 'step [ms]', of: run => run.step_seconds === null ? null : run.step_seconds * 1e3, better: 'low'},
-    {title: 'memory [bytes]', of: run => run.memory ? run.memory.peak_bytes : null, better: 'low'},
+    {title: 'step [ms]', of: run => milliseconds(stepOf(run, result).step_seconds), better: 'low'},
+    {title: 'speed-up', of: run => run.speed_up, better: 'high'},
+    {title: 'memory [bytes]', of: run => stepOf(run, result).memory ? stepOf(run, result).memory.peak_bytes : null, better: 'low'},
     {title: 'loss scaling', of: run => run.loss_scaling || null},
+    {title: 'first NaN or infinity', of: run => run.first_nonfinite ? `step ${run.first_nonfinite.step}, ${run.first_nonfinite.op} (${run.first_nonfinite.tensor})` : null},
     {title: 'reason', of: run => run.error || null},
   ], trained(result));
 }
@@ -35,13 +45,25 @@ function overSteps(title, runs, listOf, key, unit, logarithmic) {
 
 function gradientTable(run) {
   const share = key => row => row.count ? row[key] / row.count : null;
+  const scaleOf = row => row.scales.find(scale => scale.scale === 32768);
   return table('Gradients: ' + run.recipe, [
     {title: 'step', of: row => row.step}, {title: 'tensor', of: row => row.tensor}, {title: 'format', of: row => row.format},
     {title: 'elements', of: row => row.count}, {title: 'zero', of: share('zeros')}, {title: 'flushed', of: share('flushed')},
     {title: 'subnormal', of: share('subnormal')}, {title: 'overflow', of: share('overflowed')}, {title: 'NaN or infinite', of: share('nonfinite')},
-    {title: 'recovered by 32768', of: row => row.flushed ? row.scales.find(scale => scale.scale === 32768).recovered / row.flushed : null},
+    {title: 'masked', of: share('masked')},
+    {title: 'recovered by 32768', of: row => row.flushed ? scaleOf(row).recovered / row.flushed : null},
+    {title: 'overflow by 32768', of: row => row.count ? scaleOf(row).overflowing / row.count : null},
     {title: 'signed bias', of: row => row.signed_bias},
   ], run.gradients);
+}
+
+function updateTable(run) {
+  const share = key => row => row.with_gradient ? row[key] / row.with_gradient : null;
+  return table('Updates: ' + run.recipe, [
+    {title: 'step', of: row => row.step}, {title: 'weights', of: row => row.weights}, {title: 'with a gradient', of: row => row.with_gradient},
+    {title: 'stalled', of: share('stalled')}, {title: '|w| >= 2048 |dw|', of: share('small_updates')},
+    {title: 'working from master weights', of: row => row.working_drift},
+  ], run.updates);
 }
 
 /** How many elements of each tensor have which exponent, at the last step that was looked at. */
@@ -61,17 +83,24 @@ function gradients(run) {
   const made = element('details', {class: 'run'}, element('summary', {}, run.recipe));
   made.addEventListener('toggle', () => {
     if (!made.open) return;
-    if (made.childElementCount === 1) made.append(exponentHistogram(run), gradientTable(run));
+    if (made.childElementCount === 1) made.append(exponentHistogram(run), gradientTable(run), updateTable(run));
     drawFigures(made);
   });
   return made;
+}
+
+/** What speed-ups are against. */
+function speedNote(base) {
+  if (!base) return '';
+  return base.is_fp32_step ? '; speed-up is against FP32 on the NPU'
+    : `; speed-up is against ${base.recipe}, the slowest here${base.reason ? ': ' + base.reason : ''}`;
 }
 
 function trainingSections(result) {
   const runs = trained(result);
   const scaled = runs.filter(run => run.loss_scaling);
   return [
-    ...section('recipes', 'Recipes', `${result.workload} on ${result.npu}, ${result.data}, batch ${result.batch}, seed ${result.seed}`, [trainingRuns(result)]),
+    ...section('recipes', 'Recipes', `${result.workload} on ${result.npu}, ${result.data}, batch ${result.batch}, seed ${result.seed}${speedNote(result.speed_up_base)}`, [trainingRuns(result)]),
     ...section('hypothetical', 'Hypothetical', hypotheticalNote, hypothetical(runs)),
     ...section('loss', 'Loss', null, [
       ...overSteps('Loss of each step', runs, run => run.steps, 'loss', 'loss', false),
