@@ -48,6 +48,7 @@ RunResult specimen(bool timing, bool numerics) {
     run.numerics->sampled.emplace();
     run.numerics->sampled->by_op = {sampled};
     run.numerics->by_op = {op};
+    run.numerics->task = TaskMetrics{1, 0.5, 0.5, 0.5};
   }
   run.memory.emplace();
   run.coverage.emplace();
