@@ -52,7 +52,7 @@ Case training_case(const std::string& name, const std::string& design, const std
         [&](const precision::ParallelFor& parallel) { run_steps(*training, parallel); });
   };
   return {name, "GMAC/s", macs * kSteps,
-          run,  {},       {{Against::nothing, macs * kEpochSteps / epoch_seconds * 1e-9}},
+          run,  {},       {{Against::nothing, macs * kEpochSteps / epoch_seconds * 1e-9, true}},
           1};
 }
 
