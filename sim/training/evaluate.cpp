@@ -7,7 +7,6 @@
 #include "base/error.h"
 #include "sim/calibration.h"
 #include "sim/training/batch_feed.h"
-#include "workloads/initializer.h"
 #include "workloads/training/loss.h"
 
 namespace npusim::sim {
@@ -22,15 +21,7 @@ Evaluator::Evaluator(const workloads::Workload& workload, const npu::MappedGraph
       interrupted_(interrupted),
       executor_(forward, internal, seed, parallel, interrupted),
       logits_(forward.graph.find(workload.training->logits)) {
-  const std::vector<int> writer = workloads::writers(forward.graph);
-  for (std::size_t i = 0; i < forward.graph.tensors.size(); ++i) {
-    const workloads::TensorInfo& info = forward.graph.tensors[i];
-    if (writer[i] < 0 && info.initializer)
-      executor_.load(static_cast<workloads::TensorId>(i),
-                     workloads::make_values(*info.initializer, info.shape, info.type, info.name,
-                                            seed, parallel)
-                         .values);
-  }
+  executor_.load_initial_values();
 }
 
 Evaluation Evaluator::run(

@@ -5,7 +5,6 @@
 
 #include "sim/training/batch_feed.h"
 #include "sim/training/step_executor.h"
-#include "workloads/initializer.h"
 #include "workloads/training/transform.h"
 
 namespace npusim::sim {
@@ -15,19 +14,6 @@ using workloads::Graph;
 using workloads::Node;
 using workloads::TensorId;
 using workloads::TensorRole;
-
-void load_initial_values(const Graph& graph, std::uint64_t seed,
-                         const precision::ParallelFor& parallel, StepExecutor& executor) {
-  const std::vector<int> writer = workloads::writers(graph);
-  for (std::size_t i = 0; i < graph.tensors.size(); ++i) {
-    const workloads::TensorInfo& info = graph.tensors[i];
-    if (writer[i] < 0 && info.initializer)
-      executor.load(static_cast<TensorId>(i),
-                    workloads::make_values(*info.initializer, info.shape, info.type,
-                                           workloads::values_name(info), seed, parallel)
-                        .values);
-  }
-}
 
 void load_samples(const workloads::Workload& workload, const Graph& graph,
                   const workloads::Dataset& data, std::uint64_t seed,
@@ -57,7 +43,7 @@ WeightGradients first_gradients(const workloads::Workload& workload,
                                 const precision::ParallelFor& parallel) {
   const Graph& graph = mappings.step.graph;
   StepExecutor executor(mappings.step, recipe.internal, seed, parallel);
-  load_initial_values(graph, seed, parallel, executor);
+  executor.load_initial_values();
   load_samples(workload, graph, *data.train, seed, parallel, executor);
   const auto set = [&](const char* name, double value) {
     const TensorId id = graph.find(name);

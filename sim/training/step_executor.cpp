@@ -9,6 +9,7 @@
 #include "sim/calibration.h"
 #include "sim/matrix_engines.h"
 #include "sim/training/random_keys.h"
+#include "workloads/initializer.h"
 #include "workloads/op.h"
 
 namespace npusim::sim {
@@ -140,6 +141,17 @@ void StepExecutor::compile() {
   for (const npu::MappedOp& op : mapped_.ops)
     if ((op.gemm || op.attention || op.attention_gradient) && op.engine == npu::Engine::matrix)
       c.steps[static_cast<std::size_t>(op.node)].on_array = &op;
+}
+
+void StepExecutor::load_initial_values() {
+  for (std::size_t i = 0; i < graph().tensors.size(); ++i) {
+    const workloads::TensorInfo& info = graph().tensors[i];
+    if (compiled_->writer[i].first >= 0 || !info.initializer) continue;
+    load(static_cast<TensorId>(i),
+         workloads::make_values(*info.initializer, info.shape, info.type,
+                                workloads::values_name(info), seed_, parallel_)
+             .values);
+  }
 }
 
 void StepExecutor::load(TensorId id, const std::vector<double>& values, std::uint64_t step) {

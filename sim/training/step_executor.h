@@ -33,6 +33,8 @@ class StepExecutor {
   const npu::MappedGraph& mapped() const { return mapped_; }
   const workloads::Graph& graph() const { return mapped_.graph; }
 
+  /// Every tensor that has an initializer and that no node writes.
+  void load_initial_values();
   /// Values of a tensor that no node writes, rounded as it is stored in `step`.
   void load(workloads::TensorId id, const std::vector<double>& values, std::uint64_t step = 0);
   /// A tensor that no node writes, or an output of the graph.

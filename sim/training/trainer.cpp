@@ -15,7 +15,6 @@
 #include "sim/training/evaluate.h"
 #include "sim/training/step_executor.h"
 #include "sim/training/training_log.h"
-#include "workloads/initializer.h"
 #include "workloads/training/transform.h"
 
 namespace npusim::sim {
@@ -100,7 +99,7 @@ class Trainer {
     per_epoch_ = data_.train->size() / workload_.samples_per_step();
     total_ = per_epoch_ * options.epochs;
     if (options.max_steps > 0) total_ = std::min(total_, options.max_steps);
-    initialise();
+    executor_.load_initial_values();
   }
 
   void run() {
@@ -137,19 +136,6 @@ class Trainer {
     while (!run_.gradients.empty() && run_.gradients.back().step == step_)
       run_.gradients.pop_back();
     while (!run_.updates.empty() && run_.updates.back().step == step_) run_.updates.pop_back();
-  }
-
-  void initialise() {
-    const std::vector<int> writer = workloads::writers(graph_);
-    for (std::size_t i = 0; i < graph_.tensors.size(); ++i) {
-      const workloads::TensorInfo& info = graph_.tensors[i];
-      if (writer[i] >= 0 || !info.initializer) continue;
-      const std::string& name = workloads::values_name(info);
-      executor_.load(static_cast<TensorId>(i),
-                     workloads::make_values(*info.initializer, info.shape, info.type, name,
-                                            options_.seed, parallel_)
-                         .values);
-    }
   }
 
   void set(const char* name, double value) {
